@@ -1,0 +1,66 @@
+"""genlab: a laboratory for generative models that runs at native speed on a laptop's CPU.
+
+Names resolve on first use (PEP 562), so that ``import genlab`` loads neither torch nor streamlit.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from genlab import causal, datasets, kernels, models, nn
+    from genlab.datasets import load_dataset
+    from genlab.evaluation import evaluate, log_prob
+    from genlab.models import create_model, list_models
+    from genlab.native import native_info
+    from genlab.runs import load_model
+    from genlab.sampling import sample
+    from genlab.training import train
+
+_HOME = {
+    "load_dataset": "genlab.datasets",
+    "create_model": "genlab.models",
+    "list_models": "genlab.models",
+    "train": "genlab.training",
+    "sample": "genlab.sampling",
+    "log_prob": "genlab.evaluation",
+    "evaluate": "genlab.evaluation",
+    "load_model": "genlab.runs",
+    "native_info": "genlab.native",
+}
+_ROOMS = ("causal", "datasets", "kernels", "models", "nn")
+
+__all__ = [
+    "__version__",
+    "causal",
+    "create_model",
+    "datasets",
+    "evaluate",
+    "kernels",
+    "list_models",
+    "load_dataset",
+    "load_model",
+    "log_prob",
+    "models",
+    "native_info",
+    "nn",
+    "sample",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"genlab.{name}")
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'genlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
