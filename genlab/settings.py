@@ -19,7 +19,7 @@ class DataSettings(Settings):
     Attributes:
         name: A name of ``genlab.datasets.DATASETS`` or a path.
         levels: Quantise to this many levels; None keeps the native ones.
-        binarize: ``"dynamic"`` draws every pixel anew from Bernoulli(intensity), ``"threshold"`` cuts at one half, None does neither.
+        binarize: ``"dynamic"`` draws every pixel anew from Bernoulli(intensity), ``"threshold"`` cuts at one half, None neither.
         size: Resize every image to `size` x `size` pixels; None keeps them as they are.
         seed: Decides the split into train, valid and test, and the fixed binary draw of ``.images``.
     """
