@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from genlab.errors import InputError
 
 
 class Settings(BaseModel):
     """The base of all settings: frozen, and a key nobody knows is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SettingsType = TypeVar("SettingsType", bound=Settings)
+
+
+def validate(kind: type[SettingsType], values: Mapping[str, Any]) -> SettingsType:
+    """Settings of a kind from plain values.
+
+    Raises:
+        InputError: One sentence for each value that breaks a rule; an unknown key lists the known ones.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        sentences = []
+        for problem in error.errors():
+            name = ".".join(str(part) for part in problem["loc"])
+            if problem["type"] == "extra_forbidden":
+                sentences.append(f"setting must be one of {', '.join(sorted(kind.model_fields))}; got {name!r}")
+            else:
+                rule = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
+                sentences.append(f"{name} {rule}; got {problem['input']!r}")
+        raise InputError("; ".join(sentences)) from None
 
 
 class DataSettings(Settings):
@@ -29,3 +55,37 @@ class DataSettings(Settings):
     binarize: Literal["dynamic", "threshold"] | None = None
     size: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+
+
+class TrainSettings(Settings):
+    """How a model is trained. A field's description is also the help of the command line and of the dashboard's form."""
+
+    epochs: int | None = Field(
+        None, ge=1, le=1_000_000, description="passes over the training images; 10 if neither epochs nor minutes is given"
+    )
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="budget of training time over all sessions of the run; whichever ends first",
+    )
+    batch_size: int = Field(64, ge=1, le=1_000_000, description="images per step")
+    learning_rate: float = Field(3e-3, gt=0, le=10, description="Adam's step size after the warm-up")
+    warmup_steps: int = Field(50, ge=0, le=1_000_000, description="steps over which the learning rate rises linearly")
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine", description="cosine falls to zero over the epochs; without a number of epochs the rate stays constant"
+    )
+    clip_norm: float | None = Field(1.0, gt=0, le=1e6, description="largest norm of the whole gradient; none = never clipped")
+    ema_decay: float = Field(
+        0.999, ge=0, lt=1, description="decay d of the averaged weights: min(d, (1 + step) / (10 + step)); 0 = no averaging"
+    )
+    patience: int | None = Field(
+        None, ge=1, le=1_000_000, description="stops after so many epochs without a better validation; none = off"
+    )
+    valid_images: int = Field(10_000, ge=1, le=100_000_000, description="at most so many images per validation")
+    backend: Literal["auto", "native", "torch"] = Field("auto", description="what computes the loss and its gradients")
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="number format of the loss's arithmetic")
+    seed: int = Field(0, ge=0, lt=2**63, description="decides the first weights, the order of the images and every draw")
+    checkpoint_seconds: float = Field(20.0, ge=0, le=1e6, description="seconds between checkpoints; 0 = after every step")
+    sample_seconds: float = Field(10.0, ge=0, le=1e6, description="seconds between sample grids; 0 = after every step")
+    log_seconds: float = Field(1.0, ge=0, le=1e6, description="seconds between records of the loss; 0 = after every step")
