@@ -1,0 +1,133 @@
+"""The native executor: the three walks over a causal list in C++, depth-first.
+
+To the outside, the training walk is one ``torch.autograd.Function``: parameters in, loss out, gradients in ``.grad``. Forward computes the
+loss and every gradient in one go, image by image, so that activations never leave the core's caches; backward only hands them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+
+from genlab.causal.graph import Graph
+from genlab.causal.program import Mode, lower
+from genlab.causal.torch_walk import Parameters, Progress
+from genlab.errors import BackendError
+from genlab.native import core
+
+_programs: WeakKeyDictionary[Graph, dict[tuple[Mode, str], Any]] = WeakKeyDictionary()
+
+
+def loss(graph: Graph, parameters: Parameters, levels: torch.Tensor) -> torch.Tensor:
+    """The mean negative log-likelihood in nats per image, differentiable in the parameters.
+
+    Args:
+        graph: The list of nodes.
+        parameters: Weights and biases, float32 or float64 on the CPU.
+        levels: Integer levels ``(N, C, H, W)``.
+    """
+    flat = [tensor for pair in parameters.values() for tensor in pair]
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in flat):
+        result: torch.Tensor = _TrainingWalk.apply(graph, levels, *flat)  # type: ignore[no-untyped-call]
+        return result
+    return -log_prob(graph, parameters, levels).mean().to(flat[0].dtype)
+
+
+def log_prob(graph: Graph, parameters: Parameters, levels: torch.Tensor) -> torch.Tensor:
+    """Log p(x) in nats of each image, float64 ``(N,)``."""
+    nats, _ = _program(graph, "score", parameters).score(*_arrays(parameters), _bytes(levels), False)
+    return torch.from_numpy(nats).neg_()
+
+
+def parameters_map(graph: Graph, parameters: Parameters, levels: torch.Tensor) -> torch.Tensor:
+    """The output node's channels at every pixel, ``(N, C · parameters, H, W)`` in channels-last memory."""
+    _, parameters_at = _program(graph, "score", parameters).score(*_arrays(parameters), _bytes(levels), True)
+    return torch.from_numpy(parameters_at).permute(0, 3, 1, 2)
+
+
+def sample(
+    graph: Graph,
+    parameters: Parameters,
+    uniforms: np.ndarray,
+    *,
+    known: np.ndarray | None = None,
+    known_mask: np.ndarray | None = None,
+    temperature: float = 1.0,
+    on_progress: Progress | None = None,
+) -> np.ndarray:
+    """Draws images; arguments as in `genlab.causal.torch_walk.sample`, as NumPy arrays.
+
+    Returns:
+        uint8 levels ``(N, C, H, W)``.
+    """
+    shape = (len(uniforms), *graph.image_shape)
+    levels = np.zeros(shape, np.uint8) if known is None else known.astype(np.uint8)
+    mask = np.zeros(shape, np.uint8) if known_mask is None else known_mask.astype(np.uint8)
+    _program(graph, "sample", parameters).sample(*_arrays(parameters), levels, mask, uniforms, temperature, on_progress)
+    return levels
+
+
+class _TrainingWalk(torch.autograd.Function):
+    """Loss and gradients in one depth-first pass over the batch."""
+
+    @staticmethod
+    def forward(ctx: Any, graph: Graph, levels: torch.Tensor, *flat: torch.Tensor) -> torch.Tensor:
+        parameters = {node.name: (flat[2 * i], flat[2 * i + 1]) for i, node in enumerate(graph.convolutions)}
+        nats, gradients = _program(graph, "train", parameters).train(*_arrays(parameters), _bytes(levels))
+        ctx.gradients = [torch.from_numpy(gradient) for gradient in gradients]
+        return flat[0].new_tensor(nats.mean())
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        scale = grad_output.item()
+        gradients = ctx.gradients if scale == 1.0 else [gradient * scale for gradient in ctx.gradients]
+        return None, None, *(g if needed else None for g, needed in zip(gradients, ctx.needs_input_grad[2:], strict=True))
+
+
+def _program(graph: Graph, mode: Mode, parameters: Parameters) -> Any:
+    dtype = str(next(iter(parameters.values()))[0].dtype).removeprefix("torch.")
+    programs = _programs.setdefault(graph, {})
+    if (mode, dtype) not in programs:
+        programs[mode, dtype] = core().Program(_specification(graph, mode, dtype))
+    return programs[mode, dtype]
+
+
+def _specification(graph: Graph, mode: Mode, dtype: str) -> dict[str, Any]:
+    """The program as plain data, in the form csrc/program_bind.cpp reads."""
+    program = lower(graph, mode)
+    if program.given:
+        raise BackendError(f"the native walk does not take given maps yet (node {next(iter(program.given))!r}); use backend='torch'")
+    layers = []
+    for node in graph.convolutions:
+        middle = (node.kernel_size[0] // 2, node.kernel_size[1] // 2)
+        layers.append({"mask": graph.mask(node).astype(np.uint8), "taps": list(node.taps), "middle": middle})
+    image = graph.nodes[0]
+    return {
+        "dtype": dtype,
+        "image_shape": graph.image_shape,
+        "levels": graph.distribution.levels,
+        "distribution": graph.distribution.name,
+        "scale": image.scale,
+        "shift": image.shift,
+        "image": program.image,
+        "output": program.output,
+        "output_grad": program.output_grad,
+        "layers": layers,
+        "buffers": [asdict(buffer) for buffer in program.buffers],
+        "forward": [asdict(instruction) for instruction in program.forward],
+        "backward": [asdict(instruction) for instruction in program.backward],
+    }
+
+
+def _arrays(parameters: Parameters) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    weights = [weight.detach().contiguous().numpy() for weight, _ in parameters.values()]
+    return weights, [bias.detach().contiguous().numpy() for _, bias in parameters.values()]
+
+
+def _bytes(levels: torch.Tensor) -> np.ndarray:
+    return levels.to(torch.uint8).contiguous().numpy()

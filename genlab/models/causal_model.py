@@ -1,0 +1,228 @@
+"""A causal network as a torch module: parameters of the list's convolutions, and the three walks as methods."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+
+from genlab.causal import Graph, native_walk, torch_walk
+from genlab.causal.torch_walk import Progress
+from genlab.errors import BackendError, InputError, unknown_name
+from genlab.native import resolve_backend
+from genlab.settings import Settings
+
+DTYPES = ("float32", "bfloat16")
+
+
+class CausalModel(nn.Module):
+    """p(x) = ∏ p(x_i | x_1 … x_{i−1}) by a list of nodes.
+
+    Made by `genlab.create_model`. Parameters are the weights ``nodes.<name>.weight`` (C_out, C_in, height, width) and biases
+    ``nodes.<name>.bias`` of the list's convolutions, as in ``torch.nn.Conv2d``; masked weights are kept but never used.
+
+    Attributes:
+        name: The model's name in `genlab.list_models`.
+        settings: Its validated settings.
+        graph: The list of nodes.
+        image_shape: ``(C, H, W)``.
+        levels: Number of levels of a pixel.
+    """
+
+    def __init__(self, name: str, settings: Settings, graph: Graph) -> None:
+        super().__init__()
+        self.name = name
+        self.settings = settings
+        self.graph = graph
+        self.image_shape = graph.image_shape
+        self.levels = graph.distribution.levels
+        self.nodes = nn.ModuleDict()
+        for node in graph.convolutions:
+            layer = nn.Conv2d(graph[node.inputs[0]].channels, node.channels, node.kernel_size)
+            _initialise(layer, graph.mask(node), last=node.name == graph.output)
+            self.nodes[node.name] = layer
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """``{"name", "settings"}``: what `genlab.create_model` needs to build the same model again."""
+        return {"name": self.name, "settings": self.settings.model_dump(mode="json")}
+
+    def parameter_count(self) -> int:
+        """Number of live parameters: masked weights do not count."""
+        return int(sum(self.graph.mask(node).sum() + node.channels for node in self.graph.convolutions))
+
+    def forward(self, images: ArrayLike | torch.Tensor) -> torch.Tensor:
+        """The logits of every pixel given the pixels before it, ``(N, C, H, W, levels)``; the torch walk, differentiable."""
+        levels = self._levels(images, "images")
+        return torch_walk.logits(self.graph, torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels))
+
+    def loss(self, batch: ArrayLike | torch.Tensor, backend: str = "auto", dtype: str = "float32") -> torch.Tensor:
+        """−(1/N) Σ_n log p(x_n): the mean negative log-likelihood, in nats per image.
+
+        Args:
+            batch: Integer levels ``(N, C, H, W)``.
+            backend: ``"native"``, ``"torch"`` or ``"auto"``.
+            dtype: ``"float32"``, or ``"bfloat16"`` for torch's autocast. A model in float64 computes in float64 either way.
+
+        Returns:
+            A differentiable scalar.
+
+        Raises:
+            InputError: A wrong shape, a level out of range, an empty batch, an unknown dtype.
+            BackendError: The backend cannot compute this here.
+        """
+        levels = self._levels(batch, "batch")
+        if len(levels) == 0:
+            raise InputError("batch must hold at least one image; got none")
+        if dtype not in DTYPES:
+            raise unknown_name("dtype", dtype, DTYPES)
+        if self._resolve(backend, dtype=dtype) == "native":
+            return native_walk.loss(self.graph, self._parameters_by_node(), levels)
+        with torch.autocast(levels.device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
+            parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels)
+        widened = parameters_at.float() if dtype == "bfloat16" else parameters_at
+        return -torch_walk.log_prob(self.graph, widened, levels).mean()
+
+    @torch.no_grad()
+    def log_prob(self, images: ArrayLike | torch.Tensor, backend: str = "auto") -> torch.Tensor:
+        """Log p(x) of each image in nats, float64 ``(N,)``; images are integer levels ``(N, C, H, W)``."""
+        levels = self._levels(images, "images")
+        if self._resolve(backend) == "native":
+            return native_walk.log_prob(self.graph, self._parameters_by_node(), levels)
+        parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels)
+        return torch_walk.log_prob(self.graph, parameters_at.double(), levels)
+
+    @torch.no_grad()
+    def logits(self, images: ArrayLike | torch.Tensor, backend: str = "auto") -> torch.Tensor:
+        """The logits of each pixel's level given the pixels before it, ``(N, C, H, W, levels)``."""
+        levels = self._levels(images, "images")
+        parameters = self._parameters_by_node()
+        if self._resolve(backend) == "native":
+            parameters_at = native_walk.parameters_map(self.graph, parameters, levels)
+        else:
+            parameters_at = torch_walk.parameters_map(self.graph, parameters, levels)
+        return torch_walk.logits(self.graph, parameters_at)
+
+    @torch.no_grad()
+    def draw(
+        self,
+        uniforms: np.ndarray,
+        known: np.ndarray | None = None,
+        known_mask: np.ndarray | None = None,
+        backend: str = "auto",
+        temperature: float = 1.0,
+        on_progress: Progress | None = None,
+    ) -> np.ndarray:
+        """Draws images from given randomness; `genlab.sample` is the friendly form.
+
+        Args:
+            uniforms: float64 ``(N, H, W, C)`` in [0, 1).
+            known: Levels ``(N, C, H, W)``, kept where `known_mask` is true.
+            known_mask: bool ``(N, C, H, W)``.
+            backend: ``"native"``, ``"torch"`` (the same cached algorithm), ``"naive"`` (one full forward pass a pixel) or ``"auto"``.
+            temperature: Logits are divided by it.
+            on_progress: Called with (pixels done, pixels in all).
+
+        Returns:
+            uint8 levels ``(N, C, H, W)``.
+        """
+        channels, height, width = self.image_shape
+        uniforms = np.ascontiguousarray(uniforms, dtype=np.float64)
+        if uniforms.ndim != 4 or uniforms.shape[1:] != (height, width, channels):
+            raise InputError(f"uniforms must have shape (N, {height}, {width}, {channels}); got {uniforms.shape}")
+        if not ((uniforms >= 0) & (uniforms < 1)).all():
+            raise InputError("uniforms must lie in [0, 1); got a value outside it or NaN")
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise InputError(f"temperature must be a finite number above 0; got {temperature}")
+        if (known is None) != (known_mask is None):
+            raise InputError("known and known_mask must be given together; got only one of them")
+        shape = (len(uniforms), *self.image_shape)
+        if known is not None and known_mask is not None:
+            if known_mask.shape != shape or known_mask.dtype != np.bool_:
+                raise InputError(f"known_mask must be bool of shape {shape}; got {known_mask.dtype} of shape {known_mask.shape}")
+            # Where nothing is known, whatever stands in the array does not matter.
+            known = np.where(known_mask, known, 0)
+            known = self._levels(known, "known").numpy(force=True)
+            if known.shape != shape:
+                raise InputError(f"known must have shape {shape}; got {known.shape}")
+        chosen = self._resolve(backend, allowed=("native", "torch", "naive"))
+        if chosen == "native":
+            return native_walk.sample(
+                self.graph,
+                self._parameters_by_node(),
+                uniforms,
+                known=known,
+                known_mask=known_mask,
+                temperature=temperature,
+                on_progress=on_progress,
+            )
+        device = next(self.parameters()).device
+        walk = torch_walk.sample if chosen == "torch" else torch_walk.sample_naive
+        drawn = walk(
+            self.graph,
+            self._parameters_by_node(),
+            torch.from_numpy(uniforms).to(device),
+            known=None if known is None else torch.from_numpy(known).to(device).long(),
+            known_mask=None if known_mask is None else torch.from_numpy(known_mask).to(device),
+            temperature=temperature,
+            on_progress=on_progress,
+        )
+        return drawn.to(torch.uint8).numpy(force=True)
+
+    def _parameters_by_node(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        return {name: (layer.weight, layer.bias) for name, layer in self.nodes.items()}  # type: ignore[misc]
+
+    def _resolve(self, backend: str, *, allowed: tuple[str, ...] = ("native", "torch"), dtype: str = "float32") -> str:
+        """The backend to use; "auto" is native where native can do it: parameters in float32 or float64 on a CPU."""
+        parameter = next(self.parameters())
+        obstacle = ""
+        if parameter.device.type != "cpu":
+            obstacle = f"the model is on device {str(parameter.device)!r}; move it with model.cpu()"
+        elif parameter.dtype not in (torch.float32, torch.float64):
+            obstacle = f"the model's parameters are {parameter.dtype}; native kernels compute in float32 and float64"
+        elif dtype == "bfloat16":
+            obstacle = "dtype 'bfloat16' has no native kernel yet; use backend='torch'"
+        if obstacle and backend == "native":
+            raise BackendError(f"backend 'native' is not available: {obstacle}")
+        if obstacle and backend == "auto":
+            return "torch"
+        return resolve_backend(backend, allowed=allowed)
+
+    def _levels(self, images: ArrayLike | torch.Tensor, argument: str) -> torch.Tensor:
+        """Checked integer levels ``(N, C, H, W)`` on the model's device."""
+        levels = images if isinstance(images, torch.Tensor) else torch.from_numpy(_integers(images, argument))
+        if levels.is_floating_point() or levels.is_complex() or levels.dtype == torch.bool:
+            raise InputError(f"{argument} must hold integer levels; got {levels.dtype}")
+        if levels.ndim != 4 or tuple(levels.shape[1:]) != self.image_shape:
+            channels, height, width = self.image_shape
+            raise InputError(
+                f"{argument} must have shape (N, {channels}, {height}, {width}), the model's image_shape; got {tuple(levels.shape)}"
+            )
+        if levels.numel():
+            low, high = (int(value) for value in torch.aminmax(levels))
+            if low < 0 or high >= self.levels:
+                raise InputError(f"{argument} must hold levels from 0 to {self.levels - 1}; got {low if low < 0 else high}")
+        return levels.to(next(self.parameters()).device)
+
+
+def _integers(images: ArrayLike, argument: str) -> np.ndarray:
+    array = np.asarray(images)
+    if array.dtype.kind not in "ui":
+        raise InputError(f"{argument} must hold integer levels; got an array of {array.dtype}")
+    if array.dtype.itemsize > 1:
+        array = array.astype(np.int64)
+    # torch takes neither negative strides nor, without a warning, read-only memory.
+    return array if array.flags.writeable and array.flags.c_contiguous else array.copy()
+
+
+def _initialise(layer: nn.Conv2d, mask: np.ndarray, *, last: bool) -> None:
+    """He et al. 2015 with the fan-in that the mask leaves alive; the last layer starts small, so that all levels start equally likely."""
+    fan_in = max(1, int(mask.reshape(len(mask), -1).sum(1).max()))
+    with torch.no_grad():
+        layer.weight.normal_(0, math.sqrt((0.1 if last else 2.0) / fan_in))
+        if layer.bias is not None:
+            layer.bias.zero_()

@@ -1,0 +1,43 @@
+"""PixelCNN: p(x) = ∏ p(x_i | x_1 … x_{i−1}) by masked convolutions.
+
+van den Oord, Kalchbrenner and Kavukcuoglu 2016, "Pixel Recurrent Neural Networks", section 3.4 and table 1:
+
+    7×7 conv, mask A → 2h
+    blocks of   ReLU, 1×1 → h;  ReLU, 3×3 mask B → h;  ReLU, 1×1 → 2h;  plus the block's input
+    ReLU, 1×1 → 2h;  ReLU, 1×1 → C · levels;  softmax
+
+NOTE: the image enters as 2·level/(levels − 1) − 1, so that the zero padding differs from every extreme level; the paper does not say.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from genlab.causal import Categorical, Graph, GraphBuilder
+from genlab.settings import Settings as _Settings
+
+
+class Settings(_Settings):
+    """What a PixelCNN is made of."""
+
+    image_shape: tuple[int, int, int] = Field((1, 28, 28), description="Channels, height and width of an image.")
+    levels: int = Field(2, ge=2, le=256, description="Number of values a pixel can take.")
+    channels: int = Field(32, ge=1, le=1024, description="The paper's h; the residual stream has 2h channels.")
+    blocks: int = Field(7, ge=0, le=100, description="Number of residual blocks.")
+
+
+def build(settings: Settings) -> Graph:
+    """The list of nodes."""
+    h = settings.channels
+    builder = GraphBuilder(settings.image_shape, scale=2 / (settings.levels - 1), shift=-1)
+    stream = builder.conv("input", builder.image, 2 * h, kernel_size=7, mask_type="A")
+    for block in range(1, settings.blocks + 1):
+        name = f"block{block}"
+        inner = builder.conv(f"{name}_reduce", builder.relu(f"{name}_relu1", stream), h)
+        inner = builder.conv(f"{name}_conv", builder.relu(f"{name}_relu2", inner), h, kernel_size=3)
+        inner = builder.conv(f"{name}_expand", builder.relu(f"{name}_relu3", inner), 2 * h)
+        stream = builder.add(name, inner, stream)
+    hidden = builder.conv("head", builder.relu("head_relu", stream), 2 * h)
+    distribution = Categorical(settings.levels)
+    output = builder.conv("output", builder.relu("output_relu", hidden), settings.image_shape[0] * distribution.parameters)
+    return builder.build(output, distribution)
