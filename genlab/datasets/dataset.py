@@ -1,0 +1,206 @@
+"""A dataset as models see it: three splits of integer levels, and a record of how they came about."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlab.datasets.source import SPLITS, Bytes, Labels, Part, Source, fit_square, permutation, times
+from genlab.errors import InputError
+from genlab.settings import DataSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images of one split.
+
+    Attributes:
+        images: uint8 (N, C, H, W), levels below the dataset's `levels`. With dynamic binarisation, one fixed draw.
+        labels: int64 (N,), or None.
+        intensities: uint8 (N, C, H, W), as in the source: below `native_levels`.
+        native_levels: The source's number of levels.
+        dynamic: Whether `draw` binarises anew.
+    """
+
+    images: Bytes
+    labels: Labels | None
+    intensities: Bytes
+    native_levels: int
+    dynamic: bool
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def draw(self, rng: np.random.Generator, indices: NDArray[np.int64]) -> Bytes:
+        """The images at `indices`, binarised anew if the dataset is binarised dynamically.
+
+        Args:
+            rng: Where the randomness comes from; unused otherwise.
+            indices: Integers (n,) below the length of the split.
+
+        Returns:
+            Levels, uint8 (n, C, H, W).
+        """
+        if self.dynamic:
+            return bernoulli(rng, self.intensities[indices], self.native_levels)
+        return self.images[indices]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three splits of images with `levels` integer levels.
+
+    Attributes:
+        name: A short name: of the bundled set, or of the file or folder.
+        train: What models are fitted to.
+        valid: What decides between models.
+        test: What is reported.
+        levels: Every value of every split's `images` is below it.
+        image_shape: (C, H, W).
+        settings: What was asked for; ``load_dataset`` called with it gives the same dataset.
+        record: What came of it, as JSON-able values: source, sizes, rules and a SHA-256 of everything in the splits.
+    """
+
+    name: str
+    train: Split
+    valid: Split
+    test: Split
+    levels: int
+    image_shape: tuple[int, int, int]
+    settings: DataSettings
+    record: dict[str, Any]
+
+    def describe(self) -> str:
+        """One line, such as ``digits: 1437/180/180 images 1x8x8, 17 levels``."""
+        sizes = "/".join(str(len(split)) for split in (self.train, self.valid, self.test))
+        line = f"{self.name}: {sizes} images {times(self.image_shape)}, {self.levels} levels"
+        native = self.record["native_levels"]
+        if self.settings.binarize:
+            return f"{line} ({self.settings.binarize} binarisation of {native})"
+        return line if native == self.levels else f"{line} (quantised from {native})"
+
+
+def build(source: Source, settings: DataSettings, name: str) -> Dataset:
+    """The dataset `settings` ask for, out of a source.
+
+    Raises:
+        InputError: More levels than the source has, levels that contradict the binarisation, or too few images to split.
+    """
+    levels = _levels(source.levels, settings)
+    parts, how = _split(source, settings.seed)
+    if settings.size is not None:
+        parts = {split: Part(fit_square(part.images, settings.size), part.labels) for split, part in parts.items()}
+    train, valid, test = (_finish(parts[split], source.levels, levels, settings, index) for index, split in enumerate(SPLITS))
+    channels, height, width = train.images.shape[1:]
+    record = {
+        "name": name,
+        "source": source.sentence,
+        "images": {split: len(parts[split].images) for split in SPLITS},
+        "image_shape": [channels, height, width],
+        "splits": how,
+        "native_levels": source.levels,
+        "levels": levels,
+        "binarize": settings.binarize,
+        "rule": _rule(source.levels, levels, settings),
+        "size": settings.size,
+        "seed": settings.seed,
+        "classes": None if source.classes is None else list(source.classes),
+        "sha256": _sha256((train, valid, test)),
+    }
+    return Dataset(name, train, valid, test, levels, (channels, height, width), settings, record)
+
+
+def bernoulli(rng: np.random.Generator, intensities: Bytes, native_levels: int) -> Bytes:
+    """Draws 1 with probability x / (L0 - 1), exactly: an integer uniform below L0 - 1 is less than x.
+
+    Args:
+        rng: Where the randomness comes from.
+        intensities: x, any shape, below `native_levels`.
+        native_levels: L0.
+
+    Returns:
+        0 or 1, uint8, the shape of `intensities`.
+    """
+    thresholds = rng.integers(0, native_levels - 1, intensities.shape, dtype=np.uint8)
+    return (thresholds < intensities).astype(np.uint8)
+
+
+def _levels(native: int, settings: DataSettings) -> int:
+    """The number of levels of the finished images."""
+    asked = settings.levels
+    if settings.binarize is not None:
+        if asked not in (None, 2):
+            raise InputError(f"levels must be 2 or None with binarize={settings.binarize!r}; got {asked}")
+        return 2
+    if asked is not None and asked > native:
+        raise InputError(f"levels must be at most {native}, the native levels of {settings.name!r}; got {asked}")
+    return asked or native
+
+
+def _rule(native: int, levels: int, settings: DataSettings) -> str:
+    """How an intensity x becomes a level, in words for the record."""
+    if settings.binarize == "dynamic":
+        return f"Bernoulli(x / {native - 1}), drawn anew in training; valid and test are one draw from the seed"
+    if settings.binarize == "threshold":
+        return f"x >= {native / 2:g}"
+    return "x" if levels == native else f"floor(x * {levels} / {native})"
+
+
+def _finish(part: Part, native: int, levels: int, settings: DataSettings, index: int) -> Split:
+    """Turns intensities into levels; split number `index` has a random stream of its own."""
+    dynamic = settings.binarize == "dynamic"
+    if dynamic:
+        images = bernoulli(np.random.default_rng([settings.seed, index]), part.images, native)
+    elif levels == native:
+        images = part.images
+    else:
+        # A threshold at L0 / 2 is this rule with two levels: floor(2x / L0) is 1 exactly if x >= L0 / 2.
+        images = (np.arange(native) * levels // native).astype(np.uint8)[part.images]
+    return Split(images, part.labels, part.images, native, dynamic)
+
+
+def _split(source: Source, seed: int) -> tuple[dict[str, Part], str]:
+    """Train, valid and test, and a sentence on how they were made.
+
+    What the source does not split itself is cut from its training images in seeded order: a tenth for each of valid and test, or
+    as many as the split that the source has, up to a fifth (so MNIST's 60,000 give 10,000 for valid).
+    """
+    missing = [split for split in SPLITS if split not in source.parts]
+    if not missing:
+        return source.parts, source.splits or "train, valid and test as the source has them"
+    given = [len(part.images) for split, part in source.parts.items() if split != "train"]
+    train = source.parts["train"]
+    count = len(train.images)
+    held_out = min(given[0], count // 5) if given else round(count / 10)
+    held_out = max(held_out, 1)
+    if count <= len(missing) * held_out:
+        needed = len(missing) + 1
+        raise InputError(f"{source.sentence}: at least {needed} images are needed to cut off {' and '.join(missing)}; got {count}")
+    order = permutation(count, seed)
+    parts = dict(source.parts)
+    for split in reversed(missing):
+        order, chosen = order[:-held_out], order[-held_out:]
+        parts[split] = _take(train, chosen)
+    parts["train"] = _take(train, order)
+    how = f"{' and '.join(missing)}: {held_out} images each, the last of the training images in the order of seed {seed}"
+    return parts, how if not given else f"{how}; {'test' if 'test' in source.parts else 'valid'} as the source has it"
+
+
+def _take(part: Part, indices: NDArray[np.int64]) -> Part:
+    """The images and labels at `indices`."""
+    return Part(part.images[indices], None if part.labels is None else part.labels[indices])
+
+
+def _sha256(splits: tuple[Split, ...]) -> str:
+    """A checksum of all that training and evaluation can see: intensities, levels and labels, with their shapes."""
+    digest = hashlib.sha256()
+    for split in splits:
+        for array in (split.intensities, split.images, split.labels):
+            if array is not None:
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(array.tobytes())
+    return digest.hexdigest()

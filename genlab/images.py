@@ -1,0 +1,110 @@
+"""Pictures of images: levels as grey or colour values, many images in one grid, and PNG files."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genlab.errors import InputError
+
+PADDING_VALUE = 224  # light enough to part dark images, dark enough to part white ones
+
+
+def to_uint8(images: ArrayLike, levels: int) -> NDArray[np.uint8]:
+    """round(255 k / (levels - 1)) for every level k: 0 is black, the highest level white.
+
+    Args:
+        images: Integers or booleans from 0 to `levels` - 1, any shape; a CPU tensor will do.
+        levels: 2 to 256.
+
+    Returns:
+        uint8, the same shape.
+
+    Raises:
+        InputError: `levels` or a value is out of range, or values are no integers.
+    """
+    if not 2 <= levels <= 256:
+        raise InputError(f"levels must be from 2 to 256; got {levels}")
+    array = np.asarray(images)
+    if array.dtype.kind not in "bui":
+        raise InputError(f"images must hold integer levels; got dtype {array.dtype}")
+    outside = array[(array < 0) | (array >= levels)]
+    if outside.size:
+        raise InputError(f"images must hold levels from 0 to {levels - 1}; got {outside[0]}")
+    grey = np.rint(np.arange(levels) * (255 / (levels - 1))).astype(np.uint8)
+    return grey[array.astype(np.uint8)]
+
+
+def grid(images: ArrayLike, levels: int, *, columns: int | None = None, scale: int = 1, padding: int = 1) -> NDArray[np.uint8]:
+    """One picture of many images, left to right and top to bottom, with light lines around each.
+
+    Args:
+        images: Levels (N, C, H, W) with C = 1 or 3 and N at least 1.
+        levels: 2 to 256.
+        columns: Images in a row; None makes the grid as square as can be.
+        scale: Every pixel becomes `scale` x `scale` equal pixels.
+        padding: Width of the lines, in pixels of the picture.
+
+    Returns:
+        uint8 (height, width) for grey or (height, width, 3) for colour, where with r rows of c columns
+        height = r (H scale + padding) + padding and width = c (W scale + padding) + padding.
+
+    Raises:
+        InputError: A shape, a level or a number breaks these rules.
+    """
+    values = to_uint8(images, levels)
+    if values.ndim != 4 or values.shape[1] not in (1, 3) or 0 in values.shape:
+        raise InputError(f"images must have shape (N, C, H, W) with C = 1 or 3 and nothing empty; got {values.shape}")
+    for name, number, least in (("columns", columns, 1), ("scale", scale, 1), ("padding", padding, 0)):
+        if number is not None and number < least:
+            raise InputError(f"{name} must be at least {least}; got {number}")
+    if columns is None:
+        columns = math.ceil(math.sqrt(len(values)))
+    rows = math.ceil(len(values) / columns)
+
+    cells = values.transpose(0, 2, 3, 1).repeat(scale, axis=1).repeat(scale, axis=2)
+    height, width, channels = cells.shape[1:]
+    picture = np.full((rows * (height + padding) + padding, columns * (width + padding) + padding, channels), PADDING_VALUE, np.uint8)
+    for index, cell in enumerate(cells):
+        row, column = divmod(index, columns)
+        top, left = row * (height + padding) + padding, column * (width + padding) + padding
+        picture[top : top + height, left : left + width] = cell
+    return picture[:, :, 0] if channels == 1 else picture
+
+
+def save_png(path: str | os.PathLike[str], array: NDArray[Any], *, text: Mapping[str, str] | None = None) -> None:
+    """Writes a PNG file: aside first, then renamed, so that nobody ever reads half a picture.
+
+    Args:
+        path: Where; the folder must exist, and a file that is there already is replaced.
+        array: uint8 (height, width) or (height, width, 3).
+        text: Keywords (1 to 79 ASCII characters) and texts, kept in the file as tEXt chunks (iTXt beyond Latin-1).
+
+    Raises:
+        InputError: The array is no such picture, a keyword breaks its rule, or the file cannot be written.
+    """
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or 0 in array.shape:
+        raise InputError(f"array must be uint8 (height, width) or (height, width, 3); got {array.dtype} {array.shape}")
+    chunks = PngInfo()
+    for keyword, value in (text or {}).items():
+        if not 1 <= len(keyword) <= 79 or not keyword.isascii():
+            raise InputError(f"text must have ASCII keywords of 1 to 79 characters; got {keyword!r}")
+        chunks.add_text(keyword, value)
+    target = Path(path)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        Image.fromarray(array).save(aside, format="PNG", pnginfo=chunks)
+        aside.replace(target)
+    except OSError as error:
+        raise InputError(f"path {str(target)!r} cannot be written: {error.strerror or error}") from error
+    finally:
+        aside.unlink(missing_ok=True)
