@@ -70,8 +70,10 @@ class TrainSettings(Settings):
         description="budget of training time over all sessions of the run; whichever ends first",
     )
     batch_size: int = Field(64, ge=1, le=1_000_000, description="images per step")
-    learning_rate: float = Field(3e-3, gt=0, le=10, description="Adam's step size after the warm-up")
-    warmup_steps: int = Field(50, ge=0, le=1_000_000, description="steps over which the learning rate rises linearly")
+    learning_rate: float = Field(4e-3, gt=0, le=10, description="Adam's step size after the warm-up")
+    warmup_steps: int = Field(
+        50, ge=0, le=1_000_000, description="steps over which the learning rate rises linearly; a tenth of the known steps at most"
+    )
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="cosine falls to zero over the epochs; without a number of epochs the rate stays constant"
     )
@@ -79,13 +81,13 @@ class TrainSettings(Settings):
     ema_decay: float = Field(
         0.999, ge=0, lt=1, description="decay d of the averaged weights: min(d, (1 + step) / (10 + step)); 0 = no averaging"
     )
-    patience: int | None = Field(
-        None, ge=1, le=1_000_000, description="stops after so many epochs without a better validation; none = off"
-    )
+    patience: int | None = Field(None, ge=1, le=1_000_000, description="stops after so many epochs without a better validation; none = off")
     valid_images: int = Field(10_000, ge=1, le=100_000_000, description="at most so many images per validation")
     backend: Literal["auto", "native", "torch"] = Field("auto", description="what computes the loss and its gradients")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="number format of the loss's arithmetic")
     seed: int = Field(0, ge=0, lt=2**63, description="decides the first weights, the order of the images and every draw")
     checkpoint_seconds: float = Field(20.0, ge=0, le=1e6, description="seconds between checkpoints; 0 = after every step")
-    sample_seconds: float = Field(10.0, ge=0, le=1e6, description="seconds between sample grids; 0 = after every step")
+    sample_seconds: float = Field(
+        10.0, ge=0, le=1e6, description="least seconds between sample grids; drawing takes a tenth of the time at most"
+    )
     log_seconds: float = Field(1.0, ge=0, le=1e6, description="seconds between records of the loss; 0 = after every step")
