@@ -1,0 +1,15 @@
+// genlab._core: a table of contents.
+#include <pybind11/pybind11.h>
+
+namespace genlab {
+void register_info(pybind11::module_& m);
+void register_masked_conv2d(pybind11::module_& m);
+void register_program(pybind11::module_& m);
+}  // namespace genlab
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "genlab's compiled kernels (private; use the genlab package)";
+  genlab::register_info(m);
+  genlab::register_masked_conv2d(m);
+  genlab::register_program(m);
+}

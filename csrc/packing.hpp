@@ -1,0 +1,49 @@
+// A convolution's weights in the order the register tile wants them, and back.
+//
+// torch's layout is weight[out][in][row][column]. The tile multiplies along k, the live (tap, input channel) pairs in raster order of
+// the taps; its transpose along the live (tap, output channel) pairs. Masked weights are packed as zeros, whatever they hold.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels.hpp"
+
+namespace genlab {
+
+struct Tap {
+  int dy, dx;
+};
+
+struct Layer {
+  int out_channels, in_channels, height, width;
+  std::vector<Tap> taps;
+  std::vector<std::uint8_t> mask;  // [out][in][row][column]
+
+  std::size_t index(int out, int in, const Tap& tap) const {
+    return ((static_cast<std::size_t>(out) * in_channels + in) * height + height / 2 + tap.dy) * width + width / 2 + tap.dx;
+  }
+  std::size_t weights() const { return static_cast<std::size_t>(out_channels) * in_channels * height * width; }
+};
+
+// A row of the packed matrix: a tap and a channel of the side that is summed over.
+struct Term {
+  Tap tap;
+  int channel;
+};
+
+// The live terms of the forward sum (tap, input channel), or of the backward sum (tap, output channel).
+std::vector<Term> forward_terms(const Layer& layer);
+std::vector<Term> backward_terms(const Layer& layer);
+
+// to[panel][term][panel width]; `to` holds terms.size() · round_up(channels, lanes) values.
+template <class T>
+void pack_forward(const Layer& layer, const std::vector<Term>& terms, const T* weight, int lanes, T* to);
+template <class T>
+void pack_backward(const Layer& layer, const std::vector<Term>& terms, const T* weight, int lanes, T* to);
+
+// weight_grad[out][in][row][column] = sum over threads of packed[thread][term][padded out]; zero where masked.
+template <class T>
+void unpack_gradient(const Layer& layer, const std::vector<Term>& terms, const std::vector<const T*>& packed, int lanes, T* weight_grad);
+
+}  // namespace genlab
