@@ -38,7 +38,8 @@ def to_uint8(images: ArrayLike, levels: int) -> NDArray[np.uint8]:
     if outside.size:
         raise InputError(f"images must hold levels from 0 to {levels - 1}; got {outside[0]}")
     grey = np.rint(np.arange(levels) * (255 / (levels - 1))).astype(np.uint8)
-    return grey[array.astype(np.uint8)]
+    values: NDArray[np.uint8] = grey[array.astype(np.uint8)]
+    return values
 
 
 def grid(images: ArrayLike, levels: int, *, columns: int | None = None, scale: int = 1, padding: int = 1) -> NDArray[np.uint8]:
@@ -102,9 +103,10 @@ def save_png(path: str | os.PathLike[str], array: NDArray[Any], *, text: Mapping
     target = Path(path)
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        Image.fromarray(array).save(aside, format="PNG", pnginfo=chunks)
-        aside.replace(target)
+        try:
+            Image.fromarray(array).save(aside, format="PNG", pnginfo=chunks)
+            aside.replace(target)
+        finally:
+            aside.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"path {str(target)!r} cannot be written: {error.strerror or error}") from error
-    finally:
-        aside.unlink(missing_ok=True)

@@ -41,9 +41,8 @@ def mnist(_settings: DataSettings) -> Source:
     if own is not None:
         return _read_complete(own)
     cache = _cache_folder()
-    try:
-        source = _read_complete(cache)
-    except InputError:  # not there yet, or torn
+    source = _cached(cache)
+    if source is None:
         _download(cache)
         source = _read_complete(cache)
     return replace(source, sentence="OpenML, mnist_784, version 1")
@@ -77,6 +76,14 @@ def _read_complete(folder: Path) -> Source:
     return read_idx_folder(folder)
 
 
+def _cached(cache: Path) -> Source | None:
+    """What an earlier download left, or None if there was none or a file is torn."""
+    try:
+        return _read_complete(cache)
+    except InputError:
+        return None
+
+
 def _download(cache: Path) -> None:
     """Fetches MNIST from OpenML and writes it as IDX files."""
     try:
@@ -95,8 +102,16 @@ def _fetch(scratch: str) -> tuple[Any, Any]:
     try:
         with _download_bar("MNIST from OpenML"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # scikit-learn warns before each new attempt; the last one raises
-            table = fetch_openml("mnist_784", version=1, data_home=scratch, as_frame=False, parser="auto", n_retries=1)
-    except (OSError, EOFError, ValueError, LookupError, http.client.HTTPException, zlib.error) as error:
+            table = fetch_openml(
+                "mnist_784",
+                version=1,
+                data_home=scratch,
+                as_frame=False,
+                n_retries=1,
+                # One small type for all columns, labels too: scikit-learn 1.9 cannot read pandas 3.1's categories of integers.
+                read_csv_kwargs={"dtype": np.float32},
+            )
+    except (OSError, EOFError, ValueError, TypeError, LookupError, http.client.HTTPException, zlib.error) as error:
         remedy = "without a network, set GENLAB_DATA_DIR to a folder with MNIST's four IDX files, or take 'mnist5k'"
         raise InputError(f"'mnist' could not be fetched from OpenML ({error}); {remedy}") from error
     return table.data, table.target

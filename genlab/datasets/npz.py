@@ -39,13 +39,13 @@ def read_npz(path: Path) -> Source:
         InputError: It is no ``.npz``, torn, pickled, without training images, or holds anything but images as above.
     """
     what = f"npz file {str(path)!r}"
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{what} cannot be read: {error}") from error
-    if not isinstance(archive, NpzFile):
-        raise InputError(f"{what} must be a zip archive of arrays, as numpy.savez writes; got one array of shape {archive.shape}")
-    with archive:
+    with path.open("rb") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+            raise InputError(f"{what} cannot be read: {error}") from error
+        if not isinstance(archive, NpzFile):
+            raise InputError(f"{what} must be a zip archive of arrays, as numpy.savez writes; got one array of shape {archive.shape}")
         return _read(archive, what, path.name)
 
 
@@ -80,11 +80,14 @@ def _array(archive: NpzFile, key: str, what: str) -> NDArray[Any]:
         size = archive.zip.getinfo(f"{key}.npy").file_size if archive.zip else 0
         if size > 8 * MAX_BYTES:  # MAX_BYTES values of the widest kind
             raise InputError(f"{key!r} of {what} must fit in the memory; it unpacks to {size / 2**30:.1f} GiB")
-        return np.asarray(archive[key])
+        array = archive[key]
     except InputError:
         raise
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{key!r} of {what} cannot be read: {error}") from error
+    if not isinstance(array, np.ndarray):  # NumPy hands over the bytes of what does not begin as an array
+        raise InputError(f"{key!r} of {what} must be an array, as numpy.savez writes; it is something else")
+    return array
 
 
 def _native_levels(archive: NpzFile, parts: dict[str, Part], what: str) -> int:
