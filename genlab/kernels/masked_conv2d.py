@@ -245,8 +245,10 @@ def _torch_backward(grad_output: Array, x: Array, weight: Array, bias: Array | N
 def _tensor(array: Array) -> Tensor:
     import torch
 
-    # torch warns of memory it might write to but must not, and refuses negative strides; such arrays are copied.
-    return torch.from_numpy(np.require(array, requirements=["C", "A", "W"]))
+    # torch warns of memory that it must not write to, and refuses negative strides, which an axis of length 1 keeps even in memory
+    # that is dense: so read-only arrays are copied, and torch sees a flat one.
+    dense = np.require(array, requirements=["C", "A", "W"])
+    return torch.from_numpy(dense.reshape(-1)).reshape(array.shape)
 
 
 def _image_tensor(images: Array) -> Tensor:
