@@ -31,7 +31,7 @@ class Evaluation:
 
     Attributes:
         nats: −(1/N) Σ log p(x), in nats an image; lower is better.
-        standard_error: Of `nats`, from the spread over images.
+        standard_error: Of `nats`, from the spread over images; None for a single image.
         bits_per_dim: `nats` / (ln 2 · C · H · W).
         images: Number of images N.
         split: ``"train"``, ``"valid"`` or ``"test"``.
@@ -40,7 +40,7 @@ class Evaluation:
     """
 
     nats: float
-    standard_error: float
+    standard_error: float | None
     bits_per_dim: float
     images: int
     split: str
@@ -115,7 +115,7 @@ def evaluate(
     mean = float(nats.mean())
     return Evaluation(
         nats=mean,
-        standard_error=float(nats.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan,
+        standard_error=float(nats.std(ddof=1) / math.sqrt(count)) if count > 1 else None,
         bits_per_dim=bits_per_dim(mean, model.image_shape),
         images=count,
         split=split,

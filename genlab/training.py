@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -551,28 +551,30 @@ class _Session:
                 self._validate()
             if self._sampled_step != self._step:
                 self._save_sample()
+            message += f": best validation {bits_per_dim(self._best, self._model.image_shape):.4f} bits/dim at step {self._best_step}"
         self._save_checkpoint()
         self._event(event, message)
 
     def _event(self, event: str, message: str) -> None:
         self._append("event", {"event": event, "message": message, "time": time.time()})
         self._run.append_log(message)
-        self._tell(message)
+        self._tell(replace(self._progress(), message=message))
 
     def _append(self, kind: str, record: Mapping[str, Any]) -> None:
         self._run.append_metrics({"kind": kind, "step": self._step, "epoch": self._epoch, **record})
 
     def _report(self, *, with_message: bool) -> None:
-        message = str(self._progress("")) if with_message else ""
-        if message:
-            self._run.append_log(message)
-        self._tell(message)
+        progress = self._progress()
+        if with_message:
+            progress = replace(progress, message=str(progress))
+            self._run.append_log(progress.message)
+        self._tell(progress)
 
-    def _tell(self, message: str) -> None:
+    def _tell(self, progress: Progress) -> None:
         if self._on_progress:
-            self._on_progress(self._progress(message))
+            self._on_progress(progress)
 
-    def _progress(self, message: str) -> Progress:
+    def _progress(self) -> Progress:
         loss = self._latest.loss
         return Progress(
             epoch=self._epoch,
@@ -584,7 +586,6 @@ class _Session:
             images_per_second=self._latest.images_per_second,
             seconds=self._seconds,
             seconds_left=self._seconds_left,
-            message=message,
         )
 
     @property
