@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tqdm import tqdm
@@ -116,6 +116,7 @@ def test_photos_are_patches_of_the_real_photos() -> None:
     assert data.record["classes"] == ["china", "flower"]
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 13))
 def test_patches_of_different_splits_come_from_different_columns(seed: int, size: int) -> None:
     rows, columns = np.mgrid[:20, :40]
@@ -178,8 +179,8 @@ def test_bernoulli_has_the_probability_it_says(native: int) -> None:
 
 def test_the_settings_give_the_dataset_back_and_all_is_json() -> None:
     data = genlab.load_dataset("digits", levels=4, size=6, seed=3)
-    settings = data.settings.model_dump()
-    again = genlab.load_dataset(settings.pop("name"), **settings)
+    asked = data.settings.model_dump()
+    again = genlab.load_dataset(asked.pop("name"), **asked)
     assert json.loads(json.dumps(again.record)) == data.record
     expected = {"levels": 4, "native_levels": 17, "rule": "floor(x * 4 / 17)", "size": 6, "seed": 3, "binarize": None}
     assert expected.items() <= data.record.items()
@@ -189,6 +190,7 @@ def test_the_settings_give_the_dataset_back_and_all_is_json() -> None:
 # --- resizing ----------------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(
     height=st.integers(1, 9),
     width=st.integers(1, 9),
@@ -844,6 +846,10 @@ def test_images_that_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.M
         ({"name_or_path": "photos", "size": 214}, "size must be at most 213 for 'photos', .*; got 214"),
         ({"name_or_path": "cifra"}, "must be one of digits, mnist, mnist5k, photos, slanted, or a path that exists; got 'cifra'"),
         ({"name_or_path": "no/such/folder"}, "or a path that exists; got 'no/such/folder'"),
+        ({"name_or_path": ""}, "or a path that exists; got ''"),
+        ({"name_or_path": "a" * 5000}, "or a path that exists; got 'aaa"),
+        ({"name_or_path": "null\0byte"}, "or a path that exists; got 'null"),
+        ({"name_or_path": "~nobody-of-that-name/images"}, "or a path that exists; got '~nobody"),
         ({"name_or_path": __file__}, r"must be a name, a folder or an \.npz file; got the file '.*test_datasets\.py'"),
         ({"name_or_path": 3}, "name_or_path must be a name or a path; got 3"),
         ({"name_or_path": None}, "name_or_path must be a name or a path; got None"),

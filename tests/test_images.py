@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -25,6 +25,7 @@ def test_levels_span_black_to_white() -> None:
     np.testing.assert_array_equal(to_uint8(np.array([False, True]), 2), [0, 255])
 
 
+@settings(deadline=None)
 @given(levels=st.integers(2, 256))
 def test_levels_can_be_read_back_from_the_picture(levels: int) -> None:
     values = to_uint8(np.arange(levels), levels)
@@ -60,6 +61,7 @@ def test_a_grid_pixel_by_pixel() -> None:
     np.testing.assert_array_equal(grid(images, 2), expected)
 
 
+@settings(deadline=None)
 @given(
     count=st.integers(1, 7),
     channels=st.sampled_from([1, 3]),

@@ -57,8 +57,8 @@ def load_dataset(
     settings = validate(DataSettings, values)
     if settings.name in DATASETS:
         return build(DATASETS[settings.name](settings), settings, settings.name)
-    path = Path(settings.name).expanduser().resolve()
-    if not path.exists():
+    path = _existing(settings.name)
+    if path is None:
         names = ", ".join(sorted(DATASETS))
         raise InputError(f"name_or_path must be one of {names}, or a path that exists; got {settings.name!r}")
     # The whole path, so that a run finds its data from any folder.
@@ -66,12 +66,20 @@ def load_dataset(
     return build(_read_path(path, settings.size), settings, path.stem if path.is_file() else path.name)
 
 
+def _existing(name: str) -> Path | None:
+    """The whole path of what is called `name`, or None if there is no such thing."""
+    try:
+        return Path(name).expanduser().resolve(strict=True) if name else None
+    except (OSError, RuntimeError, ValueError):  # not there, out of reach, a loop of links, or no possible name at all
+        return None
+
+
 def _read_path(path: Path, size: int | None) -> Source:
     """What lies at an existing path."""
     try:
         if path.is_dir():
             return read_idx_folder(path) if idx_files(path) else read_image_folder(path, size)
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             return read_npz(path)
     except OSError as error:
         raise InputError(f"name_or_path {str(path)!r} cannot be read: {error}") from error
