@@ -25,6 +25,9 @@ class MaskedConv2d(nn.Conv2d):
     It is an ``nn.Conv2d`` with stride 1: the same initial weights from the same seed, the same parameters and state dict, so
     weights load from one into the other. The gradient of the weight is zero at dead taps, and what they hold has no effect.
 
+    ``torch.compile``, ``torch.export`` and derivatives of any order work on both backends; the transforms of ``torch.func`` need
+    ``backend="torch"``, because torch does not carry them through operators from outside.
+
     Args:
         in_channels: C_in.
         out_channels: C_out.

@@ -120,7 +120,10 @@ def _largest_error(result: Array, exact: Array, magnitude: Array, terms: Array) 
 
 # λ = 8 in `Kernel.error`: sums of sound kernels stay below it but for a chance of 1e-14 each. Random cases reach 1.
 _SUM_OF_PRODUCTS = {"float32": 4.0, "float64": 4.0}
-_FINITE = "finite values whose sums stay below overflow; weights at dead taps may be anything"
+_FINITE = (
+    "finite values whose sums stay below overflow; weights at dead taps may be anything. NaN in x reaches every output that reads it "
+    "through a live tap; where a tap is dead for all channels, the reference and the native kernel do not look, torch does"
+)
 
 KERNELS: Mapping[str, Kernel] = {
     kernel.name: kernel

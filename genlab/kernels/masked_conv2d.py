@@ -96,7 +96,7 @@ def full_mask(mask: str | Array, weight_shape: Sequence[int]) -> npt.NDArray[np.
     wrong = mask[(mask != 0) & (mask != 1)]
     if wrong.size:
         raise InputError(f"mask must hold 0 and 1 alone; got {wrong[0]}")
-    return np.ascontiguousarray(np.broadcast_to(mask.astype(np.bool_), shape))
+    return np.array(np.broadcast_to(mask, shape), dtype=np.bool_, order="C")
 
 
 # --- the public pair -----------------------------------------------------------------------------------------------------------

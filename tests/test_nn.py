@@ -1,0 +1,339 @@
+"""`genlab.nn.MaskedConv2d`: an ``nn.Conv2d`` in every respect but the taps it reads, on the native kernel and on torch's own."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from genlab import nn as genlab_nn
+from genlab.errors import BackendError, InputError
+from genlab.kernels import channel_mask, mask_2d
+from genlab.nn import MaskedConv2d
+
+FORWARD = torch.ops.genlab.masked_conv2d.default
+BACKWARD = torch.ops.genlab.masked_conv2d_backward.default
+LAYOUTS = (torch.contiguous_format, torch.channels_last)
+
+
+def layer_of(*arguments, seed=0, **options):
+    torch.manual_seed(seed)
+    return MaskedConv2d(*arguments, **options)
+
+
+def images_of(*shape, layout=torch.contiguous_format, dtype=torch.float32, requires_grad=False):
+    torch.manual_seed(1)
+    return torch.randn(shape, dtype=dtype).clone(memory_format=layout).requires_grad_(requires_grad)
+
+
+# --- an nn.Conv2d ------------------------------------------------------------------------------------------------------------------
+
+
+def test_state_dict_loads_from_and_into_conv2d():
+    masked, plain = layer_of(3, 4, (3, 5)), nn.Conv2d(3, 4, (3, 5))
+    assert list(masked.state_dict()) == ["weight", "bias"]
+    masked.load_state_dict(plain.state_dict())
+    assert torch.equal(masked.weight, plain.weight)
+    nn.Conv2d(3, 4, (3, 5)).load_state_dict(masked.state_dict())
+    assert list(layer_of(3, 4, 3, bias=False).state_dict()) == ["weight"]
+
+
+def test_same_seed_same_initial_weights_as_conv2d():
+    masked = layer_of(3, 4, 5, seed=3)
+    torch.manual_seed(3)
+    plain = nn.Conv2d(3, 4, 5)
+    assert torch.equal(masked.weight, plain.weight)
+    assert torch.equal(masked.bias, plain.bias)
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_with_every_tap_live_it_is_conv2d(backend):
+    masked = layer_of(3, 4, (3, 5), mask=np.ones((3, 5)), backend=backend)
+    plain = nn.Conv2d(3, 4, (3, 5), padding=(1, 2))
+    plain.load_state_dict(masked.state_dict())
+    x = images_of(2, 3, 5, 6)
+    torch.testing.assert_close(masked(x), plain(x))
+    torch.testing.assert_close(masked(x[0]), plain(x[0]))
+    assert masked(x[:0]).shape == (0, 4, 5, 6)
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+@pytest.mark.parametrize("mask_type", ["A", "B"])
+def test_it_convolves_with_the_masked_weight(backend, mask_type):
+    layer = layer_of(6, 9, 3, mask_type, groups_of_channels=3, backend=backend)
+    x = images_of(2, 6, 5, 4)
+    live = torch.from_numpy(channel_mask(mask_type, 9, 6, 3, groups=3))
+    expected = functional.conv2d(x, layer.weight * live, layer.bias, padding=1)
+    torch.testing.assert_close(layer(x), expected)
+
+    layer(x).square().sum().backward()
+    assert not layer.weight.grad[~live].any()
+    assert layer.weight.grad[live].all()
+    with torch.no_grad():
+        layer.weight[~live] = torch.nan
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_layers_a_then_b_are_causal_in_rows_columns_and_colours(backend):
+    network = nn.Sequential(
+        layer_of(3, 6, 3, "A", groups_of_channels=3, backend=backend, dtype=torch.float64),
+        nn.Tanh(),
+        layer_of(6, 3, 3, "B", groups_of_channels=3, backend=backend, dtype=torch.float64),
+    )
+    x = images_of(1, 3, 3, 4, dtype=torch.float64, requires_grad=True)
+    order = list(itertools.product(range(3), range(4), range(3)))
+    for i, (h, w, c) in enumerate(order):
+        (gradient,) = torch.autograd.grad(network(x)[0, c, h, w], x, retain_graph=True)
+        reads = [j for j, (row, column, colour) in enumerate(order) if gradient[0, colour, row, column] != 0]
+        assert all(j < i for j in reads)
+    assert i - 1 in reads
+
+
+def test_both_backends_give_the_same_gradients():
+    gradients = []
+    for backend in ("native", "torch"):
+        layer = layer_of(3, 5, (5, 3), "A", backend=backend, dtype=torch.float64)
+        x = images_of(2, 3, 6, 7, dtype=torch.float64, requires_grad=True)
+        layer(x).sin().sum().backward()
+        gradients.append((x.grad, layer.weight.grad, layer.bias.grad))
+    torch.testing.assert_close(*gradients)
+
+
+def test_a_deep_copy_and_a_cast_keep_the_mask():
+    layer = layer_of(3, 4, 3, "A")
+    double = copy.deepcopy(layer).double()
+    assert double.mask.dtype == torch.bool
+    x = images_of(2, 3, 5, 6)
+    torch.testing.assert_close(double(x.double()).float(), layer(x))
+
+
+def test_its_text_says_what_it_is():
+    assert "mask_type=A, backend=torch" in str(layer_of(1, 1, 3, "A", backend="torch"))
+    assert "mask_type=custom" in str(layer_of(1, 1, 3, mask=torch.ones(3, 3)))
+
+
+# --- memory ------------------------------------------------------------------------------------------------------------------------
+
+SHAPES = [(2, 3, 4, 5, 6), (2, 1, 4, 5, 6), (2, 3, 1, 5, 6), (1, 1, 1, 5, 6), (2, 3, 4, 1, 1), (1, 1, 4, 1, 1), (2, 3, 4, 1, 6)]
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize(("x_layout", "weight_layout"), [*itertools.product(LAYOUTS, LAYOUTS)])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_outputs_lie_in_memory_as_those_of_conv2d(shape, x_layout, weight_layout, kernel_size):
+    images, in_channels, out_channels, height, width = shape
+    every_tap = np.ones((kernel_size, kernel_size))
+    layer = layer_of(in_channels, out_channels, kernel_size, mask=every_tap, backend="native").to(memory_format=weight_layout)
+    x = images_of(images, in_channels, height, width, layout=x_layout)
+    expected = functional.conv2d(x, layer.weight, layer.bias, padding=kernel_size // 2)
+    output = layer(x)
+    assert output.stride() == expected.stride()
+    torch.testing.assert_close(output, expected)
+
+
+def test_slices_transposes_and_expanded_images():
+    layer = layer_of(3, 4, 3, "A", backend="native")
+    x = images_of(2, 3, 5, 6)
+    views = (x[:, :, ::2], x.transpose(2, 3), x[:1].expand(4, -1, -1, -1), x.flip(3), images_of(2, 6, 5, 6, layout=LAYOUTS[1])[:, ::2])
+    for view in views:
+        torch.testing.assert_close(layer(view), layer(view.clone(memory_format=torch.contiguous_format)))
+
+
+def test_channels_last_images_reach_the_kernel_uncopied(monkeypatch):
+    layer = layer_of(3, 4, 3, backend="native")
+    x = images_of(2, 3, 5, 6, layout=torch.channels_last)
+    received = []
+
+    def record(*arrays):
+        received.extend(arrays)
+        return np.zeros((2, 5, 6, 4), dtype=np.float32)
+
+    monkeypatch.setattr(sys.modules["genlab.kernels.masked_conv2d"], "core", lambda: SimpleNamespace(masked_conv2d_forward=record))
+    layer(x)
+    for tensor, array in zip((x, layer.weight, layer.bias, layer.mask), received, strict=True):
+        assert tensor.data_ptr() == array.ctypes.data
+
+
+# --- derivatives and the operator --------------------------------------------------------------------------------------------------
+
+
+def operator_arguments(*, bias=True, mask="A", images=2):
+    layer = layer_of(3, 4, (3, 5), mask, groups_of_channels=3, bias=bias, dtype=torch.float64)
+    x = images_of(images, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    return x, layer.weight, layer.bias, layer.mask
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_gradients_of_first_and_second_order(bias):
+    *inputs, mask = operator_arguments(bias=bias)
+    assert torch.autograd.gradcheck(lambda *arguments: FORWARD(*arguments, mask), inputs)
+    assert torch.autograd.gradgradcheck(lambda *arguments: FORWARD(*arguments, mask), inputs)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("images", [0, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_operators_keep_their_promises_to_torch(layout, images, bias):
+    x, weight, offset, mask = operator_arguments(bias=bias, images=images)
+    x = x.detach().clone(memory_format=layout).requires_grad_()
+    torch.library.opcheck(FORWARD, (x, weight, offset, mask))
+    torch.library.opcheck(BACKWARD, (torch.randn(images, 4, 4, 5, dtype=x.dtype, requires_grad=True), x, weight, mask))
+
+
+def small_network(**options):
+    return nn.Sequential(layer_of(3, 6, 5, "A", groups_of_channels=3, **options), nn.ReLU(), layer_of(6, 3, 3, **options))
+
+
+def assert_compiled_agrees(network, compiled, shape, layout):
+    results = []
+    for function in (network, compiled):
+        x = images_of(*shape, layout=layout, requires_grad=True)
+        output = function(x)
+        gradients = torch.autograd.grad(output.square().sum(), [x, *network.parameters()])
+        results.append((output, *gradients))
+        assert output.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_compile_traces_it_whole(backend, dynamic):
+    torch.compiler.reset()
+    network = small_network(backend=backend)
+    compiled = torch.compile(network, fullgraph=True, dynamic=dynamic, backend="aot_eager")
+    for shape, layout in itertools.product([(2, 3, 5, 4), (3, 3, 7, 6)], LAYOUTS):
+        assert_compiled_agrees(network, compiled, shape, layout)
+
+
+# torch's own import of its compiler warns of torch.jit.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
+def test_compile_to_machine_code():
+    torch.compiler.reset()
+    network = small_network(backend="native")
+    compiled = torch.compile(network, fullgraph=True, dynamic=True)
+    for shape, layout in itertools.product([(2, 3, 5, 4), (3, 3, 7, 6)], LAYOUTS):
+        assert_compiled_agrees(network, compiled, shape, layout)
+
+
+def test_export_keeps_the_operator():
+    program = torch.export.export(layer_of(3, 4, 3, backend="native"), (images_of(2, 3, 5, 6),))
+    assert FORWARD in {node.target for node in program.graph.nodes}
+
+
+def test_transforms_of_torch_func_run_on_the_torch_backend():
+    layer = layer_of(3, 4, 3, backend="torch")
+    parameters = dict(layer.named_parameters())
+    x = images_of(5, 3, 4, 6)
+
+    def loss(parameters, image):
+        return torch.func.functional_call(layer, parameters, (image,)).square().sum()
+
+    of_each_image = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(parameters, x)
+    (of_all,) = torch.autograd.grad(layer(x).square().sum(), [layer.weight])
+    torch.testing.assert_close(of_each_image["weight"].sum(dim=0), of_all)
+
+
+# --- where the native kernel does not reach ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def native_calls(monkeypatch):
+    """The dtypes of images that went to the native kernel."""
+    calls = []
+    native_forward = genlab_nn.native_forward
+
+    def record(x, *others):
+        calls.append(x.dtype.name)
+        return native_forward(x, *others)
+
+    monkeypatch.setattr(genlab_nn, "native_forward", record)
+    return calls
+
+
+def test_auto_is_native_in_both_float_dtypes(native_calls):
+    layer_of(3, 4, 3)(images_of(2, 3, 5, 6))
+    layer_of(3, 4, 3, dtype=torch.float64)(images_of(2, 3, 5, 6, dtype=torch.float64))
+    assert native_calls == ["float32", "float64"]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_runs_on_torch(native_calls, dtype):
+    layer = layer_of(3, 4, 3, dtype=dtype)
+    x = images_of(2, 3, 5, 6, dtype=dtype)
+    output = layer(x)
+    assert output.dtype == dtype
+    torch.testing.assert_close(output, functional.conv2d(x, layer.weight * layer.mask, layer.bias, padding=1))
+    assert native_calls == []
+
+
+def test_autocast_runs_on_torch(native_calls):
+    layer = layer_of(3, 4, 3)
+    x = images_of(2, 3, 5, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = layer(x)
+    output.sum().backward()
+    assert output.dtype == torch.bfloat16
+    assert layer.weight.grad.dtype == torch.float32
+    assert native_calls == []
+
+
+def test_another_device_runs_on_torch(native_calls):
+    layer = layer_of(3, 4, 3, device="meta")
+    assert layer(torch.empty(2, 3, 5, 6, device="meta")).shape == (2, 4, 5, 6)
+    assert native_calls == []
+
+
+def test_native_by_name_is_never_replaced():
+    x = images_of(2, 3, 5, 6)
+    with pytest.raises(BackendError, match=r"float32 and float64 on a CPU, outside of autocast; got x on device meta"):
+        layer_of(3, 4, 3, backend="native", device="meta")(x.to("meta"))
+    with pytest.raises(BackendError, match=r"got weight on device meta"):
+        layer_of(3, 4, 3, backend="native", device="meta")(x)
+    with pytest.raises(BackendError, match=r"got x of torch\.bfloat16"):
+        layer_of(3, 4, 3, backend="native")(x.bfloat16())
+    with pytest.raises(BackendError, match=r"got x of torch\.float64 with a weight of torch\.float32"):
+        layer_of(3, 4, 3, backend="native")(x.double())
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(BackendError, match="got autocast"):
+        layer_of(3, 4, 3, backend="native")(x)
+
+
+# --- what is refused ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((3, 4, 2), {}, "kernel_size must be odd"),
+        ((0, 4, 3), {}, "in_channels must be a whole number of at least 1; got 0"),
+        ((3, 4, 3, "C"), {}, "mask_type must be one of A, B; got 'C'"),
+        ((3, 4, 3), {"groups_of_channels": 0}, "groups must be a whole number of at least 1; got 0"),
+        ((3, 4, 3), {"mask": mask_2d("A", 5)}, "mask must have the shape of the kernel"),
+        ((3, 4, 3), {"mask": torch.full((3, 3), 2)}, "mask must hold 0 and 1 alone; got 2"),
+        ((3, 4, 3), {"backend": "reference"}, "backend must be one of auto, native, torch; got 'reference'"),
+    ],
+)
+def test_layers_that_make_no_sense_are_refused(arguments, options, message):
+    with pytest.raises(InputError, match=message):
+        MaskedConv2d(*arguments, **options)
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2, 4, 5, 6), r"x must have the 3 input channels of weight; got shape \(2, 4, 5, 6\)"),
+        ((2, 3, 0, 6), "x must have a height and a width of at least 1"),
+        ((5, 6), "x must have 4 dimensions"),
+    ],
+)
+def test_images_of_another_shape_are_refused(backend, shape, message):
+    with pytest.raises(InputError, match=message):
+        layer_of(3, 4, 3, backend=backend)(torch.zeros(shape))
