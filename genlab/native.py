@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Collection
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,8 @@ def _load() -> tuple[ModuleType | None, str]:
     try:
         from genlab import _core
     except ImportError as error:
+        if os.environ.get("GENLAB_ISA"):  # somebody asked for an instruction set by name: no silent way round
+            raise BackendError(f"the native kernels cannot be used as asked: {error}") from None
         return None, f"the compiled extension genlab._core could not be imported ({error}); run `pip install -e .` with a C++ compiler"
     return _core, ""
 

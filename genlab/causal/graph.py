@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 
 from genlab.causal.distributions import Distribution
-from genlab.errors import InputError, unknown_name
+from genlab.errors import BackendError, InputError, unknown_name
 from genlab.kernels.masked_conv2d import channel_mask
 
 Offset = tuple[int, int, int]
@@ -110,6 +110,16 @@ class Graph:
     def convolutions(self) -> tuple[Node, ...]:
         """The nodes with parameters, in order."""
         return tuple(node for node in self.nodes if node.operation == "conv")
+
+    def refuse_recurrence(self) -> None:
+        """For walks that cannot run a node that reads itself.
+
+        Raises:
+            BackendError: There is one; the sentence names it.
+        """
+        for node in self.nodes:
+            if node.name in node.inputs:
+                raise BackendError(f"no walk runs the recurrent node {node.name!r} yet: recurrent operations come with PixelRNN")
 
     def mask(self, node: Node) -> np.ndarray:
         """Which weights of a convolution are live: bool ``(C_out, C_in, height, width)``."""
@@ -288,6 +298,8 @@ def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
         if abs(dy) > height // 2 or abs(dx) > width // 2:
             raise InputError(f"tap {(dy, dx)} of node {node.name!r} lies outside its {height}×{width} kernel")
     if node.operation in ("relu", "add", "gate"):
+        if node.taps != ((0, 0),):
+            raise InputError(f"node {node.name!r} ({node.operation}) works on one pixel; its taps must be ((0, 0),), got {node.taps}")
         for source in node.inputs:
             if source in known and known[source].channels != node.channels:
                 raise InputError(

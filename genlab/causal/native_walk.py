@@ -32,7 +32,7 @@ def loss(graph: Graph, parameters: Parameters, levels: torch.Tensor) -> torch.Te
     """
     flat = [tensor for pair in parameters.values() for tensor in pair]
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in flat):
-        result: torch.Tensor = _TrainingWalk.apply(graph, levels, *flat)  # type: ignore[no-untyped-call]
+        result: torch.Tensor = _TrainingWalk.apply(graph, levels, *flat)
         return result
     return -log_prob(graph, parameters, levels).mean().to(flat[0].dtype)
 

@@ -113,6 +113,7 @@ class Program:
 
 def lower(graph: Graph, mode: Mode) -> Program:
     """The program of one walk over a graph."""
+    graph.refuse_recurrence()
     lowering = _Lowering(graph, mode)
     lowering.emit_forward()
     if mode == "train":

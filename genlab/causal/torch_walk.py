@@ -25,6 +25,7 @@ Progress = Callable[[int, int], None]
 
 def masks(graph: Graph, device: torch.device) -> dict[str, torch.Tensor]:
     """The live weights of each convolution, by node name."""
+    graph.refuse_recurrence()
     return {node.name: torch.from_numpy(graph.mask(node)).to(device) for node in graph.convolutions}
 
 
@@ -182,6 +183,7 @@ class _Memory:
         self._graph = graph
         self._image = graph.nodes[0]
         self._border = max((max(abs(dy), abs(dx)) for node in graph.nodes for dy, dx in node.taps), default=0)
+        graph.refuse_recurrence()
         border = self._border
         self._values = {
             node.name: torch.zeros((height + 2 * border, width + 2 * border, n, node.channels), dtype=first.dtype, device=first.device)

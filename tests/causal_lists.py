@@ -1,0 +1,67 @@
+"""Causal lists for tests: a Gated PixelCNN in miniature, and random ones that only hypothesis would think of."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import strategies as st
+
+from genlab.causal import Categorical, Graph, GraphBuilder
+
+VERTICAL_TAPS = [(-1, -1), (-1, 0), (-1, 1)]
+
+
+def random_parameters(graph: Graph, *, seed: int, dtype: torch.dtype = torch.float32) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Weights that make every node matter."""
+    generator = torch.Generator().manual_seed(seed)
+    parameters = {}
+    for node in graph.convolutions:
+        mask = graph.mask(node)
+        fan_in = max(1, int(mask.reshape(node.channels, -1).sum(1).max()))
+        weight = torch.randn(mask.shape, generator=generator, dtype=torch.float64) * (2 / fan_in) ** 0.5
+        bias = torch.randn(node.channels, generator=generator, dtype=torch.float64) * 0.3
+        parameters[node.name] = (weight.to(dtype).requires_grad_(), bias.to(dtype).requires_grad_())
+    return parameters
+
+
+def gated(image_shape: tuple[int, int, int] = (1, 5, 4), levels: int = 3, channels: int = 5) -> Graph:
+    """The two stacks of a Gated PixelCNN (van den Oord et al. 2016b): rows above by whole rows, the row itself by pixels."""
+    builder = GraphBuilder(image_shape, scale=2 / (levels - 1), shift=-1)
+    above = [(dy, dx) for dy in (-2, -1) for dx in (-1, 0, 1)]
+    vertical = builder.conv("vertical", builder.image, channels, kernel_size=5, taps=above, visit="row")
+    gates = builder.conv("vertical_gates", vertical, channels, kernel_size=3, taps=[(0, -1), (0, 0), (0, 1)], visit="row")
+    vertical = builder.gate("vertical_gated", vertical, gates)
+    left = builder.conv("left", builder.image, channels, kernel_size=(1, 3), taps=[(0, -1), (0, 0)], mask_type="A")
+    link = builder.conv("link", vertical, channels)
+    features = builder.add("features", left, link)
+    horizontal = builder.gate("gated", features, builder.conv("gates", features, channels))
+    stream = builder.add("stream", builder.conv("mix", horizontal, channels), features)
+    output = builder.conv("output", builder.relu("relu", stream), image_shape[0] * levels)
+    return builder.build(output, Categorical(levels))
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """A random causal list: masks, residuals, gates and ReLUs in any order, shared and dead nodes included."""
+    shape = (draw(st.sampled_from([1, 1, 2, 3])), draw(st.integers(1, 5)), draw(st.integers(1, 6)))
+    levels = draw(st.sampled_from([2, 3, 5]))
+    channels = draw(st.sampled_from([1, 3, 6, 17]))
+    builder = GraphBuilder(shape, scale=2 / (levels - 1), shift=-1)
+    kernel = draw(st.sampled_from([1, 3, 5, (3, 5)]))
+    nodes = [builder.conv("n0", builder.image, channels, kernel_size=kernel, mask_type="A")]
+    for index in range(1, draw(st.integers(1, 7))):
+        operation = draw(st.sampled_from(["conv", "conv", "relu", "add", "gate", "image"]))
+        first, second = draw(st.sampled_from(nodes)), draw(st.sampled_from(nodes))
+        name = f"n{index}"
+        match operation:
+            case "conv":
+                nodes.append(builder.conv(name, first, channels, kernel_size=draw(st.sampled_from([1, 1, 3]))))
+            case "relu":
+                nodes.append(builder.relu(name, first))
+            case "add":
+                nodes.append(builder.add(name, first, second))
+            case "gate":
+                nodes.append(builder.gate(name, first, second))
+            case "image":
+                nodes.append(builder.conv(name, builder.image, channels, kernel_size=3, mask_type="A"))
+    output = builder.conv("output", nodes[-1], shape[0] * levels)
+    return builder.build(output, Categorical(levels))

@@ -1,0 +1,135 @@
+"""The list's checks: whatever could leak a later pixel is refused, by the name of the node."""
+
+import numpy as np
+import pytest
+import torch
+from causal_lists import VERTICAL_TAPS, gated, random_parameters
+
+import genlab
+from genlab.causal import Categorical, Graph, GraphBuilder, Node, torch_walk
+from genlab.causal.program import lower
+from genlab.errors import BackendError, InputError
+
+BINARY = Categorical(2)
+
+
+def builder() -> GraphBuilder:
+    return GraphBuilder((1, 4, 4))
+
+
+def test_horizons_add_up_along_a_path():
+    b = builder()
+    first = b.conv("first", b.image, 3, kernel_size=3, mask_type="A")
+    second = b.conv("second", first, 2, kernel_size=3)
+    graph = b.build(second, BINARY)
+    assert graph.horizons["first"] == (0, -1, 0)
+    assert graph.horizons["second"] == (0, -1, 0)
+    rows = gated().horizons
+    assert rows["vertical"] == (-1, 1, 0)
+    assert rows["vertical_gates"] == (-1, 2, 0)
+
+
+def test_image_channels_are_ordered_too():
+    b = GraphBuilder((3, 4, 4))
+    first = b.conv("first", b.image, 6, kernel_size=3, mask_type="A")
+    graph = b.build(b.conv("output", first, 6), BINARY)
+    assert graph.horizons["output"] == (0, 0, -1)
+    mask = graph.mask(graph["first"])[:, :, 1, 1]
+    assert mask.tolist() == [[False] * 3] * 2 + [[True, False, False]] * 2 + [[True, True, False]] * 2
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (lambda b: b.conv("leaky", b.image, 2, kernel_size=3, taps=[(0, 1)]), "leaky"),
+        (lambda b: b.conv("leaky", b.image, 2, kernel_size=3, taps=[(1, -1)]), "leaky"),
+        (lambda b: b.conv("own_pixel", b.image, 2), "own_pixel"),
+        (lambda b: b.conv("right", b.conv("up", b.image, 2, kernel_size=3, taps=VERTICAL_TAPS), 2, kernel_size=3, taps=[(0, 1)]), "right"),
+        (lambda b: b.conv("row", b.image, 2, kernel_size=3, taps=[(0, -1)], visit="row"), "row"),
+        (lambda b: b.conv("given", b.image, 2, visit="given"), "given"),
+    ],
+)
+def test_a_leak_is_refused_by_the_name_of_its_node(build, name):
+    b = builder()
+    with pytest.raises(InputError, match=f"node '{name}'"):
+        b.build(build(b), BINARY)
+
+
+def test_a_leak_deep_in_the_list_names_the_node_where_it_enters():
+    b = builder()
+    first = b.conv("first", b.image, 2, kernel_size=3, mask_type="A")
+    bad = b.conv("bad", first, 2, kernel_size=3, taps=[(0, 0), (0, 1)])
+    with pytest.raises(InputError, match="node 'bad' would see a pixel that is drawn later"):
+        b.build(b.conv("after", bad, 2), BINARY)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sentence"),
+    [
+        ([Node("image", "image", (), 1), Node("a", "conv", ("b",), 2)], "reads 'b', which is not an earlier node"),
+        ([Node("image", "image", (), 1), Node("image", "relu", ("image",), 1)], "a word of its own"),
+        ([Node("a b", "image", (), 1)], "a word of its own"),
+        ([Node("x", "conv", (), 1)], "the image must be the first node"),
+        ([Node("image", "image", (), 1), Node("a", "pool", ("image",), 1)], "operation of node 'a' must be one of"),
+        ([Node("image", "image", (), 1), Node("a", "relu", ("image",), 1, visit="column")], "visit of node 'a'"),
+        ([Node("image", "image", (), 1), Node("a", "add", ("image",), 1)], r"must have 2 input\(s\); got 1"),
+        ([Node("image", "image", (), 1), Node("a", "conv", ("image",), 0)], "channels of node 'a' must be at least 1"),
+        ([Node("image", "image", (), 1), Node("a", "conv", ("image",), 1, ((0, -1),), kernel_size=(2, 2))], "must be odd"),
+        ([Node("image", "image", (), 1), Node("a", "conv", ("image",), 1, ((0, -1),))], "lies outside its 1×1 kernel"),
+        ([Node("image", "image", (), 1), Node("a", "relu", ("image",), 2)], "they must agree"),
+        ([Node("image", "image", (), 1), Node("a", "relu", ("image",), 1, ((0, -1),), kernel_size=(1, 3))], "works on one pixel"),
+        ([Node("image", "image", (), 1), Node("a", "conv", ("a",), 1)], "reads itself at"),
+    ],
+)
+def test_malformed_lists_are_refused_with_a_sentence(nodes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Graph(tuple(nodes), nodes[-1].name, BINARY, (1, 4, 4))
+
+
+def test_a_recurrent_node_may_read_itself_at_earlier_taps():
+    image = Node("image", "image", (), 1)
+    graph = Graph((image, Node("state", "conv", ("state",), 2, ((-1, 0),), kernel_size=(3, 1))), "state", BINARY, (1, 4, 4))
+    assert graph.horizons["state"] is None
+    with pytest.raises(InputError, match="node 'state' reads itself at"):
+        Graph((image, Node("state", "conv", ("state",), 2, ((0, 0),), kernel_size=(3, 1))), "state", BINARY, (1, 4, 4))
+    with pytest.raises(InputError, match="node 'state' reads itself at"):
+        Graph((image, Node("state", "conv", ("state",), 2, ((0, -1),), "row", (1, 3))), "state", BINARY, (1, 4, 4))
+    with pytest.raises(BackendError, match="recurrent node 'state'"):
+        lower(graph, "score")
+    with pytest.raises(BackendError, match="recurrent node 'state'"):
+        torch_walk.parameters_map(graph, random_parameters(graph, seed=0), torch.zeros(1, 1, 4, 4, dtype=torch.int64))
+
+
+def test_the_output_must_hold_the_distribution():
+    b = builder()
+    with pytest.raises(InputError, match="2 channels; got 5"):
+        b.build(b.conv("output", b.image, 5, kernel_size=3, mask_type="A"), BINARY)
+    with pytest.raises(InputError, match="levels must be between 2 and 256; got 1"):
+        Categorical(1)
+
+
+def test_the_yardstick_network_has_the_figures_of_its_description():
+    model = genlab.create_model("pixelcnn", image_shape=(1, 28, 28), levels=2, channels=32, blocks=7)
+    assert sum(parameter.numel() for parameter in model.parameters()) == 101_570
+    assert model.graph.multiply_adds_per_pixel() == 24 * 64 + 7 * (64 * 32 + 5 * 32 * 32 + 32 * 64) + 64 * 64 + 64 * 2
+
+
+def test_lowering_fuses_shares_and_remembers_only_what_taps_reach():
+    graph = genlab.create_model("pixelcnn", image_shape=(1, 28, 28), levels=2, channels=32, blocks=7).graph
+    score, train, sample = (lower(graph, mode) for mode in ("score", "train", "sample"))
+    # Bias, ReLU and residual ride along: nothing but convolutions is left.
+    assert {instruction.kind for instruction in score.forward} == {"conv"}
+    assert len(score.forward) == len(graph.convolutions)
+    assert {instruction.kind for instruction in train.backward} == {"conv_grad_weight", "conv_grad_input"}
+    # The residual stream stays where it is, and a score needs no more than a few maps.
+    assert len(score.buffers) <= 6
+    assert len([buffer for buffer in train.buffers if buffer.channels == 64]) <= 1 + 9 + 1
+    rows = {buffer.rows for buffer in sample.buffers if not buffer.scratch}
+    assert rows == {4, 2}  # the image under 7×7, and what each 3×3 reads
+
+
+def test_masks_of_the_paper():
+    graph = genlab.create_model("pixelcnn", image_shape=(1, 8, 8), levels=2, channels=4, blocks=1).graph
+    assert graph.mask(graph["input"])[0, 0].sum() == 24
+    expected = np.array([[1, 1, 1], [1, 1, 0], [0, 0, 0]], bool)
+    assert (graph.mask(graph["block1_conv"]) == expected).all()
