@@ -92,12 +92,12 @@ def _known_pixels(
     shapes = [image_shape, (n, *image_shape)]
     _check_array("known", levels, "ui", "integer levels", shapes)
     _check_array("known_mask", mask, "b", "bool", [image_shape[1:], *shapes])
-    mask = np.broadcast_to(mask, (n, *image_shape))
+    mask = np.broadcast_to(mask, (n, *image_shape)).copy()
     levels = np.where(mask, levels, 0)
     if levels.size and not 0 <= levels.min() <= levels.max() < model.levels:
         wrong = levels.min() if levels.min() < 0 else levels.max()
         raise InputError(f"known must hold levels from 0 to {model.levels - 1}; got {wrong}")
-    return levels.astype(np.uint8), np.ascontiguousarray(mask)
+    return levels.astype(np.uint8), mask
 
 
 def _check_array(argument: str, array: NDArray[Any], kinds: str, content: str, shapes: list[tuple[int, ...]]) -> None:

@@ -1,0 +1,129 @@
+"""Drawing images: seeded, completed from known pixels, and clear about bad input."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import digits, tiny_model
+
+import genlab
+from genlab.errors import InputError
+from genlab.models.causal_model import CausalModel
+
+BACKENDS = ["native", "torch", "naive"]
+
+
+@pytest.fixture(scope="module")
+def model() -> CausalModel:
+    return tiny_model(image_shape=(1, 6, 5), levels=3)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_image_does_not_depend_on_how_many_are_drawn(model: CausalModel, backend: str) -> None:
+    many = genlab.sample(model, 5, seed=1, backend=backend)
+    assert (many.shape, many.dtype) == ((5, 1, 6, 5), np.uint8)
+    assert np.array_equal(genlab.sample(model, 2, seed=1, backend=backend), many[:2])
+    assert not np.array_equal(genlab.sample(model, 5, seed=2, backend=backend), many)
+    assert set(np.unique(many)) == {0, 1, 2}
+
+
+def test_all_backends_draw_the_same_images(model: CausalModel) -> None:
+    images = [genlab.sample(model, 8, seed=3, backend=backend) for backend in [*BACKENDS, "auto"]]
+    assert all(np.array_equal(images[0], other) for other in images[1:])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shape", [(6, 5), (1, 6, 5), (4, 1, 6, 5)])
+def test_known_pixels_are_kept_and_the_others_follow_from_them(model: CausalModel, backend: str, shape: tuple[int, ...]) -> None:
+    free = genlab.sample(model, 4, seed=0, backend=backend)
+    mask = np.zeros(shape, bool)
+    mask[..., :3, :] = True
+    known = (free + 1) % 3 if len(shape) == 4 else ((free + 1) % 3)[0]
+    # What stands where nothing is known does not matter, not even a level out of range.
+    known[..., 3:, :] = 255
+    completed = genlab.sample(model, 4, seed=0, backend=backend, known=known, known_mask=mask)
+    assert np.array_equal(completed[:, :, :3], np.broadcast_to(known, free.shape)[:, :, :3])
+    assert completed.max() < 3
+    assert not np.array_equal(completed[:, :, 3:], free[:, :, 3:])
+
+
+def test_knowing_what_would_be_drawn_anyway_changes_nothing(model: CausalModel) -> None:
+    free = genlab.sample(model, 4, seed=0)
+    mask = np.random.default_rng(0).random((6, 5)) < 0.5
+    assert np.array_equal(genlab.sample(model, 4, seed=0, known=free, known_mask=mask), free)
+
+
+def test_knowing_everything_gives_it_back(model: CausalModel) -> None:
+    known = np.random.default_rng(0).integers(0, 3, (1, 6, 5))
+    assert np.array_equal(genlab.sample(model, 2, known=known, known_mask=np.ones((6, 5), bool)), np.stack([known, known]))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_images_are_an_empty_array(model: CausalModel, backend: str) -> None:
+    empty = genlab.sample(model, 0, backend=backend)
+    assert (empty.shape, empty.dtype) == ((0, 1, 6, 5), np.uint8)
+
+
+def test_a_low_temperature_favours_the_likely(model: CausalModel) -> None:
+    cold, warm = (genlab.sample(model, 32, temperature=temperature) for temperature in (0.05, 1.0))
+    assert genlab.log_prob(model, cold).mean() > genlab.log_prob(model, warm).mean()
+
+
+def test_progress_ends_with_every_pixel(model: CausalModel) -> None:
+    for backend in BACKENDS:
+        seen: list[tuple[int, int]] = []
+        genlab.sample(model, 3, backend=backend, on_progress=lambda done, total, seen=seen: seen.append((done, total)))  # type: ignore[misc]
+        assert seen == sorted(seen)
+        assert seen[-1][0] == seen[-1][1]
+
+
+def test_numpy_integers_will_do(model: CausalModel) -> None:
+    assert np.array_equal(genlab.sample(model, np.int64(2), seed=np.uint8(1)), genlab.sample(model, 2, seed=1))  # type: ignore[arg-type]
+
+
+FULL = {"known": np.zeros((1, 6, 5), np.uint8), "known_mask": np.ones((6, 5), bool)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"n": -1}, "n must be at least 0 and below .*; got -1"),
+        ({"n": 2.5}, "n must be a whole number; got 2.5"),
+        ({"seed": -1}, "seed must be at least 0 and below .*; got -1"),
+        ({"seed": "x"}, "seed must be a whole number; got 'x'"),
+        ({"backend": "cuda"}, "backend must be one of auto, naive, native, torch; got 'cuda'"),
+        ({"n": 0, "backend": "cuda"}, "backend must be one of"),
+        ({"temperature": 0.0}, "temperature must be a finite number above 0; got 0"),
+        ({"temperature": math.nan}, "temperature .* got nan"),
+        ({"labels": [1, 2]}, "labels must be None: model 'pixelcnn' is not class-conditional"),
+        ({"known": FULL["known"]}, "given together; got only known$"),
+        ({"known_mask": FULL["known_mask"]}, "given together; got only known_mask$"),
+        ({**FULL, "known": np.zeros((6, 5), np.uint8)}, r"known must have shape \(1, 6, 5\) or \(2, 1, 6, 5\); got \(6, 5\)"),
+        ({**FULL, "known": np.zeros((3, 1, 6, 5), np.uint8)}, r"known must have shape .*; got \(3, 1, 6, 5\)"),
+        ({**FULL, "known": np.zeros((1, 6, 5))}, "known must hold integer levels; got float64"),
+        ({**FULL, "known": np.full((1, 6, 5), 3)}, "known must hold levels from 0 to 2; got 3"),
+        ({**FULL, "known": np.full((1, 6, 5), -1)}, "known must hold levels from 0 to 2; got -1"),
+        ({**FULL, "known_mask": np.ones((6, 5), int)}, "known_mask must hold bool; got int64"),
+        ({**FULL, "known_mask": np.ones((5, 6), bool)}, r"known_mask must have shape \(6, 5\) or .*; got \(5, 6\)"),
+    ],
+)
+def test_bad_input_is_one_sentence(model: CausalModel, arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        genlab.sample(model, **{"n": 2, **arguments})
+
+
+def test_the_callers_arrays_are_left_alone(model: CausalModel) -> None:
+    known, mask = np.full((1, 6, 5), 2, np.uint8), np.eye(6, 5, dtype=bool)
+    for array in (known, mask):
+        array.flags.writeable = False
+    genlab.sample(model, 3, known=known[:, ::-1], known_mask=mask[::-1])
+
+
+def test_completing_real_digits_keeps_their_upper_halves() -> None:
+    model, half = tiny_model(), np.zeros((8, 8), bool)
+    half[:4] = True
+    known = digits().test.images[:3]
+    assert np.array_equal(genlab.sample(model, 3, known=known, known_mask=half)[:, :, :4], known[:, :, :4])
