@@ -114,6 +114,8 @@ def test_photos_are_patches_of_the_real_photos() -> None:
     assert everything(data) == sorted(patch.tobytes() for patch in patches)
     assert np.bincount(data.test.labels).tolist() == [26, 26]
     assert data.record["classes"] == ["china", "flower"]
+    tests = [sorted(map(bytes, genlab.load_dataset("photos", seed=seed).test.images)) for seed in (0, 1)]
+    assert tests[0] != tests[1]
 
 
 @settings(deadline=None)
@@ -167,6 +169,13 @@ def test_dynamic_binarisation_is_drawn_anew_but_images_stay(digits: Dataset) -> 
     assert data.record["rule"].startswith("Bernoulli(x / 16)")
     other = genlab.load_dataset("digits", binarize="dynamic", seed=1)
     assert other.record["sha256"] != data.record["sha256"]
+
+
+def test_every_split_and_seed_has_a_fixed_draw_of_its_own(tmp_path: Path) -> None:
+    grey = np.full((5, 8, 8), 128, np.uint8)  # the same images in every split and for every seed
+    path = npz(tmp_path, train=grey, valid=grey, test=grey)
+    draws = [split.images.tobytes() for seed in (0, 1) for split in splits(genlab.load_dataset(path, binarize="dynamic", seed=seed))]
+    assert len(set(draws)) == 6
 
 
 @pytest.mark.parametrize("native", [2, 17, 256])

@@ -116,6 +116,16 @@ def test_a_png_gives_back_its_pixels_and_text(tmp_path: Path, shape: tuple[int, 
     assert names(tmp_path) == ["grid.png"]
 
 
+def test_who_reads_the_old_picture_goes_on_reading_it(tmp_path: Path) -> None:
+    path = tmp_path / "grid.png"
+    save_png(path, np.zeros((2, 2), np.uint8))
+    before = path.read_bytes()
+    with path.open("rb") as reader:
+        save_png(path, np.ones((9, 9), np.uint8))
+        assert reader.read() == before
+    assert path.read_bytes() != before
+
+
 def test_a_full_disk_leaves_the_old_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "grid.png"
     save_png(path, np.zeros((2, 2), np.uint8))
