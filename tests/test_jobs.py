@@ -1,0 +1,179 @@
+"""Background training with real processes: every job here is `genlab train` on real digits."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from genlab import jobs
+from genlab.jobs import Job, JobError
+from tests.waiting import wait_until
+
+TINY = ("--set", "channels=2", "blocks=1", "sample_seconds=1000", "log_seconds=0.1", "checkpoint_seconds=0.2")
+ENDLESS = (*TINY, "minutes=30")
+SHORT = (*TINY, "epochs=1")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
+    yield tmp_path / "runs"
+    for job in jobs.list_jobs():
+        if job.pid:
+            os.kill(job.pid, signal.SIGKILL)
+            ended(job)
+
+
+def ended(job: Job) -> Job:
+    return wait_until(lambda: None if (now := jobs.get(job.name)).is_active else now)
+
+
+def trained(job: Job, beyond: int = 0) -> Job:
+    """The job, once it has recorded a step beyond that one."""
+    wait_until(lambda: any(record["step"] > beyond for record in job.run.metrics("train")) or not jobs.get(job.name).is_active)
+    return jobs.get(job.name)
+
+
+def events(job: Job) -> list[str]:
+    return [record["event"] for record in job.run.metrics("event")]
+
+
+def last_step(job: Job) -> int:
+    return int(job.run.metrics()[-1]["step"])
+
+
+def test_stop_and_resume_keep_the_whole_curve() -> None:
+    job = jobs.start("pixelcnn", "digits", ENDLESS)
+    assert job.state in {"starting", "running"}
+    job = trained(job)
+    assert job.state == "running"
+    assert job.pid is not None
+    assert os.getsid(job.pid) == job.pid  # it has left the server's session: Ctrl-C there doesn't reach it
+
+    assert jobs.stop(job.name).state in {"stopping", "stopped"}
+    stopped = ended(job)
+    assert (stopped.state, stopped.pid) == ("stopped", None)
+    assert "SIGTERM" in stopped.message
+    step = last_step(job)
+
+    resumed = trained(jobs.resume(job.name), beyond=step)
+    assert resumed.state == "running"
+    assert resumed.pid != job.pid
+    assert jobs.resume(job.name).pid == resumed.pid  # asked again, nothing happens
+    jobs.stop(job.name)
+    assert ended(job).state == "stopped"
+    assert events(job) == ["started", "stopped", "resumed", "stopped"]
+    steps = [record["step"] for record in job.run.metrics()]
+    assert steps == sorted(steps)
+
+
+def test_a_killed_training_is_lost_and_can_be_resumed() -> None:
+    job = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    assert job.pid is not None
+    os.kill(job.pid, signal.SIGKILL)
+    lost = ended(job)
+    assert lost.state == "lost"
+    assert "killed" in lost.message
+    wait_until(lambda: not Path(f"/proc/{job.pid}").exists())  # collected, no zombie
+    assert trained(jobs.resume(job.name), beyond=last_step(job)).state == "running"
+    assert events(job) == ["started", "resumed"]
+
+
+def test_a_training_that_does_not_stop_is_killed() -> None:
+    job = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    assert job.pid is not None
+    os.kill(job.pid, signal.SIGSTOP)  # a stopped process does not answer SIGTERM
+    assert jobs.stop(job.name, grace=0.1).state == "stopping"
+    assert ended(job).state == "lost"
+
+
+def test_a_finished_run_is_neither_stopped_nor_resumed() -> None:
+    job = ended(jobs.start("pixelcnn", "digits", SHORT))
+    assert job.state == "finished"
+    assert jobs.stop(job.name) == job
+    with pytest.raises(JobError, match="cannot be resumed: it is finished"):
+        jobs.resume(job.name)
+
+
+def test_a_reused_process_id_deceives_nobody(folder: Path) -> None:
+    job = ended(jobs.start("pixelcnn", "digits", SHORT))
+    database = sqlite3.connect(folder / ".jobs" / "jobs.sqlite", isolation_level=None)
+    database.execute("UPDATE jobs SET pid = ?", (os.getpid(),))
+    database.close()
+    assert jobs.get(job.name) == job
+    assert jobs.stop(job.name) == job  # and this very process was not sent a signal
+
+
+def test_a_double_click_is_one_job(folder: Path) -> None:
+    with ThreadPoolExecutor(4) as clicks:
+        started = list(clicks.map(lambda _: jobs.start("pixelcnn", "digits", ENDLESS, key="click"), range(4)))
+    assert len({(job.name, job.pid) for job in started}) == 1
+    assert [job.name for job in jobs.list_jobs()] == [started[0].name]
+    assert len([path for path in folder.iterdir() if path.name != ".jobs"]) == 1
+
+
+def test_a_second_training_is_refused_while_one_is_active(folder: Path) -> None:
+    job = jobs.start("pixelcnn", "digits", ENDLESS, key="first")
+    with pytest.raises(JobError, match=f"only 1 training .* stop {job.name} or wait"):
+        jobs.start("pixelcnn", "digits", ENDLESS, key="second")
+    assert [each.name for each in jobs.list_jobs()] == [job.name]
+    assert len([path for path in folder.iterdir() if path.name != ".jobs"]) == 1
+
+
+def test_a_job_survives_the_process_that_started_it() -> None:
+    code = f"from genlab import jobs; print(jobs.start('pixelcnn', 'digits', {ENDLESS!r}).name)"
+    name = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    job = trained(jobs.get(name))
+    assert job.state == "running"
+    assert jobs.stop(name).state in {"stopping", "stopped"}
+    assert ended(job).state == "stopped"
+
+
+def test_bad_settings_fail_with_the_sentence_of_the_command_line() -> None:
+    job = ended(jobs.start("pixelcnn", "nodigits", SHORT))
+    assert job.state == "failed"
+    assert job.message.startswith("genlab: error: ")
+    assert "nodigits" in job.message
+
+
+def test_weights_that_are_not_finite_fail_with_their_name() -> None:
+    job = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    jobs.stop(job.name)
+    ended(job)
+    with safe_open(job.run.checkpoint_path, framework="numpy") as file:
+        tensors, header = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    tensors["model/nodes.head.weight"][0] = np.nan
+    save_file(tensors, job.run.checkpoint_path, metadata=header)
+    jobs.resume(job.name)
+    failed = ended(job)
+    assert failed.state == "failed"
+    assert "nodes.head.weight" in failed.message
+    assert "not finite" in failed.message
+
+
+def test_a_run_started_elsewhere_is_watched_and_stopped_too(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "genlab", "train", "pixelcnn", "--data", "digits", *ENDLESS, "--out", str(folder / "mine")]
+    with (folder / "output.txt").open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        job = wait_until(lambda: next((job for job in jobs.list_jobs() if job.name == "mine" and job.pid), None))
+        assert job.pid == process.pid
+        trained(job)
+        jobs.stop("mine")
+        assert process.wait() == 0
+    assert jobs.get("mine").state == "stopped"
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "../runs", ".jobs", "/", "a\0b"])
+def test_a_name_that_is_no_run_is_refused(name: str) -> None:
+    for ask in (jobs.get, jobs.stop, jobs.resume):
+        with pytest.raises(JobError, match="run must be one of the runs in"):
+            ask(name)
