@@ -1,0 +1,40 @@
+"""Charts, all in one style; colours come from the theme in `.streamlit/config.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+_POINTS = 400
+
+
+def learning_curve(train: Sequence[Mapping[str, Any]], valid: Sequence[Mapping[str, Any]]) -> alt.LayerChart | alt.FacetChart:
+    """Bits per dimension against training steps: a fine line for training, a line with points for validation.
+
+    Args:
+        train: Records of kind ``"train"`` out of `metrics.jsonl`.
+        valid: Records of kind ``"valid"``.
+    """
+    scale = alt.Scale(domain=["training", "validation"])
+    base = alt.Chart(alt.InlineData(values=_rows(train, "training") + _rows(valid, "validation"))).encode(
+        x=alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickCount=6)),
+        y=alt.Y("bits_per_dim:Q", title="bits/dim", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
+        color=alt.Color("split:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
+        tooltip=[
+            alt.Tooltip("split:N"),
+            alt.Tooltip("step:Q"),
+            alt.Tooltip("bits_per_dim:Q", title="bits/dim", format=".4f"),
+        ],
+    )
+    fine = base.transform_filter("datum.split == 'training'").mark_line(strokeWidth=1.2, opacity=0.75)
+    strong = base.transform_filter("datum.split == 'validation'").mark_line(strokeWidth=2, point={"size": 18})
+    return alt.layer(fine, strong).properties(height=260)
+
+
+def _rows(records: Sequence[Mapping[str, Any]], split: str) -> list[dict[str, Any]]:
+    """At most `_POINTS` of the records, evenly spaced, the newest always among them."""
+    chosen = np.unique(np.linspace(0, len(records) - 1, min(len(records), _POINTS)).round().astype(int))
+    return [{"step": records[i]["step"], "bits_per_dim": records[i]["bits_per_dim"], "split": split} for i in chosen]

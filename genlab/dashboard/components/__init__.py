@@ -1,0 +1,24 @@
+"""Moving pictures, played in the browser from records that were sent once.
+
+A component is a family with one stem: ``theatre.py``, ``.html``, ``.css`` and ``.js``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.types import ComponentRenderer
+
+_HERE = Path(__file__).parent
+
+
+def component(stem: str) -> ComponentRenderer:
+    """The component made of the files of that stem; what all scripts share, `ink.js`, goes before its own."""
+    html, css, script, shared = (
+        (_HERE / name).read_text(encoding="utf-8") for name in (f"{stem}.html", f"{stem}.css", f"{stem}.js", "ink.js")
+    )
+    return st.components.v2.component(f"genlab_{stem}", html=html, css=css, js=f"{shared}\n{script}")

@@ -1,0 +1,283 @@
+// The pixel theatre: plays records of images being drawn, one pixel after another.
+//
+// All images were drawn at once, in the same order (row by row, and within a pixel channel by channel). The records arrive
+// once, as typed arrays in that order; while they play, nothing is asked of the server. Leaves out any knowledge of models.
+
+const PAUSE_AT_THE_END = 1.8; // seconds in which the finished image can be looked at
+const FACTORS_SHOWN = 4;
+
+// Streamlit calls the default export again, with the same parentElement, whenever the data or the theme changes.
+const theatres = new WeakMap();
+
+export default function ({ data, parentElement }) {
+  if (!theatres.has(parentElement)) theatres.set(parentElement, createTheatre(parentElement));
+  const theatre = theatres.get(parentElement);
+  theatre.show(data);
+  return theatre.close;
+}
+
+function decode(data) {
+  const [channels, height, width] = data.shape;
+  return {
+    ...data,
+    channels,
+    height,
+    width,
+    pixels: channels * height * width,
+    values: new Uint8Array(bytes(data.values)),
+    probabilities: new Uint16Array(bytes(data.probabilities)),
+    bits: new Float32Array(bytes(data.bits)),
+    entropy: new Float32Array(bytes(data.entropy)),
+  };
+}
+
+function bytes(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer;
+}
+
+function createTheatre(root) {
+  const part = (name) => root.querySelector(`.${name}`);
+  const stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
+  let records = null;
+  let chosen = 0; // which image is looked at closely
+  let position = 0; // pixels drawn so far; the fraction is time
+  let playing = false;
+  let frame = 0;
+  let clock = 0;
+
+  function show(data) {
+    const isNew = records?.id !== data.id;
+    if (isNew) {
+      records = decode(data);
+      chosen = 0;
+      part("scrub").max = records.pixels;
+      seek(stillness.matches ? records.pixels : 0);
+      play(!stillness.matches);
+    }
+    fit();
+    paint();
+  }
+
+  function seek(pixels) {
+    position = Math.max(0, Math.min(pixels, records.pixels));
+    paint();
+  }
+
+  function play(wanted) {
+    playing = wanted;
+    const button = part("play");
+    button.innerHTML = playing
+      ? '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 3h3v10H4zM9 3h3v10H9z"/></svg> pause'
+      : '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="m4 2 10 6-10 6z"/></svg> play';
+    cancelAnimationFrame(frame);
+    if (!playing) return;
+    if (position >= records.pixels) seek(0);
+    clock = performance.now();
+    frame = requestAnimationFrame(tick);
+  }
+
+  function tick(now) {
+    // A hidden tab gets no frames; a long gap must not be jumped over when it comes back.
+    const seconds = Math.min((now - clock) / 1000, 0.1);
+    clock = now;
+    const before = Math.floor(position);
+    const pixelsPerSecond = records.pixels / Number(part("speed").value);
+    position += seconds * pixelsPerSecond;
+    if (position >= records.pixels + PAUSE_AT_THE_END * pixelsPerSecond) {
+      choose((chosen + 1) % records.count);
+      position = 0;
+    }
+    if (Math.floor(position) !== before && before < records.pixels + 1) paint();
+    frame = requestAnimationFrame(tick);
+  }
+
+  function choose(index) {
+    chosen = index;
+    paint();
+  }
+
+  function step(pixels) {
+    play(false);
+    seek(Math.floor(position) + pixels);
+  }
+
+  // Whole device pixels for every pixel of an image, so that none looks wider than its neighbour.
+  function fit() {
+    const { width, height } = records;
+    const hero = part("hero").clientWidth;
+    fitCanvas(part("picture"), width, height, Math.min(hero, 340));
+    fitCanvas(part("spent"), width, height, Math.min(part("bits").clientWidth, 340));
+    const wall = wallLayout(part("wall").clientWidth);
+    fitCanvas(part("others"), wall.width, wall.height, part("wall").clientWidth);
+    part("bars").width = part("bars").clientWidth * devicePixelRatio;
+    part("bars").height = part("bars").clientHeight * devicePixelRatio;
+  }
+
+  function wallLayout(available) {
+    const gap = Math.max(1, Math.round(records.width / 10));
+    const columns = Math.min(records.count, available > 640 ? 16 : 8);
+    const rows = Math.ceil(records.count / columns);
+    const across = records.width + gap;
+    const down = records.height + gap;
+    return { columns, across, down, width: columns * across - gap, height: rows * down - gap };
+  }
+
+  function paint() {
+    if (!records) return;
+    const known = Math.min(Math.floor(position), records.pixels);
+    const last = known - 1; // the pixel that was drawn most recently
+    paintPicture(known, last);
+    paintSpent(known);
+    paintWall(known);
+    paintBars(last);
+    write(known, last);
+  }
+
+  function paintPicture(known, last) {
+    const canvas = part("picture");
+    const { width, height, channels } = records;
+    const image = new ImageData(width, height);
+    fillImage(image, 0, 0, chosen, known, inkAndPaper(canvas));
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    const cursor = part("cursor");
+    cursor.hidden = last < 0;
+    const pixel = Math.floor(Math.max(last, 0) / channels);
+    place(cursor, (pixel % width) / width, Math.floor(pixel / width) / height, 1 / width, 1 / height);
+  }
+
+  function paintSpent(known) {
+    const canvas = part("spent");
+    const { width, height, channels, pixels, bits } = records;
+    const [ink, paper] = inkAndPaper(canvas);
+    const image = new ImageData(width, height);
+    const most = Math.max(1, ...bits.subarray(chosen * pixels, (chosen + 1) * pixels));
+    for (let i = 0; i < known; i += 1) {
+      const share = Math.sqrt(bits[chosen * pixels + i] / most);
+      setPixel(image, Math.floor(i / channels) % width, Math.floor(i / channels / width), mix(paper, ink, share));
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  function paintWall(known) {
+    const canvas = part("others");
+    const { columns, across, down, width, height } = wallLayout(part("wall").clientWidth);
+    const colours = inkAndPaper(canvas);
+    const image = new ImageData(width, height);
+    for (let n = 0; n < records.count; n += 1) {
+      fillImage(image, (n % columns) * across, Math.floor(n / columns) * down, n, known, colours);
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    const column = chosen % columns;
+    const row = Math.floor(chosen / columns);
+    place(part("chosen"), (column * across) / width, (row * down) / height, records.width / width, records.height / height);
+  }
+
+  function fillImage(image, left, top, n, known, [ink, paper]) {
+    const { channels, width, levels, pixels, values } = records;
+    for (let i = 0; i < known; i += channels) {
+      const share = (channel) => (i + channel < known ? values[n * pixels + i + channel] / (levels - 1) : 0);
+      const colour = channels === 3 ? [0, 1, 2].map((channel) => 255 * share(channel)) : mix(paper, ink, share(0));
+      const pixel = i / channels;
+      setPixel(image, left + (pixel % width), top + Math.floor(pixel / width), colour);
+    }
+  }
+
+  function paintBars(last) {
+    const canvas = part("bars");
+    const context = canvas.getContext("2d");
+    const { levels, pixels, values, probabilities } = records;
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    if (last < 0) return;
+    const label = 14 * devicePixelRatio;
+    const slot = canvas.width / levels;
+    const bar = Math.max(1, Math.floor(slot * 0.8));
+    const start = (chosen * pixels + last) * levels;
+    const drawn = values[chosen * pixels + last];
+    const [plain, accent] = [colourOf(canvas), colourOf(part("surprise"))];
+    for (let level = 0; level < levels; level += 1) {
+      const height = Math.max(devicePixelRatio, (probabilities[start + level] / 65535) * (canvas.height - 1.5 * label));
+      context.fillStyle = level === drawn ? accent : plain;
+      context.fillRect(Math.round(level * slot + (slot - bar) / 2), canvas.height - height, bar, height);
+    }
+    // Above all bars, so that it never covers one.
+    const text = `${drawn} was drawn`;
+    context.font = `${label}px ${getComputedStyle(canvas).fontFamily}`;
+    context.fillStyle = accent;
+    const room = canvas.width - context.measureText(text).width;
+    context.fillText(text, Math.max(0, Math.min((drawn + 0.5) * slot - (canvas.width - room) / 2, room)), label);
+  }
+
+  function write(known, last) {
+    const { pixels, levels, width, channels, values, bits, entropy } = records;
+    const first = chosen * pixels;
+    const spent = bits.subarray(first, first + known).reduce((sum, value) => sum + value, 0);
+    const of = `${known} of ${pixels} ${channels > 1 ? "values" : "pixels"}`;
+    const scrub = part("scrub");
+    scrub.value = known;
+    part("where").textContent = `image ${chosen + 1}: ${of} drawn`;
+    part("surprise").textContent = last < 0 ? "–" : `${bits[first + last].toFixed(2)} bits`;
+    part("entropy").textContent = last < 0 ? "–" : `${entropy[first + last].toFixed(2)} bits`;
+    part("total").textContent = `${spent.toFixed(1)} bits`;
+    writeFactors(first, known);
+    const row = Math.floor(last / channels / width) + 1;
+    const column = (Math.floor(last / channels) % width) + 1;
+    const sentence =
+      last < 0
+        ? "Nothing is drawn yet."
+        : `${of} drawn. Row ${row}, column ${column} became level ${values[first + last]} of ${levels - 1}, ` +
+          `which had probability ${(2 ** -bits[first + last]).toFixed(3)}. ${spent.toFixed(1)} bits so far.`;
+    scrub.setAttribute("aria-valuetext", sentence);
+    part("picture").setAttribute("aria-label", `Image ${chosen + 1} of ${records.count}. ${sentence}`);
+    part("bars").setAttribute("aria-label", `Probabilities of the ${levels} levels. ${sentence}`);
+    part("spent").setAttribute("aria-label", `Bits spent on each pixel; ${spent.toFixed(1)} in all so far.`);
+    part("others").setAttribute("aria-label", `${records.count} images drawn at the same time. ${of} drawn.`);
+    part("wall").querySelector("figcaption").textContent = records.caption;
+  }
+
+  function writeFactors(first, known) {
+    const from = Math.max(0, known - FACTORS_SHOWN);
+    const factors = Array.from(records.bits.subarray(first + from, first + known), (bits) => (2 ** -bits).toFixed(2));
+    const newest = factors.pop();
+    part("factors").innerHTML =
+      newest === undefined ? "= 1 before the first pixel" : `= ${[...(from ? ["…"] : []), ...factors, `<b>${newest}</b>`].join(" · ")}`;
+  }
+
+  function pick(event) {
+    const { columns, across, down, width, height } = wallLayout(part("wall").clientWidth);
+    const column = Math.floor(((event.offsetX / part("others").clientWidth) * width) / across);
+    const row = Math.floor(((event.offsetY / part("others").clientHeight) * height) / down);
+    choose(Math.min(row * columns + column, records.count - 1));
+  }
+
+  const resized = new ResizeObserver(() => {
+    if (!records) return;
+    fit();
+    paint();
+  });
+  const calm = () => stillness.matches && play(false);
+
+  part("play").onclick = () => play(!playing);
+  part("back").onclick = () => step(-1);
+  part("forward").onclick = () => step(1);
+  part("next").onclick = () => choose((chosen + 1) % records.count);
+  part("others").onclick = pick;
+  part("scrub").oninput = (event) => {
+    play(false);
+    seek(Number(event.target.value));
+  };
+  resized.observe(part("stage"));
+  stillness.addEventListener("change", calm);
+
+  function close() {
+    cancelAnimationFrame(frame);
+    resized.disconnect();
+    stillness.removeEventListener("change", calm);
+    theatres.delete(root);
+  }
+
+  return { show, close };
+}
+
+function place(element, left, top, width, height) {
+  Object.assign(element.style, { left: `${100 * left}%`, top: `${100 * top}%`, width: `${100 * width}%`, height: `${100 * height}%` });
+}
