@@ -210,6 +210,18 @@ def test_every_instruction_set_agrees_with_the_reference(isa):
     assert "2 passed" in done.stdout
 
 
+@pytest.mark.parametrize("variant", ["torch", "native"])
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
+def test_images_narrower_than_the_kernel(kernel, variant):
+    """Most taps lie outside of such an image, and in its memory taps of several rows lie between each other."""
+    rng = np.random.default_rng(0)
+    for image_size, kernel_size in itertools.product([(1, 1), (1, 3), (3, 1), (2, 2), (3, 3)], [(3, 3), (1, 7), (7, 1), (5, 7), (7, 7)]):
+        for live in (0.3, 0.7, 1.0):
+            sizes = {"images": 1, "in_channels": 1, "out_channels": 2, "image_size": image_size, "kernel_size": kernel_size}
+            arguments = kernel.example(rng, "float32", **sizes, mask=rng.random(kernel_size) < live)
+            assert kernel.error(kernel.variants[variant](*arguments), *arguments) <= kernel.tolerance["float32"]
+
+
 @settings(max_examples=30, deadline=None)
 @given(arguments=arguments_of(KERNELS["masked_conv2d"]))
 def test_a_native_output_is_bit_for_bit_that_of_its_image_alone(arguments):
