@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genlab import native_info
@@ -21,6 +21,8 @@ from genlab.kernels import KERNELS, channel_mask, mask_2d, masked_conv2d, masked
 from genlab.native import core
 
 BACKENDS = ("reference", "torch", "native")
+# A busy machine is no failure.
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
 def case(*, dtype="float64", backward=False, seed=0, **sizes):
@@ -175,7 +177,7 @@ def relaid(draw, array):
 
 @pytest.mark.parametrize("variant", ["torch", "native"])
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, **PATIENT)
 @given(data=st.data())
 def test_variants_agree_with_the_reference(kernel, variant, data):
     *arrays, weight, bias, mask = data.draw(arguments_of(kernel))
@@ -222,7 +224,7 @@ def test_images_narrower_than_the_kernel(kernel, variant):
             assert kernel.error(kernel.variants[variant](*arguments), *arguments) <= kernel.tolerance["float32"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, **PATIENT)
 @given(arguments=arguments_of(KERNELS["masked_conv2d"]))
 def test_a_native_output_is_bit_for_bit_that_of_its_image_alone(arguments):
     x, *others = arguments
