@@ -106,6 +106,9 @@ def _parser() -> _Parser:
     evaluate = commands.add_parser("evaluate", help="score a split under a trained model, in nats an image and bits/dim")
     evaluate.add_argument("model", metavar="RUN", help="a run's folder or name, or a .safetensors file")
     evaluate.add_argument("--data", metavar="NAME", help="other images than the run's own; needed with a .safetensors file")
+    evaluate.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="K=V", help="settings of the data, such as binarize=dynamic"
+    )
     evaluate.add_argument("--split", default="test", help="train, valid or test (default: test)")
     evaluate.add_argument("--draws", type=int, default=1, help="binarisations drawn per image, if dynamic (default: 1)")
     evaluate.add_argument("--backend", default="auto", help="native, torch or auto (default: auto)")
@@ -173,8 +176,7 @@ def _train(arguments: argparse.Namespace) -> int:
     asked = _asked(model_name, arguments)
     if recorded:
         model_settings = recorded["model"]["settings"] if model_name == recorded["model"]["name"] else {}
-        data_settings = {name: value for name, value in recorded["data"].items() if name != "record"}
-        asked = _Asked({**model_settings, **asked.model}, {**data_settings, **asked.data}, asked.training)
+        asked = _Asked({**model_settings, **asked.model}, {**_data_settings(recorded), **asked.data}, asked.training)
     model, data = _model_and_data(model_name, asked)
     out = arguments.out or new_run_path(model_name, data.name)
     try:
@@ -207,18 +209,23 @@ def _asked(model_name: str, arguments: argparse.Namespace) -> _Asked:
         "data": [name for name in DataSettings.model_fields if name != "name"],
         "training": list(TrainSettings.model_fields),
     }
-    for assignment in arguments.set:
-        key, equals, value = assignment.partition("=")
-        if not equals:
-            raise InputError(f"--set takes name=value; got {assignment!r}")
-        part, name = _find_setting(key, known)
-        getattr(asked, part)[name] = None if value.lower() in ("none", "null", "") else value
+    for part, name, value in _assignments(arguments.set, known):
+        getattr(asked, part)[name] = value
     if arguments.data is not None:
         asked.data["name"] = arguments.data
     for name in ("epochs", "minutes"):
         if getattr(arguments, name) is not None:
             asked.training[name] = getattr(arguments, name)
     return asked
+
+
+def _assignments(assignments: Sequence[str], known: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, str | None]]:
+    """Part, name and value of each ``name=value`` or ``part.name=value``."""
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--set takes name=value; got {assignment!r}")
+        yield *_find_setting(key, known), None if value.lower() in ("none", "null", "") else value
 
 
 def _find_setting(key: str, known: Mapping[str, Sequence[str]]) -> tuple[str, str]:
@@ -233,17 +240,29 @@ def _find_setting(key: str, known: Mapping[str, Sequence[str]]) -> tuple[str, st
     return parts[0], name
 
 
+def _data_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The data settings in a run's config."""
+    return {name: value for name, value in config["data"].items() if name != "record"}
+
+
+def _load_data(settings: Mapping[str, Any]) -> Any:
+    """The dataset of settings that may still be text."""
+    from genlab.datasets import load_dataset
+    from genlab.settings import DataSettings, validate
+
+    checked = validate(DataSettings, {"name": DEFAULT_DATA, **settings}).model_dump()
+    return load_dataset(checked.pop("name"), **checked)
+
+
 def _model_and_data(model_name: str, asked: _Asked) -> tuple[Any, Any]:
     """A model with seeded weights, made for the data's images."""
     import torch
 
-    from genlab.datasets import load_dataset
     from genlab.models import create_model
-    from genlab.settings import DataSettings, TrainSettings, validate
+    from genlab.settings import TrainSettings, validate
 
     settings = validate(TrainSettings, asked.training)
-    data_settings = validate(DataSettings, {"name": DEFAULT_DATA, **asked.data}).model_dump()
-    data = load_dataset(data_settings.pop("name"), **data_settings)
+    data = _load_data(asked.data)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(settings.seed)
         model = create_model(model_name, **{**asked.model, "image_shape": data.image_shape, "levels": data.levels})
@@ -325,15 +344,15 @@ def _sampling_progress() -> Iterator[Callable[[int, int], None] | None]:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from genlab.datasets import load_dataset
     from genlab.evaluation import evaluate
 
     is_file = Path(arguments.model).suffix == ".safetensors"
     if is_file and arguments.data is None:
         raise InputError(f"--data must be given with a .safetensors file, which doesn't know its dataset; got none with {arguments.model}")
+    run = None if is_file else open_run(arguments.model)
     result = evaluate(
-        load_model(arguments.model) if is_file else open_run(arguments.model),
-        None if arguments.data is None else load_dataset(arguments.data),
+        run or load_model(arguments.model),
+        _other_data(arguments, run),
         split=arguments.split,
         draws=arguments.draws,
         backend=arguments.backend,
@@ -344,6 +363,18 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         write_aside(arguments.json, (json.dumps({"model": str(arguments.model), **asdict(result)}, indent=2) + "\n").encode())
     return 0
+
+
+def _other_data(arguments: argparse.Namespace, run: Run | None) -> Any:
+    """The dataset of --data and --set, like the run's own in all that isn't given; None if nothing is given."""
+    from genlab.settings import DataSettings
+
+    if arguments.data is None and not arguments.set:
+        return None
+    names = [name for name in DataSettings.model_fields if name != "name"]
+    settings = _data_settings(run.config) if run else {}
+    settings |= {name: value for _, name, value in _assignments(arguments.set, {"data": names})}
+    return _load_data(settings if arguments.data is None else {**settings, "name": arguments.data})
 
 
 def _runs(arguments: argparse.Namespace) -> int:

@@ -98,13 +98,15 @@ def evaluate(
         backend: ``"native"``, ``"torch"`` or ``"auto"``.
 
     Raises:
-        InputError: A model without `data`, an unknown or empty split, `draws` or `limit` below 1, or data that doesn't fit the model.
+        InputError: A model without `data`, an unknown or empty split, a number out of its range, or data that doesn't fit the model.
         RunError: The run cannot be read, or its data on disk is no longer what it was trained on.
         BackendError: The backend cannot compute this here.
     """
     for argument, value in (("draws", draws), ("limit", limit)):
         if value is not None and value < 1:
             raise InputError(f"{argument} must be at least 1; got {value}")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed must be at least 0 and below 2**63; got {seed}")
     model, data = _model_and_data(run, data)
     chosen = _split(data, split)
     check_fits(model, data)

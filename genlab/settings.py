@@ -90,4 +90,4 @@ class TrainSettings(Settings):
     sample_seconds: float = Field(
         10.0, ge=0, le=1e6, description="least seconds between sample grids; drawing takes a tenth of the time at most"
     )
-    log_seconds: float = Field(1.0, ge=0, le=1e6, description="seconds between records of the loss; 0 = after every step")
+    log_seconds: float = Field(0.5, ge=0, le=1e6, description="seconds between records of the loss; 0 = after every step")

@@ -199,7 +199,7 @@ def _resumed_config(run: Run, model: CausalModel, data: Dataset, asked: Mapping[
     kept = recorded.model_dump(exclude={"epochs", "minutes"} if {"epochs", "minutes"} & asked.keys() else set())
     settings = validate(TrainSettings, {**kept, **asked})
     wanted = _config(model, data, settings)
-    for part in ("model", "data", "training"):
+    for part in ("data", "model", "training"):
         _refuse_difference(run, part, _flat(config[part]), _flat(wanted[part]))
     _refuse_difference(run, "training", {"seed": config["seed"]}, {"seed": wanted["seed"]})
     return {**wanted, "versions": config.get("versions")}, settings
@@ -265,9 +265,8 @@ class _Weights:
     def __init__(self, model: CausalModel, settings: TrainSettings) -> None:
         self._model = model
         self._settings = settings
-        named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-        self._names = list(named)
-        self._parameters: list[Tensor] = list(named.values())
+        self._names = [name for name, _ in model.named_parameters()]
+        self._parameters: list[Tensor] = list(model.parameters())
         for parameter in self._parameters:
             parameter.grad = torch.zeros_like(parameter)
         self._gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
@@ -444,11 +443,10 @@ class _Session:
     def _train_step(self) -> None:
         """One step, and whatever is due after it."""
         self._step_weights()
+        if self._due("record", self._settings.log_seconds):
+            self._record()
         if self._step % self._steps_per_epoch == 0:
-            self._record()
             self._validate()
-        elif self._due("record", self._settings.log_seconds):
-            self._record()
         # After the validation: a checkpoint at the end of an epoch then knows whether it was the best.
         if self._due("checkpoint", self._settings.checkpoint_seconds):
             self._save_checkpoint()

@@ -36,9 +36,9 @@ def test_probabilities_sum_to_one() -> None:
     assert np.exp(log_prob(model, images)).sum() == pytest.approx(1, abs=1e-6)
 
 
-def test_no_images_have_no_likelihoods() -> None:
-    for backend in ("native", "torch"):
-        assert log_prob(tiny_model(), np.zeros((0, 1, 8, 8), np.uint8), backend=backend).shape == (0,)
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_no_images_have_no_likelihoods(backend: str) -> None:
+    assert log_prob(tiny_model(), np.zeros((0, 1, 8, 8), np.uint8), backend=backend).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,7 @@ def test_data_that_changed_since_training_are_refused(tmp_path: Path) -> None:
         ({"data": None}, "data must be given with a model"),
         ({"split": "tset"}, "split must be one of test, train, valid; got 'tset'"),
         ({"draws": 0}, "draws must be at least 1; got 0"),
+        ({"seed": -1}, "seed must be at least 0 and below .*; got -1"),
         ({"limit": 0}, "limit must be at least 1; got 0"),
         ({"backend": "naive"}, "backend must be one of auto, native, torch; got 'naive'"),
     ],
