@@ -433,7 +433,7 @@ class _Session:
         if self._received:
             return "stopped", f"stopped by {self._received[0]} at step {self._step}"
         if self._steps_total is not None and self._step >= self._steps_total:
-            return "finished", f"finished {settings.epochs} epochs"
+            return "finished", f"finished {settings.epochs} {'epoch' if settings.epochs == 1 else 'epochs'}"
         if settings.minutes is not None and self._seconds >= 60 * settings.minutes:
             return "finished", f"finished {settings.minutes:g} minutes"
         if settings.patience is not None and self._best < math.inf and epochs_since_best >= settings.patience:

@@ -124,7 +124,7 @@ def test_runs_are_listed_shown_and_removed(capsys: pytest.CaptureFixture[str], t
     assert main(["runs", "show", run.name]) == 0
     shown = capsys.readouterr().out
     assert "channels=4" in shown
-    assert "finished 1 epochs" in shown
+    assert "finished 1 epoch:" in shown
     assert main(["runs", "remove", run.name]) == 0
     assert not run.path.exists()
 
