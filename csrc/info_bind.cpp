@@ -17,9 +17,10 @@ py::dict info() {
 #else
   const bool openmp = false;
 #endif
+  std::vector<std::string> dtypes = {"float32", "float64"};
+  if (choice.set->bf16 != nullptr) dtypes.emplace_back("bfloat16");
   return py::dict("isa"_a = choice.set->name, "reason"_a = choice.reason, "isas"_a = choice.available, "threads"_a = thread_count(),
-                  "openmp"_a = openmp, "compiler"_a = std::string(GENLAB_COMPILER), "dtypes"_a = std::vector<std::string>{"float32", "float64"},
-                  "lanes"_a = choice.set->f32.lanes);
+                  "openmp"_a = openmp, "compiler"_a = std::string(GENLAB_COMPILER), "dtypes"_a = dtypes, "lanes"_a = choice.set->f32.lanes);
 }
 
 }  // namespace

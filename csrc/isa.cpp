@@ -12,9 +12,10 @@ std::vector<const InstructionSet*> runnable() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets.push_back(&kernels_avx2);
 #endif
 #ifdef GENLAB_HAVE_avx512
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    sets.push_back(&kernels_avx512);
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  if (avx512) sets.push_back(&kernels_avx512);
+  if (avx512 && __builtin_cpu_supports("avx512bf16")) sets.push_back(&kernels_avx512bf16);
 #endif
   return sets;
 }

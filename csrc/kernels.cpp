@@ -15,6 +15,10 @@
 #include <cmath>
 #include <cstring>
 
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
 namespace genlab {
 namespace {
 
@@ -59,6 +63,60 @@ inline void store(T* to, Vec<T> value) {
   std::memcpy(to, &value, sizeof value);
 }
 
+// How a vector of one kind of value enters a multiply-add: a packed weight, times a value (or group of values) of one pixel.
+template <class S>
+struct Multiply {
+  using Weight = Vec<S>;
+  using Value = S;
+  static Weight weight(const S* from) { return load<S>(from); }
+  static Value value(const S* from) { return *from; }
+  static Vec<S> add(Vec<S> sum, Value value, Weight weight) { return sum + value * weight; }
+};
+
+inline float narrow_as(float, double value) { return static_cast<float>(value); }
+inline double narrow_as(double, double value) { return value; }
+
+#ifdef __AVX512BF16__
+// bfloat16 is the upper half of a float. Sums are kept in float; a store rounds to nearest even.
+inline Vec<float> load(const bfloat16* from) {
+  typedef std::uint16_t Half __attribute__((vector_size(32)));
+  typedef std::uint32_t Whole __attribute__((vector_size(64)));
+  Half half;
+  std::memcpy(&half, from, sizeof half);
+  return reinterpret_cast<Vec<float>>(__builtin_convertvector(half, Whole) << 16);
+}
+inline void store(bfloat16* to, Vec<float> value) {
+  const __m256bh half = _mm512_cvtneps_pbh(reinterpret_cast<__m512>(value));
+  std::memcpy(to, &half, sizeof half);
+}
+template <>
+struct Multiply<bfloat16> {
+  using Weight = __m512bh;
+  using Value = __m512bh;
+  template <class P>
+  static Weight weight(const P* from) {
+    Weight value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+  }
+  template <class P>
+  static Value value(const P* from) {
+    std::int32_t pair;
+    std::memcpy(&pair, from, sizeof pair);
+    return reinterpret_cast<Value>(_mm512_set1_epi32(pair));
+  }
+  static Vec<float> add(Vec<float> sum, Value value, Weight weight) {
+    return reinterpret_cast<Vec<float>>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum), value, weight));
+  }
+};
+inline bfloat16 narrow_as(bfloat16, double value) {
+  const __m128bh rounded = _mm_cvtneps_pbh(_mm_set_ss(static_cast<float>(value)));
+  bfloat16 result;
+  std::memcpy(&result, &rounded, sizeof result);
+  return result;
+}
+#endif
+
 template <class T>
 inline Vec<T> positive(Vec<T> value) {
   // NaN > 0 is false; keeping value unless it is <= 0 lets a NaN pass on, as torch does.
@@ -67,8 +125,9 @@ inline Vec<T> positive(Vec<T> value) {
 
 // ---------------------------------------------------------------------------------------------------------------- convolution
 
-template <class T, int R, int NV>
-inline void finish(const ConvArgs<T>& a, Vec<T> (&acc)[R][NV], int pixel, int channel) {
+template <class S, int R, int NV>
+inline void finish(const ConvArgs<S>& a, Vec<Compute<S>> (&acc)[R][NV], int pixel, int channel) {
+  using T = Compute<S>;
   constexpr int L = Simd<T>::lanes;
 #pragma GCC unroll 32
   for (int r = 0; r < R; ++r) {
@@ -77,22 +136,24 @@ inline void finish(const ConvArgs<T>& a, Vec<T> (&acc)[R][NV], int pixel, int ch
       Vec<T> value = acc[r][v];
       const std::ptrdiff_t p = pixel + r;
       const int c = channel + v * L;
-      if (a.residual) value += load<T>(a.residual + p * a.residual_stride + c);
+      if (a.residual) value += load(a.residual + p * a.residual_stride + c);
       if (a.mask) {
-        const Vec<T> m = load<T>(a.mask + p * a.mask_stride + c);
+        const Vec<T> m = load(a.mask + p * a.mask_stride + c);
         value = m > Vec<T>{} ? value : Vec<T>{};
       }
-      if (a.accumulate) value += load<T>(a.out + p * a.out_stride + c);
-      if (a.out) store<T>(a.out + p * a.out_stride + c, value);
-      if (a.act) store<T>(a.act + p * a.act_stride + c, positive<T>(value));
+      if (a.accumulate) value += load(a.out + p * a.out_stride + c);
+      if (a.out) store(a.out + p * a.out_stride + c, value);
+      if (a.act) store(a.act + p * a.act_stride + c, positive<T>(value));
     }
   }
 }
 
 // R pixels × NV vectors of accumulators. With NV = 4 the tile spans two panels, `panel_step` values apart.
-template <class T, int R, int NV>
-void conv_tile(const ConvArgs<T>& a, const T* weight, std::ptrdiff_t panel_step, int pixel, int channel) {
+template <class S, int R, int NV>
+void conv_tile(const ConvArgs<S>& a, const S* weight, std::ptrdiff_t panel_step, int pixel, int channel) {
+  using T = Compute<S>;
   constexpr int L = Simd<T>::lanes;
+  constexpr int group = Numbers<S>::group;
   constexpr int width = NV == 1 ? 1 : 2;  // vectors of a panel that are read per k
   Vec<T> acc[R][NV];
 #pragma GCC unroll 4
@@ -101,46 +162,47 @@ void conv_tile(const ConvArgs<T>& a, const T* weight, std::ptrdiff_t panel_step,
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r) acc[r][v] = start;
   }
-  const T* const x = a.x + pixel * a.x_stride;
+  const S* const x = a.x + pixel * a.x_stride;
   const std::ptrdiff_t s = a.x_stride;
   for (int k = 0; k < a.depth; ++k) {
-    const T* const at = x + a.offsets[k];
-    Vec<T> w[NV];
+    const S* const at = x + a.offsets[k];
+    typename Multiply<S>::Weight w[NV];
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) w[v] = load<T>(weight + (v / 2) * panel_step + (v % 2) * L);
-    weight += width * L;
+    for (int v = 0; v < NV; ++v) w[v] = Multiply<S>::weight(weight + (v / 2) * panel_step + (v % 2) * L * group);
+    weight += width * L * group;
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r) {
       // Three pixels share a base: [base], [base + s], [base + 2s] are free forms of address.
-      const T value = at[(r / 3) * 3 * s + (r % 3) * s];
+      const auto value = Multiply<S>::value(at + (r / 3) * 3 * s + (r % 3) * s);
 #pragma GCC unroll 4
-      for (int v = 0; v < NV; ++v) acc[r][v] += value * w[v];
+      for (int v = 0; v < NV; ++v) acc[r][v] = Multiply<S>::add(acc[r][v], value, w[v]);
     }
   }
-  finish<T, R, NV>(a, acc, pixel, channel);
+  finish<S, R, NV>(a, acc, pixel, channel);
 }
 
-template <class T>
-using ConvTile = void (*)(const ConvArgs<T>&, const T*, std::ptrdiff_t, int, int);
+template <class S>
+using ConvTile = void (*)(const ConvArgs<S>&, const S*, std::ptrdiff_t, int, int);
 
-template <class T, int NV, int R = tile_registers / NV>
-ConvTile<T> conv_tile_for(int r) {
+template <class S, int NV, int R = tile_registers / NV>
+ConvTile<S> conv_tile_for(int r) {
   if constexpr (R == 0) {
     return nullptr;
   } else {
-    return r == R ? &conv_tile<T, R, NV> : conv_tile_for<T, NV, R - 1>(r);
+    return r == R ? &conv_tile<S, R, NV> : conv_tile_for<S, NV, R - 1>(r);
   }
 }
 
-template <class T>
-void conv(const ConvArgs<T>& a) {
+template <class S>
+void conv(const ConvArgs<S>& a) {
+  using T = Compute<S>;
   constexpr int L = Simd<T>::lanes;
   constexpr int most = tile_registers / 2;       // pixels in a tile of two vectors
   constexpr int most_wide = tile_registers / 4;  // pixels in a tile of four
   // Few pixels leave a tile of two vectors with too few sums under way to hide the latency of the multiply-add.
   const bool wide = a.pixels <= most_wide;
-  const std::ptrdiff_t panel_step = static_cast<std::ptrdiff_t>(a.depth) * 2 * L;
-  const T* weight = a.weight;
+  const std::ptrdiff_t panel_step = static_cast<std::ptrdiff_t>(a.depth) * 2 * L * Numbers<S>::group;
+  const S* weight = a.weight;
   int channel = 0;
   while (channel < a.channels) {
     const int vectors = (a.channels - channel) / L;
@@ -149,7 +211,7 @@ void conv(const ConvArgs<T>& a) {
     for (int t = 0; t < tiles; ++t) {
       const int begin = a.pixels * t / tiles, end = a.pixels * (t + 1) / tiles;
       const int r = end - begin;
-      const ConvTile<T> tile = nv == 4 ? conv_tile_for<T, 4>(r) : nv == 2 ? conv_tile_for<T, 2>(r) : conv_tile_for<T, 1, most>(r);
+      const ConvTile<S> tile = nv == 4 ? conv_tile_for<S, 4>(r) : nv == 2 ? conv_tile_for<S, 2>(r) : conv_tile_for<S, 1, most>(r);
       tile(a, weight, panel_step, begin, channel);
     }
     channel += nv * L;
@@ -159,8 +221,9 @@ void conv(const ConvArgs<T>& a) {
 
 // ------------------------------------------------------------------------------------------------------------- weight gradient
 
-template <class T, int R, int NV, bool together>
-void weight_grad_tile(const WeightGradArgs<T>& a, int k0, int channel) {
+template <class S, int R, int NV, bool together>
+void weight_grad_tile(const WeightGradArgs<S>& a, int k0, int channel) {
+  using T = Compute<S>;
   constexpr int L = Simd<T>::lanes;
   Vec<T> acc[R][NV];
 #pragma GCC unroll 32
@@ -169,17 +232,17 @@ void weight_grad_tile(const WeightGradArgs<T>& a, int k0, int channel) {
     for (int v = 0; v < NV; ++v) acc[r][v] = Vec<T>{};
   const std::int32_t* const offsets = a.offsets + k0;
   for (int y = 0; y < a.rows; ++y) {
-    const T* x = a.x + y * a.x_row + (together ? offsets[0] : 0);
-    const T* grad = a.grad + y * a.grad_row + channel;
+    const Pair<S>* x = a.x + y * a.x_row + (together ? offsets[0] : 0);
+    const Pair<S>* grad = a.grad + y * a.grad_row + channel;
     for (int p = 0; p < a.pixels; ++p) {
-      Vec<T> g[NV];
+      typename Multiply<S>::Weight g[NV];
 #pragma GCC unroll 2
-      for (int v = 0; v < NV; ++v) g[v] = load<T>(grad + v * L);
+      for (int v = 0; v < NV; ++v) g[v] = Multiply<S>::weight(grad + v * L);
 #pragma GCC unroll 32
       for (int r = 0; r < R; ++r) {
-        const T value = together ? x[r] : x[offsets[r]];
+        const auto value = Multiply<S>::value(x + (together ? r : offsets[r]));
 #pragma GCC unroll 2
-        for (int v = 0; v < NV; ++v) acc[r][v] += value * g[v];
+        for (int v = 0; v < NV; ++v) acc[r][v] = Multiply<S>::add(acc[r][v], value, g[v]);
       }
       x += a.x_stride;
       grad += a.grad_stride;
@@ -194,20 +257,30 @@ void weight_grad_tile(const WeightGradArgs<T>& a, int k0, int channel) {
     }
 }
 
-template <class T>
-using WeightGradTile = void (*)(const WeightGradArgs<T>&, int, int);
+template <class S>
+using WeightGradTile = void (*)(const WeightGradArgs<S>&, int, int);
 
-template <class T, int NV, bool together, int R = tile_registers / 2>
-WeightGradTile<T> weight_grad_tile_for(int r) {
+template <class S, int NV, bool together, int R = tile_registers / 2>
+WeightGradTile<S> weight_grad_tile_for(int r) {
   if constexpr (R == 0) {
     return nullptr;
   } else {
-    return r == R ? &weight_grad_tile<T, R, NV, together> : weight_grad_tile_for<T, NV, together, R - 1>(r);
+    return r == R ? &weight_grad_tile<S, R, NV, together> : weight_grad_tile_for<S, NV, together, R - 1>(r);
   }
 }
 
-template <class T>
-void weight_grad(const WeightGradArgs<T>& a) {
+// What a pixel is multiplied by to be summed up: one, twice over where two pixels lie side by side.
+template <class S>
+Pair<S> one_of() {
+  if constexpr (Numbers<S>::group == 1)
+    return S(1);
+  else
+    return 0x3f803f80u;
+}
+
+template <class S>
+void weight_grad(const WeightGradArgs<S>& a) {
+  using T = Compute<S>;
   constexpr int L = Simd<T>::lanes;
   constexpr int most = tile_registers / 2;
   for (int channel = 0; channel < a.channels;) {
@@ -216,18 +289,21 @@ void weight_grad(const WeightGradArgs<T>& a) {
     for (int t = 0; t < tiles; ++t) {
       const int begin = a.depth * t / tiles, end = a.depth * (t + 1) / tiles;
       const int r = end - begin;
-      const bool together = a.offsets[end - 1] - a.offsets[begin] == r - 1;
-      const WeightGradTile<T> tile = nv == 2 ? (together ? weight_grad_tile_for<T, 2, true>(r) : weight_grad_tile_for<T, 2, false>(r))
-                                             : (together ? weight_grad_tile_for<T, 1, true>(r) : weight_grad_tile_for<T, 1, false>(r));
+      bool together = true;
+      for (int k = begin + 1; k < end; ++k) together = together && a.offsets[k] == a.offsets[k - 1] + 1;
+      const WeightGradTile<S> tile = nv == 2 ? (together ? weight_grad_tile_for<S, 2, true>(r) : weight_grad_tile_for<S, 2, false>(r))
+                                             : (together ? weight_grad_tile_for<S, 1, true>(r) : weight_grad_tile_for<S, 1, false>(r));
       tile(a, begin, channel);
     }
     channel += nv * L;
   }
+  const Pair<S> ones = one_of<S>();
+  const auto one = Multiply<S>::value(&ones);
   for (int channel = 0; channel < a.channels; channel += L) {
     Vec<T> sum = load<T>(a.bias_grad + channel);
     for (int y = 0; y < a.rows; ++y) {
-      const T* grad = a.grad + y * a.grad_row + channel;
-      for (int p = 0; p < a.pixels; ++p, grad += a.grad_stride) sum += load<T>(grad);
+      const Pair<S>* grad = a.grad + y * a.grad_row + channel;
+      for (int p = 0; p < a.pixels; ++p, grad += a.grad_stride) sum = Multiply<S>::add(sum, one, Multiply<S>::weight(grad));
     }
     store<T>(a.bias_grad + channel, sum);
   }
@@ -272,68 +348,116 @@ inline Vec<T> hyperbolic_tangent(Vec<T> x) {
   return T(1) - T(2) / (exponential(x + x) + T(1));
 }
 
-template <class T>
-void relu(const ElementArgs<T>& a) {
-  for (std::ptrdiff_t i = 0; i < a.count; i += Simd<T>::lanes) store<T>(a.out + i, positive<T>(load<T>(a.first + i)));
+template <class S>
+constexpr int lanes_of = Simd<Compute<S>>::lanes;
+
+template <class S>
+void relu(const ElementArgs<S>& a) {
+  for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>) store(a.out + i, positive<Compute<S>>(load(a.first + i)));
 }
 
-template <class T>
-void add(const ElementArgs<T>& a) {
-  for (std::ptrdiff_t i = 0; i < a.count; i += Simd<T>::lanes) store<T>(a.out + i, load<T>(a.first + i) + load<T>(a.second + i));
+template <class S>
+void add(const ElementArgs<S>& a) {
+  for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>) store(a.out + i, load(a.first + i) + load(a.second + i));
 }
 
-template <class T>
-void gate(const ElementArgs<T>& a) {
-  for (std::ptrdiff_t i = 0; i < a.count; i += Simd<T>::lanes)
-    store<T>(a.out + i, hyperbolic_tangent<T>(load<T>(a.first + i)) * sigmoid<T>(load<T>(a.second + i)));
+template <class S>
+void gate(const ElementArgs<S>& a) {
+  using T = Compute<S>;
+  for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>)
+    store(a.out + i, hyperbolic_tangent<T>(load(a.first + i)) * sigmoid<T>(load(a.second + i)));
 }
 
-template <class T>
-void masked_add(const ElementArgs<T>& a) {
-  for (std::ptrdiff_t i = 0; i < a.count; i += Simd<T>::lanes) {
-    Vec<T> value = load<T>(a.grad + i);
-    if (a.mask) value = load<T>(a.mask + i) > Vec<T>{} ? value : Vec<T>{};
-    if (a.accumulate) value += load<T>(a.out + i);
-    store<T>(a.out + i, value);
+template <class S>
+void masked_add(const ElementArgs<S>& a) {
+  using V = Vec<Compute<S>>;
+  for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>) {
+    V value = load(a.grad + i);
+    if (a.mask) value = load(a.mask + i) > V{} ? value : V{};
+    if (a.accumulate) value += load(a.out + i);
+    store(a.out + i, value);
   }
 }
 
-template <class T>
-void gate_grad(const ElementArgs<T>& a) {
-  for (std::ptrdiff_t i = 0; i < a.count; i += Simd<T>::lanes) {
-    const Vec<T> t = hyperbolic_tangent<T>(load<T>(a.first + i)), s = sigmoid<T>(load<T>(a.second + i)), g = load<T>(a.grad + i);
+template <class S>
+void gate_grad(const ElementArgs<S>& a) {
+  using T = Compute<S>;
+  for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>) {
+    const Vec<T> t = hyperbolic_tangent<T>(load(a.first + i)), s = sigmoid<T>(load(a.second + i)), g = load(a.grad + i);
     Vec<T> features = g * (T(1) - t * t) * s, gates = g * t * s * (T(1) - s);
-    if (a.accumulate) features += load<T>(a.out + i);
-    if (a.accumulate2) gates += load<T>(a.out2 + i);
-    store<T>(a.out + i, features);
-    store<T>(a.out2 + i, gates);
+    if (a.accumulate) features += load(a.out + i);
+    if (a.accumulate2) gates += load(a.out2 + i);
+    store(a.out + i, features);
+    store(a.out2 + i, gates);
   }
 }
 
-template <class T>
-double softmax(const SoftmaxArgs<T>& a) {
-  constexpr int L = Simd<T>::lanes;
+template <class S>
+double widen(S value) {
+  if constexpr (Numbers<S>::group == 1) {
+    return value;
+  } else {
+    const std::uint32_t bits = static_cast<std::uint32_t>(value.bits) << 16;
+    float wide;
+    std::memcpy(&wide, &bits, sizeof wide);
+    return wide;
+  }
+}
+
+template <class S>
+S narrow(double value) {
+  return narrow_as(S{}, value);
+}
+
+template <class S>
+double softmax(const SoftmaxArgs<S>& a) {
+  using T = Compute<S>;
+  constexpr int L = lanes_of<S>;
   constexpr int most = 256;
   alignas(64) T values[most + L];
-  T highest = a.logits[0];
-  for (int k = 1; k < a.levels; ++k) highest = a.logits[k] > highest ? a.logits[k] : highest;
-  for (int k = 0; k < a.levels; ++k) values[k] = a.logits[k] - highest;
-  for (int k = a.levels; k % L != 0; ++k) values[k] = T(-1e4);  // e^-1e4 is nothing; clamped lanes are not summed below
+  // Lanes beyond the levels are computed, not summed.
+  for (int k = 0; k < a.levels || k % L != 0; ++k) values[k] = k < a.levels ? static_cast<T>(widen<S>(a.logits[k])) : T(0);
+  const T there = values[a.target];
+  T highest = values[0];
+  for (int k = 1; k < a.levels; ++k) highest = values[k] > highest ? values[k] : highest;
+  for (int k = 0; k < a.levels; ++k) values[k] -= highest;
   T sum = 0;
   for (int k = 0; k < a.levels; k += L) store<T>(values + k, exponential(load<T>(values + k)));
   for (int k = 0; k < a.levels; ++k) sum += values[k];
   if (a.grad) {
     const T factor = a.scale / sum;
-    for (int k = 0; k < a.levels; ++k) a.grad[k] = values[k] * factor;
-    a.grad[a.target] -= a.scale;
+    for (int k = 0; k < a.levels; ++k) a.grad[k] = narrow<S>(values[k] * factor - (k == a.target ? a.scale : T(0)));
   }
-  return static_cast<double>(highest) - static_cast<double>(a.logits[a.target]) + std::log(static_cast<double>(sum));
+  return static_cast<double>(highest) - static_cast<double>(there) + std::log(static_cast<double>(sum));
 }
 
-template <class T>
-constexpr KernelTable<T> table() {
-  return {Simd<T>::lanes, 2 * Simd<T>::lanes, &conv<T>, &weight_grad<T>, &relu<T>, &add<T>, &gate<T>, &masked_add<T>, &gate_grad<T>, &softmax<T>};
+template <class S>
+void interleave(const S* row, int positions, int channels, int start, int pairs, Pair<S>* to) {
+  if constexpr (Numbers<S>::group == 2) {
+    for (int j = 0; j < pairs; ++j, to += channels) {
+      const int q = 2 * j + start;
+      const S* const first = row + static_cast<std::ptrdiff_t>(q) * channels;
+      const S* const second = first + channels;
+      if (q + 1 < positions)
+        for (int c = 0; c < channels; ++c) to[c] = first[c].bits | static_cast<std::uint32_t>(second[c].bits) << 16;
+      else
+        for (int c = 0; c < channels; ++c) to[c] = q < positions ? first[c].bits : 0u;
+    }
+  }
 }
+
+template <class S>
+constexpr KernelTable<S> table() {
+  return {lanes_of<S>,    2 * lanes_of<S>, &conv<S>,    &weight_grad<S>, &relu<S>,  &add<S>,       &gate<S>,
+          &masked_add<S>, &gate_grad<S>,   &softmax<S>, &narrow<S>,      &widen<S>, &interleave<S>};
+}
+
+#ifdef __AVX512BF16__
+constexpr KernelTable<bfloat16> bf16_table = table<bfloat16>();
+constexpr const KernelTable<bfloat16>* bf16 = &bf16_table;
+#else
+constexpr const KernelTable<bfloat16>* bf16 = nullptr;
+#endif
 
 #define GENLAB_TEXT_(name) #name
 #define GENLAB_TEXT(name) GENLAB_TEXT_(name)
@@ -344,6 +468,6 @@ constexpr KernelTable<T> table() {
 
 // The preprocessor is the one place where the build can hand a name to a source.
 extern const InstructionSet GENLAB_JOIN(kernels_, GENLAB_ISA);
-const InstructionSet GENLAB_JOIN(kernels_, GENLAB_ISA) = {GENLAB_TEXT(GENLAB_ISA), table<float>(), table<double>()};
+const InstructionSet GENLAB_JOIN(kernels_, GENLAB_ISA) = {GENLAB_TEXT(GENLAB_ISA), table<float>(), table<double>(), bf16};
 
 }  // namespace genlab

@@ -5,6 +5,9 @@
 //
 // Weights are packed [panel][k][panel width]: a panel is two vectors of output channels (the last may be one), k runs over the live
 // (tap, input channel) pairs, and offsets[k] says where x[k] lies, seen from the pixel.
+//
+// bfloat16 maps and weights are multiplied two channels at a time (their products are summed in float): there k runs over pairs of
+// neighbouring channels, and a packed weight is a pair too.
 #pragma once
 
 #include <cstddef>
@@ -12,89 +15,119 @@
 
 namespace genlab {
 
+// The upper half of a float.
+struct bfloat16 {
+  std::uint16_t bits;
+};
+
+// How values of a kind are computed with: `Compute` holds sums, biases and gradients of weights; `group` neighbouring channels are
+// multiplied at once; `Pair` is what the weight gradient reads: one value, or those of two neighbouring pixels side by side.
+template <class S>
+struct Numbers {
+  using Compute = S;
+  using Pair = S;
+  static constexpr int group = 1;
+};
+template <>
+struct Numbers<bfloat16> {
+  using Compute = float;
+  using Pair = std::uint32_t;
+  static constexpr int group = 2;
+};
+template <class S>
+using Compute = typename Numbers<S>::Compute;
+template <class S>
+using Pair = typename Numbers<S>::Pair;
+
 // out[p] = bias + sum_k x[p·x_stride + offsets[k]] · w[k]   (+ residual[p]), in the order of k whatever the tile,
 // then   store:  out = that;  act = max(0, that)
 // or     accumulate / mask:  out (+)= mask > 0 ? that : 0
-template <class T>
+template <class S>
 struct ConvArgs {
-  const T* x;
+  const S* x;
   std::ptrdiff_t x_stride;
   const std::int32_t* offsets;
-  int depth;        // number of k
-  const T* weight;  // packed
-  const T* bias;    // padded, or null
-  int channels;     // padded output channels, a multiple of the vector
+  int depth;               // number of k
+  const S* weight;         // packed
+  const Compute<S>* bias;  // padded, or null
+  int channels;            // padded output channels, a multiple of the vector
   int pixels;
-  T* out;  // or null
+  S* out;  // or null
   std::ptrdiff_t out_stride;
-  T* act;  // or null
+  S* act;  // or null
   std::ptrdiff_t act_stride;
-  const T* residual;  // or null
+  const S* residual;  // or null
   std::ptrdiff_t residual_stride;
-  const T* mask;  // or null
+  const S* mask;  // or null
   std::ptrdiff_t mask_stride;
   bool accumulate;
 };
 
 // weight_grad[k][c] += sum over rows and pixels of x[offsets[k]] · grad[c]
-template <class T>
+template <class S>
 struct WeightGradArgs {
-  const T* x;
+  const Pair<S>* x;
   std::ptrdiff_t x_stride, x_row;
   const std::int32_t* offsets;
   int depth;
-  const T* grad;
+  const Pair<S>* grad;
   std::ptrdiff_t grad_stride, grad_row;
   int channels;  // padded
   int rows, pixels;
-  T* weight_grad;  // [depth][channels]
-  T* bias_grad;    // [channels], += sum of grad
+  Compute<S>* weight_grad;  // [depth][channels]
+  Compute<S>* bias_grad;    // [channels], += sum of grad
 };
 
 // Element by element over `count` values that lie together.
-template <class T>
+template <class S>
 struct ElementArgs {
-  const T* first;
-  const T* second;
-  const T* grad;
-  const T* mask;
-  T* out;
-  T* out2;
+  const S* first;
+  const S* second;
+  const S* grad;
+  const S* mask;
+  S* out;
+  S* out2;
   bool accumulate, accumulate2;
   std::ptrdiff_t count;
 };
 
 // Softmax cross-entropy of one pixel's levels. Returns nats; writes scale·(p − onehot) to grad unless it is null.
-template <class T>
+template <class S>
 struct SoftmaxArgs {
-  const T* logits;
+  const S* logits;
   int levels;
   int target;
-  T scale;
-  T* grad;
+  Compute<S> scale;
+  S* grad;
 };
 
-template <class T>
+template <class S>
 struct KernelTable {
   int lanes;  // values in a vector
   int panel;  // output channels in a panel
-  void (*conv)(const ConvArgs<T>&);
-  void (*weight_grad)(const WeightGradArgs<T>&);
-  void (*relu)(const ElementArgs<T>&);
-  void (*add)(const ElementArgs<T>&);
-  void (*gate)(const ElementArgs<T>&);
-  void (*masked_add)(const ElementArgs<T>&);  // out (+)= mask ? (mask > 0 ? grad : 0) : grad
-  void (*gate_grad)(const ElementArgs<T>&);
-  double (*softmax)(const SoftmaxArgs<T>&);
+  void (*conv)(const ConvArgs<S>&);
+  void (*weight_grad)(const WeightGradArgs<S>&);
+  void (*relu)(const ElementArgs<S>&);
+  void (*add)(const ElementArgs<S>&);
+  void (*gate)(const ElementArgs<S>&);
+  void (*masked_add)(const ElementArgs<S>&);  // out (+)= mask ? (mask > 0 ? grad : 0) : grad
+  void (*gate_grad)(const ElementArgs<S>&);
+  double (*softmax)(const SoftmaxArgs<S>&);
+  S (*narrow)(double);
+  double (*widen)(S);
+  // A row of `positions` pixels of `channels` as pairs of neighbours: (0, 1), (2, 3) … or, from `start` = 1 on, (1, 2), (3, 4) …;
+  // beyond the row there are zeros (bfloat16 only).
+  void (*interleave)(const S* row, int positions, int channels, int start, int pairs, Pair<S>* to);
 };
 
 struct InstructionSet {
   const char* name;
   KernelTable<float> f32;
   KernelTable<double> f64;
+  const KernelTable<bfloat16>* bf16;  // null where the processor has no bfloat16 dot product
 
-  template <class T>
-  const KernelTable<T>& table() const;
+  template <class S>
+  const KernelTable<S>& table() const;
 };
 
 template <>
@@ -109,6 +142,7 @@ inline const KernelTable<double>& InstructionSet::table<double>() const {
 extern const InstructionSet kernels_baseline;
 extern const InstructionSet kernels_avx2;
 extern const InstructionSet kernels_avx512;
+extern const InstructionSet kernels_avx512bf16;
 
 inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 

@@ -74,7 +74,7 @@ void masked_conv2d_forward(const KernelTable<T>& kernels, const Layer& layer, Co
   const std::vector<Term> terms = forward_terms(layer);
   const int padded_out = round_up(layer.out_channels, kernels.lanes);
   Aligned<T> packed(terms.size() * padded_out), padded_bias(padded_out);
-  pack_forward<T>(layer, terms, weight, kernels.lanes, packed.get());
+  pack_forward<T>(layer, terms, weight, kernels, packed.get());
   if (bias) std::copy_n(bias, layer.out_channels, padded_bias.get());
   // With fewer images than threads, each image is cut into bands of rows.
   const int bands =
@@ -112,7 +112,7 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
   const std::vector<Term> terms = forward_terms(layer), back_terms = backward_terms(layer);
   const int padded_out = round_up(layer.out_channels, kernels.lanes), padded_in = round_up(layer.in_channels, kernels.lanes);
   Aligned<T> packed(back_terms.size() * padded_in);
-  pack_backward<T>(layer, back_terms, weight, kernels.lanes, packed.get());
+  pack_backward<T>(layer, back_terms, weight, kernels, packed.get());
   const int threads = threads_for(shape.images, 2 * operations<T>(layer, shape));
   std::vector<Aligned<T>> weight_parts(threads), bias_parts(threads);
   for (int t = 0; t < threads; ++t) {

@@ -5,13 +5,21 @@
 namespace genlab {
 namespace {
 
-template <class T, class WeightAt>
-void pack(int terms, int channels, int lanes, T* to, const WeightAt& weight_at) {
-  const int padded = round_up(channels, lanes);
-  for (int start = 0; start < padded; start += 2 * lanes) {
-    const int width = std::min(2 * lanes, padded - start);
+template <class S, class WeightAt>
+void pack(int terms, int channels, const KernelTable<S>& kernels, S* to, const WeightAt& weight_at) {
+  constexpr int group = Numbers<S>::group;
+  const int padded = round_up(channels, kernels.lanes);
+  for (int start = 0; start < padded; start += kernels.panel) {
+    const int width = std::min(kernels.panel, padded - start);
     for (int k = 0; k < terms; ++k)
-      for (int c = start; c < start + width; ++c) *to++ = c < channels ? weight_at(k, c) : T(0);
+      for (int c = start; c < start + width; ++c)
+        for (int g = 0; g < group; ++g) {
+          const Compute<S> weight = c < channels ? weight_at(k, g, c) : 0;
+          if constexpr (group == 1)
+            *to++ = weight;
+          else
+            *to++ = kernels.narrow(weight);
+        }
   }
 }
 
@@ -39,19 +47,34 @@ std::vector<Term> backward_terms(const Layer& layer) {
   return terms;
 }
 
-template <class T>
-void pack_forward(const Layer& layer, const std::vector<Term>& terms, const T* weight, int lanes, T* to) {
-  pack(static_cast<int>(terms.size()), layer.out_channels, lanes, to, [&](int k, int out) {
-    const std::size_t at = layer.index(out, terms[k].channel, terms[k].tap);
-    return layer.mask[at] ? weight[at] : T(0);
+std::vector<Term> grouped(const std::vector<Term>& terms, int group) {
+  std::vector<Term> result;
+  for (const Term& term : terms) {
+    const Term first{term.tap, term.channel / group * group};
+    const bool there =
+        !result.empty() && result.back().tap.dy == first.tap.dy && result.back().tap.dx == first.tap.dx && result.back().channel == first.channel;
+    if (!there) result.push_back(first);
+  }
+  return result;
+}
+
+template <class S>
+void pack_forward(const Layer& layer, const std::vector<Term>& terms, const Compute<S>* weight, const KernelTable<S>& kernels, S* to) {
+  pack(static_cast<int>(terms.size()), layer.out_channels, kernels, to, [&](int k, int g, int out) -> Compute<S> {
+    const int in = terms[k].channel + g;
+    if (in >= layer.in_channels) return 0;
+    const std::size_t at = layer.index(out, in, terms[k].tap);
+    return layer.mask[at] ? weight[at] : 0;
   });
 }
 
-template <class T>
-void pack_backward(const Layer& layer, const std::vector<Term>& terms, const T* weight, int lanes, T* to) {
-  pack(static_cast<int>(terms.size()), layer.in_channels, lanes, to, [&](int k, int in) {
-    const std::size_t at = layer.index(terms[k].channel, in, terms[k].tap);
-    return layer.mask[at] ? weight[at] : T(0);
+template <class S>
+void pack_backward(const Layer& layer, const std::vector<Term>& terms, const Compute<S>* weight, const KernelTable<S>& kernels, S* to) {
+  pack(static_cast<int>(terms.size()), layer.in_channels, kernels, to, [&](int k, int g, int in) -> Compute<S> {
+    const int out = terms[k].channel + g;
+    if (out >= layer.out_channels) return 0;
+    const std::size_t at = layer.index(out, in, terms[k].tap);
+    return layer.mask[at] ? weight[at] : 0;
   });
 }
 
@@ -69,10 +92,13 @@ void unpack_gradient(const Layer& layer, const std::vector<Term>& terms, const s
     }
 }
 
-template void pack_forward<float>(const Layer&, const std::vector<Term>&, const float*, int, float*);
-template void pack_forward<double>(const Layer&, const std::vector<Term>&, const double*, int, double*);
-template void pack_backward<float>(const Layer&, const std::vector<Term>&, const float*, int, float*);
-template void pack_backward<double>(const Layer&, const std::vector<Term>&, const double*, int, double*);
+#define GENLAB_INSTANTIATE(S)                                                                                          \
+  template void pack_forward<S>(const Layer&, const std::vector<Term>&, const Compute<S>*, const KernelTable<S>&, S*); \
+  template void pack_backward<S>(const Layer&, const std::vector<Term>&, const Compute<S>*, const KernelTable<S>&, S*);
+GENLAB_INSTANTIATE(float)
+GENLAB_INSTANTIATE(double)
+GENLAB_INSTANTIATE(bfloat16)
+#undef GENLAB_INSTANTIATE
 template void unpack_gradient<float>(const Layer&, const std::vector<Term>&, const std::vector<const float*>&, int, float*);
 template void unpack_gradient<double>(const Layer&, const std::vector<Term>&, const std::vector<const double*>&, int, double*);
 

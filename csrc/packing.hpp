@@ -36,11 +36,14 @@ struct Term {
 std::vector<Term> forward_terms(const Layer& layer);
 std::vector<Term> backward_terms(const Layer& layer);
 
-// to[panel][term][panel width]; `to` holds terms.size() · round_up(channels, lanes) values.
-template <class T>
-void pack_forward(const Layer& layer, const std::vector<Term>& terms, const T* weight, int lanes, T* to);
-template <class T>
-void pack_backward(const Layer& layer, const std::vector<Term>& terms, const T* weight, int lanes, T* to);
+// The same with `group` neighbouring channels to a term, named by the first.
+std::vector<Term> grouped(const std::vector<Term>& terms, int group);
+
+// to[panel][term][panel width]; `to` holds terms.size() · group · round_up(channels, lanes) values.
+template <class S>
+void pack_forward(const Layer& layer, const std::vector<Term>& terms, const Compute<S>* weight, const KernelTable<S>& kernels, S* to);
+template <class S>
+void pack_backward(const Layer& layer, const std::vector<Term>& terms, const Compute<S>* weight, const KernelTable<S>& kernels, S* to);
 
 // weight_grad[out][in][row][column] = sum over threads of packed[thread][term][padded out]; zero where masked.
 template <class T>

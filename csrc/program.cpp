@@ -13,9 +13,9 @@ namespace genlab {
 namespace {
 
 // A buffer in memory: where pixel (y, x) of the first image begins.
-template <class T>
+template <class S>
 struct Map {
-  T* data = nullptr;
+  S* data = nullptr;
   std::ptrdiff_t channel_stride = 0;  // from one image to the next at a position
   std::ptrdiff_t position = 0;        // from one x to the next
   std::ptrdiff_t row = 0;
@@ -23,7 +23,7 @@ struct Map {
   int top = 0, left = 0;
 
   int slot(int y) const { return rows == 0 ? y + top : ((y % rows) + rows) % rows; }
-  T* at(int y, int x) const { return data + slot(y) * row + (x + left) * position; }
+  S* at(int y, int x) const { return data + slot(y) * row + (x + left) * position; }
   int phases() const { return rows == 0 ? 1 : rows; }
   int phase(int y) const { return rows == 0 ? 0 : y % rows; }
   // The offset of (y + dy, x + dx) seen from (y, x).
@@ -31,10 +31,11 @@ struct Map {
 };
 
 // The level whose share of the distribution holds u: the number of levels k with P(level <= k) <= u.
-template <class T>
-int draw(const T* logits, int levels, double u, double temperature, double* scratch) {
-  double highest = logits[0];
-  for (int k = 1; k < levels; ++k) highest = std::max(highest, static_cast<double>(logits[k]));
+template <class S>
+int draw(const KernelTable<S>& kernels, const S* parameters, int levels, double u, double temperature, double* scratch) {
+  double* const logits = scratch + levels;
+  double highest = -std::numeric_limits<double>::infinity();
+  for (int k = 0; k < levels; ++k) highest = std::max(highest, logits[k] = kernels.widen(parameters[k]));
   double total = 0;
   for (int k = 0; k < levels; ++k) {
     const double below = logits[k] - highest;
@@ -54,9 +55,11 @@ double ProgramSpec::multiply_adds_per_image() const {
   return sum * height * width;
 }
 
-template <class T>
-class Program<T>::Lane {
+template <class S>
+class Program<S>::Lane {
  public:
+  using T = Compute<S>;
+
   Lane(const Program& program) : program_(program), spec_(program.spec_), kernels_(program.kernels_), maps_(spec_.buffers.size()) {
     memory_.resize(maps_.size());
     std::size_t gradients = 0;
@@ -66,7 +69,7 @@ class Program<T>::Lane {
     bias_grads.resize(gradients);
     for (std::size_t l = 0; l < gradients; ++l) {
       const std::size_t padded = round_up(spec_.layers[l].out_channels, kernels_.lanes);
-      weight_grads[l].resize(program.forward_terms_[l].size() * padded);
+      weight_grads[l].resize(program.gradient_terms_[l].size() * padded);
       bias_grads[l].resize(padded);
     }
     image_is_packed_ = true;
@@ -95,7 +98,7 @@ class Program<T>::Lane {
     for (auto& g : bias_grads) g.clear();
   }
 
-  const Map<T>& map(int buffer) const { return maps_[buffer]; }
+  const Map<S>& map(int buffer) const { return maps_[buffer]; }
 
   // Runs instruction `index` of a list over `positions` columns of row y, from x on.
   void forward(std::size_t index, int y, int x, int positions) const {
@@ -105,8 +108,8 @@ class Program<T>::Lane {
       run_conv(i, forward_offsets_[index], y, x, pixels);
       return;
     }
-    ElementArgs<T> a{};
-    const Map<T>& out = maps_[i.out];
+    ElementArgs<S> a{};
+    const Map<S>& out = maps_[i.out];
     a.first = maps_[i.first].at(y, x);
     a.second = i.second == none ? nullptr : maps_[i.second].at(y, x);
     a.out = out.at(y, x);
@@ -126,8 +129,8 @@ class Program<T>::Lane {
         run_input_grad(i, backward_offsets_[index], y, pixels);
         continue;
       }
-      ElementArgs<T> a{};
-      const Map<T>& out = maps_[i.out];
+      ElementArgs<S> a{};
+      const Map<S>& out = maps_[i.out];
       a.first = i.first == none ? nullptr : maps_[i.first].at(y, 0);
       a.second = i.second == none ? nullptr : maps_[i.second].at(y, 0);
       a.grad = maps_[i.grad].at(y, 0);
@@ -142,8 +145,8 @@ class Program<T>::Lane {
   }
 
   void set_level(int image, int channel, int y, int x, int level) const {
-    const Map<T>& m = maps_[spec_.image];
-    m.at(y, x)[image * m.channel_stride + channel] = static_cast<T>(spec_.scale * level + spec_.shift);
+    const Map<S>& m = maps_[spec_.image];
+    m.at(y, x)[image * m.channel_stride + channel] = kernels_.narrow(spec_.scale * level + spec_.shift);
   }
 
   void load_image(const std::uint8_t* levels) const {
@@ -159,9 +162,9 @@ class Program<T>::Lane {
 
   void lay_out_buffer(int b) {
     const BufferSpec& spec = spec_.buffers[b];
-    Map<T>& m = maps_[b];
+    Map<S>& m = maps_[b];
     const bool packed = b == spec_.image && image_is_packed_;
-    m.channel_stride = packed ? spec.channels : round_up(spec.channels, kernels_.lanes);
+    m.channel_stride = packed ? round_up(spec.channels, Numbers<S>::group) : round_up(spec.channels, kernels_.lanes);
     m.rows = spec.rows;
     m.top = spec.top;
     std::size_t size = static_cast<std::size_t>(images_) * m.channel_stride;
@@ -191,8 +194,12 @@ class Program<T>::Lane {
     for (std::size_t n = 0; n < list.size(); ++n) {
       const Instruction& i = list[n];
       if (i.layer == none) continue;
+      if (i.kind == Kind::conv_grad_weight) {
+        bound[n].push_back(pair_offsets(maps_[i.first], program_.gradient_terms_[i.layer]));
+        continue;
+      }
       const bool transposed = i.kind == Kind::conv_grad_input;
-      const Map<T>& from = maps_[transposed ? i.grad : i.first];
+      const Map<S>& from = maps_[transposed ? i.grad : i.first];
       const std::vector<Term>& terms = transposed ? program_.backward_terms_[i.layer] : program_.forward_terms_[i.layer];
       const int sign = transposed ? -1 : 1;
       bound[n].resize(from.phases());
@@ -203,9 +210,9 @@ class Program<T>::Lane {
   }
 
   void run_conv(const Instruction& i, const Offsets& offsets, int y, int x, int pixels) const {
-    const Map<T>& in = maps_[i.first];
+    const Map<S>& in = maps_[i.first];
     const std::vector<std::int32_t>& k = offsets[in.phase(y)];
-    ConvArgs<T> a{};
+    ConvArgs<S> a{};
     a.x = in.at(y, x);
     a.x_stride = in.channel_stride;
     a.offsets = k.data();
@@ -230,9 +237,9 @@ class Program<T>::Lane {
   }
 
   void run_input_grad(const Instruction& i, const Offsets& offsets, int y, int pixels) const {
-    const Map<T>& grad = maps_[i.grad];
-    const Map<T>& out = maps_[i.out];
-    ConvArgs<T> a{};
+    const Map<S>& grad = maps_[i.grad];
+    const Map<S>& out = maps_[i.out];
+    ConvArgs<S> a{};
     a.x = grad.at(y, 0);
     a.x_stride = grad.channel_stride;
     a.offsets = offsets[0].data();
@@ -250,73 +257,128 @@ class Program<T>::Lane {
     kernels_.conv(a);
   }
 
+  // The weight gradient sums over pixels. Where the processor multiplies two values at once (bfloat16), those are two neighbouring
+  // pixels' values of one channel: each row is copied as pairs (0, 1), (2, 3) … and, for taps at odd distances, (1, 2), (3, 4) …
+  static constexpr bool in_pairs = Numbers<S>::group == 2;
+
+  int pairs_in_row(const Map<S>& map) const { return (spec_.width + 2 * map.left) / 2 + 1; }
+
+  // Offsets of the terms seen from the pixel (or pair of pixels) whose gradient they are multiplied by.
+  std::vector<std::int32_t> pair_offsets(const Map<S>& from, const std::vector<Term>& terms) const {
+    std::vector<std::int32_t> offsets;
+    for (const Term& term : terms) {
+      std::ptrdiff_t offset = from.offset(0, term.tap.dy, term.tap.dx);
+      if (in_pairs) {
+        const int at = from.left + term.tap.dx;  // position in the row of the first pixel's neighbour
+        const std::ptrdiff_t row = 2 * static_cast<std::ptrdiff_t>(pairs_in_row(from)) * from.channel_stride;
+        offset = term.tap.dy * row + (at % 2 * pairs_in_row(from) + at / 2) * from.channel_stride;
+      }
+      offsets.push_back(static_cast<std::int32_t>(offset + term.channel));
+    }
+    return offsets;
+  }
+
+  // Rows [−top, height) of a map as pairs, even ones and then odd ones; returns row 0.
+  Pair<S>* as_pairs(const Map<S>& map, bool even, bool odd, int top, Aligned<Pair<S>>& to) {
+    const int pairs = pairs_in_row(map), positions = spec_.width + 2 * map.left;
+    const std::ptrdiff_t half = static_cast<std::ptrdiff_t>(pairs) * map.channel_stride, row = 2 * half;
+    to.resize((top + spec_.height) * row);
+    const int channels = static_cast<int>(map.channel_stride);
+    for (int y = -top; y < spec_.height; ++y)
+      for (int parity = 0; parity < 2; ++parity) {
+        if (!(parity == 0 ? even : odd)) continue;
+        kernels_.interleave(map.at(y, -map.left), positions, channels, parity, pairs, to.get() + (y + top) * row + parity * half);
+      }
+    return to.get() + top * row;
+  }
+
   void run_weight_grad(const Instruction& i, const Offsets& offsets) {
-    const Map<T>& in = maps_[i.first];
-    const Map<T>& grad = maps_[i.grad];
-    WeightGradArgs<T> a{};
-    a.x = in.at(0, 0);
-    a.x_stride = in.channel_stride;
-    a.x_row = in.row;
+    const Map<S>& in = maps_[i.first];
+    const Map<S>& grad = maps_[i.grad];
+    WeightGradArgs<S> a{};
     a.offsets = offsets[0].data();
     a.depth = static_cast<int>(offsets[0].size());
-    a.grad = grad.at(0, 0);
+    a.x_stride = in.channel_stride;
     a.grad_stride = grad.channel_stride;
-    a.grad_row = grad.row;
     a.channels = round_up(spec_.layers[i.layer].out_channels, kernels_.lanes);
     a.rows = spec_.height;
-    a.pixels = spec_.width * images_;
     a.weight_grad = weight_grads[i.layer].get();
     a.bias_grad = bias_grads[i.layer].get();
+    if constexpr (in_pairs) {
+      bool even = false, odd = false;
+      int top = 0;
+      for (const Tap& tap : spec_.layers[i.layer].taps) {
+        ((in.left + tap.dx) % 2 == 0 ? even : odd) = true;
+        top = std::max(top, -tap.dy);
+      }
+      a.x = as_pairs(in, even, odd, top, x_pairs_);
+      a.x_row = 2 * static_cast<std::ptrdiff_t>(pairs_in_row(in)) * in.channel_stride;
+      // The gradient's own pairs begin at x = 0; a border of zeros follows the last pixel of an odd row.
+      const bool border_is_odd = grad.left % 2 != 0;
+      const Pair<S>* const pairs = as_pairs(grad, !border_is_odd, border_is_odd, 0, grad_pairs_);
+      a.grad_row = 2 * static_cast<std::ptrdiff_t>(pairs_in_row(grad)) * grad.channel_stride;
+      a.grad = pairs + ((border_is_odd ? pairs_in_row(grad) : 0) + grad.left / 2) * grad.channel_stride;
+      a.pixels = (spec_.width + 1) / 2;
+    } else {
+      a.x = in.at(0, 0);
+      a.x_row = in.row;
+      a.grad = grad.at(0, 0);
+      a.grad_row = grad.row;
+      a.pixels = spec_.width * images_;
+    }
     kernels_.weight_grad(a);
   }
 
+  Aligned<Pair<S>> x_pairs_, grad_pairs_;
   const Program& program_;
   const ProgramSpec& spec_;
-  const KernelTable<T>& kernels_;
-  std::vector<Map<T>> maps_;
-  std::vector<Aligned<T>> memory_;
+  const KernelTable<S>& kernels_;
+  std::vector<Map<S>> maps_;
+  std::vector<Aligned<S>> memory_;
   std::vector<Offsets> forward_offsets_, backward_offsets_;
   int images_ = 0;
   bool image_is_packed_ = true;  // no padding between its pixels: only convolutions read it
 };
 
-template <class T>
-Program<T>::Program(ProgramSpec spec, const KernelTable<T>& kernels) : spec_(std::move(spec)), kernels_(kernels) {
+template <class S>
+Program<S>::Program(ProgramSpec spec, const KernelTable<S>& kernels) : spec_(std::move(spec)), kernels_(kernels) {
   for (const Layer& layer : spec_.layers) {
-    forward_terms_.push_back(forward_terms(layer));
-    backward_terms_.push_back(backward_terms(layer));
+    constexpr int group = Numbers<S>::group;
+    gradient_terms_.push_back(forward_terms(layer));
+    forward_terms_.push_back(grouped(gradient_terms_.back(), group));
+    backward_terms_.push_back(grouped(backward_terms(layer), group));
     const std::size_t padded = round_up(layer.out_channels, kernels_.lanes);
-    forward_weights_.emplace_back(forward_terms_.back().size() * padded);
+    forward_weights_.emplace_back(forward_terms_.back().size() * group * padded);
     biases_.emplace_back(padded);
     const std::size_t padded_in = round_up(layer.in_channels, kernels_.lanes);
-    backward_weights_.emplace_back(spec_.backward.empty() ? 0 : backward_terms_.back().size() * padded_in);
+    backward_weights_.emplace_back(spec_.backward.empty() ? 0 : backward_terms_.back().size() * group * padded_in);
   }
 }
 
-template <class T>
-Program<T>::~Program() = default;
+template <class S>
+Program<S>::~Program() = default;
 
-template <class T>
-void Program<T>::pack(const Parameters<T>& parameters, int threads) {
+template <class S>
+void Program<S>::pack(const Parameters<T>& parameters, int threads) {
   const int layers = static_cast<int>(spec_.layers.size());
   parallel(threads, [&](int thread) {
     for (int l = thread; l < layers; l += threads) {
       const Layer& layer = spec_.layers[l];
-      pack_forward<T>(layer, forward_terms_[l], parameters.weights[l], kernels_.lanes, forward_weights_[l].get());
-      if (!spec_.backward.empty()) pack_backward<T>(layer, backward_terms_[l], parameters.weights[l], kernels_.lanes, backward_weights_[l].get());
+      pack_forward<S>(layer, forward_terms_[l], parameters.weights[l], kernels_, forward_weights_[l].get());
+      if (!spec_.backward.empty()) pack_backward<S>(layer, backward_terms_[l], parameters.weights[l], kernels_, backward_weights_[l].get());
       std::copy_n(parameters.biases[l], layer.out_channels, biases_[l].get());
     }
   });
 }
 
-template <class T>
-void Program<T>::prepare_lanes(int threads, int images) {
+template <class S>
+void Program<S>::prepare_lanes(int threads, int images) {
   while (static_cast<int>(lanes_.size()) < threads) lanes_.push_back(std::make_unique<Lane>(*this));
   for (int t = 0; t < threads; ++t) lanes_[t]->lay_out(images);
 }
 
-template <class T>
-void Program<T>::score(const Parameters<T>& parameters, const std::uint8_t* levels, int images, double* nats, T* map) {
+template <class S>
+void Program<S>::score(const Parameters<T>& parameters, const std::uint8_t* levels, int images, double* nats, T* map) {
   const std::lock_guard<std::mutex> lock(one_at_a_time_);
   const int threads = threads_for(images, images * spec_.multiply_adds_per_image());
   pack(parameters, threads);
@@ -334,18 +396,21 @@ void Program<T>::score(const Parameters<T>& parameters, const std::uint8_t* leve
       double sum = 0;
       for (int y = 0; y < spec_.height; ++y)
         for (int x = 0; x < spec_.width; ++x) {
-          const T* at = lane.map(spec_.output).at(y, x);
+          const S* at = lane.map(spec_.output).at(y, x);
           for (int c = 0; c < spec_.channels; ++c)
             sum += kernels_.softmax({at + c * spec_.levels, spec_.levels, image[(c * spec_.height + y) * spec_.width + x], T(0), nullptr});
-          if (map) std::copy_n(at, channels, map + (n * pixels() + y * spec_.width + x) * channels);
+          if (map) {
+            T* const to = map + (n * pixels() + y * spec_.width + x) * channels;
+            for (int c = 0; c < channels; ++c) to[c] = static_cast<T>(kernels_.widen(at[c]));
+          }
         }
       nats[n] = sum;
     }
   });
 }
 
-template <class T>
-void Program<T>::train(const Parameters<T>& parameters, const std::uint8_t* levels, int images, double* nats, const std::vector<T*>& weight_grads,
+template <class S>
+void Program<S>::train(const Parameters<T>& parameters, const std::uint8_t* levels, int images, double* nats, const std::vector<T*>& weight_grads,
                        const std::vector<T*>& bias_grads) {
   const std::lock_guard<std::mutex> lock(one_at_a_time_);
   const int threads = threads_for(images, 3 * images * spec_.multiply_adds_per_image());
@@ -365,8 +430,8 @@ void Program<T>::train(const Parameters<T>& parameters, const std::uint8_t* leve
       double sum = 0;
       for (int y = 0; y < spec_.height; ++y)
         for (int x = 0; x < spec_.width; ++x) {
-          const T* at = lane.map(spec_.output).at(y, x);
-          T* grad = lane.map(spec_.output_grad).at(y, x);
+          const S* at = lane.map(spec_.output).at(y, x);
+          S* grad = lane.map(spec_.output_grad).at(y, x);
           for (int c = 0; c < spec_.channels; ++c)
             sum += kernels_.softmax(
                 {at + c * spec_.levels, spec_.levels, image[(c * spec_.height + y) * spec_.width + x], scale, grad + c * spec_.levels});
@@ -381,7 +446,7 @@ void Program<T>::train(const Parameters<T>& parameters, const std::uint8_t* leve
     for (int l = thread; l < layers; l += threads) {
       std::vector<const T*> parts;
       for (int t = 0; t < threads; ++t) parts.push_back(lanes_[t]->weight_grads[l].get());
-      unpack_gradient<T>(spec_.layers[l], forward_terms_[l], parts, kernels_.lanes, weight_grads[l]);
+      unpack_gradient<T>(spec_.layers[l], gradient_terms_[l], parts, kernels_.lanes, weight_grads[l]);
       for (int c = 0; c < spec_.layers[l].out_channels; ++c) {
         T sum = 0;
         for (int t = 0; t < threads; ++t) sum += lanes_[t]->bias_grads[l].get()[c];
@@ -391,8 +456,8 @@ void Program<T>::train(const Parameters<T>& parameters, const std::uint8_t* leve
   });
 }
 
-template <class T>
-void Program<T>::sample(const Parameters<T>& parameters, std::uint8_t* levels, const std::uint8_t* known, const double* uniforms, int images,
+template <class S>
+void Program<S>::sample(const Parameters<T>& parameters, std::uint8_t* levels, const std::uint8_t* known, const double* uniforms, int images,
                         double temperature, const Progress& progress) {
   const std::lock_guard<std::mutex> lock(one_at_a_time_);
   constexpr int widest_tile = 32;  // images side by side: enough to fill register tiles, few enough for their rows to stay in cache
@@ -415,19 +480,19 @@ void Program<T>::sample(const Parameters<T>& parameters, std::uint8_t* levels, c
   const auto draw_tile = [&](Lane& lane, int thread, int begin, int count) {
     lane.lay_out(count);
     lane.clear();
-    std::vector<double> scratch(spec_.levels);
+    std::vector<double> scratch(2 * spec_.levels);
     for (int y = 0; y < spec_.height; ++y) {
       run_phase(lane, Phase::row, y, 0, spec_.width);
       for (int x = 0; x < spec_.width; ++x) {
         for (int c = 0; c < spec_.channels; ++c) {
           run_phase(lane, Phase::pixel, y, x, 1);
-          const Map<T>& output = lane.map(spec_.output);
+          const Map<S>& output = lane.map(spec_.output);
           for (int i = 0; i < count; ++i) {
             const std::size_t at = (begin + i) * values + (static_cast<std::size_t>(c) * spec_.height + y) * spec_.width + x;
             if (!known[at]) {
               const double u = uniforms[(begin + i) * values + (static_cast<std::size_t>(y) * spec_.width + x) * spec_.channels + c];
-              const T* logits = output.at(y, x) + i * output.channel_stride + c * spec_.levels;
-              levels[at] = static_cast<std::uint8_t>(draw(logits, spec_.levels, u, temperature, scratch.data()));
+              const S* logits = output.at(y, x) + i * output.channel_stride + c * spec_.levels;
+              levels[at] = static_cast<std::uint8_t>(draw(kernels_, logits, spec_.levels, u, temperature, scratch.data()));
             }
             lane.set_level(i, c, y, x, levels[at]);
           }
@@ -457,5 +522,6 @@ void Program<T>::sample(const Parameters<T>& parameters, std::uint8_t* levels, c
 
 template class Program<float>;
 template class Program<double>;
+template class Program<bfloat16>;
 
 }  // namespace genlab

@@ -57,10 +57,13 @@ struct Parameters {
   std::vector<const T*> biases;   // per layer [out]
 };
 
-template <class T>
+// Maps and packed weights are kept as S; parameters, their gradients and all sums are of type Compute<S>.
+template <class S>
 class Program {
  public:
-  Program(ProgramSpec spec, const KernelTable<T>& kernels);
+  using T = Compute<S>;
+
+  Program(ProgramSpec spec, const KernelTable<S>& kernels);
   ~Program();
 
   const ProgramSpec& spec() const { return spec_; }
@@ -84,9 +87,10 @@ class Program {
   std::size_t pixels() const { return static_cast<std::size_t>(spec_.height) * spec_.width; }
 
   const ProgramSpec spec_;
-  const KernelTable<T>& kernels_;
-  std::vector<std::vector<Term>> forward_terms_, backward_terms_;
-  std::vector<Aligned<T>> forward_weights_, backward_weights_, biases_;
+  const KernelTable<S>& kernels_;
+  std::vector<std::vector<Term>> gradient_terms_, forward_terms_, backward_terms_;  // the last two with channels in groups
+  std::vector<Aligned<S>> forward_weights_, backward_weights_;
+  std::vector<Aligned<T>> biases_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::mutex one_at_a_time_;  // lanes and packed weights are reused from call to call
 };

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <stdexcept>
+#include <variant>
 
 #include "arrays.hpp"
 #include "isa.hpp"
@@ -93,31 +94,30 @@ ProgramSpec read_spec(const py::dict& from) {
   return spec;
 }
 
-// A program of either dtype, and its checks.
+// A program of one of the dtypes, and its checks.
 class BoundProgram {
  public:
   explicit BoundProgram(const py::dict& from) {
     const std::string dtype = py::cast<std::string>(from["dtype"]);
     if (dtype == "float32")
-      single_ = std::make_unique<Program<float>>(read_spec(from), instruction_set().set->f32);
+      program_ = std::make_unique<Program<float>>(read_spec(from), instruction_set().set->f32);
     else if (dtype == "float64")
-      double_ = std::make_unique<Program<double>>(read_spec(from), instruction_set().set->f64);
+      program_ = std::make_unique<Program<double>>(read_spec(from), instruction_set().set->f64);
+    else if (dtype == "bfloat16" && instruction_set().set->bf16 != nullptr)
+      program_ = std::make_unique<Program<bfloat16>>(read_spec(from), *instruction_set().set->bf16);
     else
-      throw py::value_error("dtype must be float32 or float64; got " + dtype);
+      throw py::value_error("dtype must be one of the dtypes of info(); got " + dtype);
   }
 
   py::tuple score(const py::list& weights, const py::list& biases, const py::array& levels, bool want_map) {
-    return single_ ? score_as(*single_, weights, biases, levels, want_map) : score_as(*double_, weights, biases, levels, want_map);
+    return std::visit([&](auto& program) { return score_as(*program, weights, biases, levels, want_map); }, program_);
   }
   py::tuple train(const py::list& weights, const py::list& biases, const py::array& levels) {
-    return single_ ? train_as(*single_, weights, biases, levels) : train_as(*double_, weights, biases, levels);
+    return std::visit([&](auto& program) { return train_as(*program, weights, biases, levels); }, program_);
   }
   void sample(const py::list& weights, const py::list& biases, const py::array& levels, const py::array& known, const py::array& uniforms,
               double temperature, const std::optional<py::function>& progress) {
-    if (single_)
-      sample_as(*single_, weights, biases, levels, known, uniforms, temperature, progress);
-    else
-      sample_as(*double_, weights, biases, levels, known, uniforms, temperature, progress);
+    std::visit([&](auto& program) { sample_as(*program, weights, biases, levels, known, uniforms, temperature, progress); }, program_);
   }
 
  private:
@@ -143,8 +143,9 @@ class BoundProgram {
     return data;
   }
 
-  template <class T>
-  static py::tuple score_as(Program<T>& program, const py::list& weights, const py::list& biases, const py::array& levels, bool want_map) {
+  template <class S>
+  static py::tuple score_as(Program<S>& program, const py::list& weights, const py::list& biases, const py::array& levels, bool want_map) {
+    using T = Compute<S>;
     const ProgramSpec& spec = program.spec();
     const Parameters<T> parameters = read_parameters<T>(spec, weights, biases);
     const std::uint8_t* data = read_levels(spec, levels);
@@ -165,8 +166,9 @@ class BoundProgram {
     return py::make_tuple(nats, map);
   }
 
-  template <class T>
-  static py::tuple train_as(Program<T>& program, const py::list& weights, const py::list& biases, const py::array& levels) {
+  template <class S>
+  static py::tuple train_as(Program<S>& program, const py::list& weights, const py::list& biases, const py::array& levels) {
+    using T = Compute<S>;
     const ProgramSpec& spec = program.spec();
     if (spec.backward.empty()) throw py::value_error("this program was not lowered for training");
     const Parameters<T> parameters = read_parameters<T>(spec, weights, biases);
@@ -191,9 +193,10 @@ class BoundProgram {
     return py::make_tuple(nats, gradients);
   }
 
-  template <class T>
-  static void sample_as(Program<T>& program, const py::list& weights, const py::list& biases, const py::array& levels, const py::array& known,
+  template <class S>
+  static void sample_as(Program<S>& program, const py::list& weights, const py::list& biases, const py::array& levels, const py::array& known,
                         const py::array& uniforms, double temperature, const std::optional<py::function>& progress) {
+    using T = Compute<S>;
     const ProgramSpec& spec = program.spec();
     const Parameters<T> parameters = read_parameters<T>(spec, weights, biases);
     read_levels(spec, levels);
@@ -218,8 +221,7 @@ class BoundProgram {
     program.sample(parameters, data, known_data, uniform_data, static_cast<int>(images), temperature, report);
   }
 
-  std::unique_ptr<Program<float>> single_;
-  std::unique_ptr<Program<double>> double_;
+  std::variant<std::unique_ptr<Program<float>>, std::unique_ptr<Program<double>>, std::unique_ptr<Program<bfloat16>>> program_;
 };
 
 }  // namespace

@@ -47,7 +47,8 @@ def test_info_says_what_was_chosen_and_why():
     assert info["isa"] in info["isas"]
     assert info["reason"]
     assert info["threads"] >= 1
-    assert info["dtypes"] == ["float32", "float64"]
+    assert info["dtypes"][:2] == ["float32", "float64"]
+    assert ("bfloat16" in info["dtypes"]) == (info["isa"] == "avx512bf16")
 
 
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +97,14 @@ def test_without_the_extension_native_is_refused_with_the_reason(monkeypatch):
     assert resolve_backend("auto") == "torch"
     with pytest.raises(BackendError, match="it is not built"):
         resolve_backend("native")
-    assert genlab.native_info() == {"available": False, "isa": None, "threads": 1, "compiler": None, "dtypes": [], "reason": "it is not built"}
+    assert genlab.native_info() == {
+        "available": False,
+        "isa": None,
+        "threads": 1,
+        "compiler": None,
+        "dtypes": [],
+        "reason": "it is not built",
+    }
 
 
 @pytest.fixture
@@ -139,7 +147,7 @@ def test_the_module_checks_everything_again(program_and_arguments):
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("dtype", "int8", "dtype must be float32 or float64"),
+        ("dtype", "int8", "dtype must be one of the dtypes of info"),
         ("distribution", "logistic", "knows the distribution 'categorical'"),
         ("image", 99, "image and output must name buffers"),
         ("levels", 5, "a channel for each level"),
@@ -154,7 +162,11 @@ def test_a_broken_program_is_refused(key, value, sentence):
 
 def test_a_broken_instruction_is_refused():
     graph = genlab.create_model("pixelcnn", image_shape=(1, 3, 4), levels=2, channels=3, blocks=1).graph
-    for key, value, sentence in [("kind", "fly", "not known"), ("out", 99, "buffer that does not exist"), ("layer", 99, "layer that does not exist")]:
+    for key, value, sentence in [
+        ("kind", "fly", "not known"),
+        ("out", 99, "buffer that does not exist"),
+        ("layer", 99, "layer that does not exist"),
+    ]:
         specification = _specification(graph, "score", "float32")
         specification["forward"][0][key] = value
         with pytest.raises(ValueError, match=sentence):

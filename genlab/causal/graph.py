@@ -1,8 +1,8 @@
 """A causal network as a list of nodes, its builder and its checks.
 
-Every node computes one pixel of one feature map. What it may see is a matter of *offsets* ``(dy, dx, dc)``: rows down, columns to the right,
-image channels onward. Offsets of a path through the network add up, and the raster order of offsets (lexicographic) is kept by addition.
-So the latest value that a node depends on, its **horizon**, is
+Every node computes one pixel of one feature map. What it may see is a matter of *offsets* ``(dy, dx, dc)``: rows down, columns to the
+right, image channels onward. Offsets of a path through the network add up, and the raster order of offsets (lexicographic) is kept by
+addition. So the latest value that a node depends on, its **horizon**, is
 
     horizon(node) = max over its inputs and taps of  horizon(input) + tap        (lexicographic maximum)
 
@@ -266,8 +266,8 @@ def _check(graph: Graph) -> dict[str, Offset | None]:
     expected = graph.groups * graph.distribution.parameters
     if known[graph.output].channels != expected:
         raise InputError(
-            f"node {graph.output!r} is the output and must have {graph.groups} image channel(s) · {graph.distribution.parameters} parameters = "
-            f"{expected} channels; got {known[graph.output].channels}"
+            f"node {graph.output!r} is the output and must have {graph.groups} image channel(s) · {graph.distribution.parameters} parameters "
+            f"= {expected} channels; got {known[graph.output].channels}"
         )
     return horizons
 
@@ -303,7 +303,8 @@ def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
         for source in node.inputs:
             if source in known and known[source].channels != node.channels:
                 raise InputError(
-                    f"node {node.name!r} has {node.channels} channels, but its input {source!r} has {known[source].channels}; they must agree"
+                    f"node {node.name!r} has {node.channels} channels, but its input {source!r} has {known[source].channels}; "
+                    "they must agree"
                 )
 
 

@@ -22,30 +22,32 @@ from genlab.native import core
 _programs: WeakKeyDictionary[Graph, dict[tuple[Mode, str], Any]] = WeakKeyDictionary()
 
 
-def loss(graph: Graph, parameters: Parameters, levels: torch.Tensor) -> torch.Tensor:
+def loss(graph: Graph, parameters: Parameters, levels: torch.Tensor, *, bfloat16: bool = False) -> torch.Tensor:
     """The mean negative log-likelihood in nats per image, differentiable in the parameters.
 
     Args:
         graph: The list of nodes.
         parameters: Weights and biases, float32 or float64 on the CPU.
         levels: Integer levels ``(N, C, H, W)``.
+        bfloat16: Multiply in bfloat16: maps and weights are rounded to its 8 bits, sums, gradients of weights and the parameters
+            themselves stay in float32.
     """
     flat = [tensor for pair in parameters.values() for tensor in pair]
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in flat):
-        result: torch.Tensor = _TrainingWalk.apply(graph, levels, *flat)
+        result: torch.Tensor = _TrainingWalk.apply(graph, levels, bfloat16, *flat)  # type: ignore[no-untyped-call]
         return result
-    return -log_prob(graph, parameters, levels).mean().to(flat[0].dtype)
+    return -log_prob(graph, parameters, levels, bfloat16=bfloat16).mean().to(flat[0].dtype)
 
 
-def log_prob(graph: Graph, parameters: Parameters, levels: torch.Tensor) -> torch.Tensor:
+def log_prob(graph: Graph, parameters: Parameters, levels: torch.Tensor, *, bfloat16: bool = False) -> torch.Tensor:
     """Log p(x) in nats of each image, float64 ``(N,)``."""
-    nats, _ = _program(graph, "score", parameters).score(*_arrays(parameters), _bytes(levels), False)
+    nats, _ = _program(graph, "score", parameters, bfloat16).score(*_arrays(parameters), _bytes(levels), False)
     return torch.from_numpy(nats).neg_()
 
 
-def parameters_map(graph: Graph, parameters: Parameters, levels: torch.Tensor) -> torch.Tensor:
+def parameters_map(graph: Graph, parameters: Parameters, levels: torch.Tensor, *, bfloat16: bool = False) -> torch.Tensor:
     """The output node's channels at every pixel, ``(N, C · parameters, H, W)`` in channels-last memory."""
-    _, parameters_at = _program(graph, "score", parameters).score(*_arrays(parameters), _bytes(levels), True)
+    _, parameters_at = _program(graph, "score", parameters, bfloat16).score(*_arrays(parameters), _bytes(levels), True)
     return torch.from_numpy(parameters_at).permute(0, 3, 1, 2)
 
 
@@ -57,6 +59,7 @@ def sample(
     known: np.ndarray | None = None,
     known_mask: np.ndarray | None = None,
     temperature: float = 1.0,
+    bfloat16: bool = False,
     on_progress: Progress | None = None,
 ) -> np.ndarray:
     """Draws images; arguments as in `genlab.causal.torch_walk.sample`, as NumPy arrays.
@@ -67,7 +70,8 @@ def sample(
     shape = (len(uniforms), *graph.image_shape)
     levels = np.zeros(shape, np.uint8) if known is None else known.astype(np.uint8)
     mask = np.zeros(shape, np.uint8) if known_mask is None else known_mask.astype(np.uint8)
-    _program(graph, "sample", parameters).sample(*_arrays(parameters), levels, mask, uniforms, temperature, on_progress)
+    program = _program(graph, "sample", parameters, bfloat16)
+    program.sample(*_arrays(parameters), levels, mask, uniforms, temperature, on_progress)
     return levels
 
 
@@ -75,22 +79,22 @@ class _TrainingWalk(torch.autograd.Function):
     """Loss and gradients in one depth-first pass over the batch."""
 
     @staticmethod
-    def forward(ctx: Any, graph: Graph, levels: torch.Tensor, *flat: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, graph: Graph, levels: torch.Tensor, bfloat16: bool, *flat: torch.Tensor) -> torch.Tensor:
         parameters = {node.name: (flat[2 * i], flat[2 * i + 1]) for i, node in enumerate(graph.convolutions)}
-        nats, gradients = _program(graph, "train", parameters).train(*_arrays(parameters), _bytes(levels))
+        nats, gradients = _program(graph, "train", parameters, bfloat16).train(*_arrays(parameters), _bytes(levels))
         ctx.gradients = [torch.from_numpy(gradient) for gradient in gradients]
         return flat[0].new_tensor(nats.mean())
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         scale = grad_output.item()
         gradients = ctx.gradients if scale == 1.0 else [gradient * scale for gradient in ctx.gradients]
-        return None, None, *(g if needed else None for g, needed in zip(gradients, ctx.needs_input_grad[2:], strict=True))
+        return None, None, None, *(g if needed else None for g, needed in zip(gradients, ctx.needs_input_grad[3:], strict=True))
 
 
-def _program(graph: Graph, mode: Mode, parameters: Parameters) -> Any:
-    dtype = str(next(iter(parameters.values()))[0].dtype).removeprefix("torch.")
+def _program(graph: Graph, mode: Mode, parameters: Parameters, bfloat16: bool) -> Any:
+    dtype = "bfloat16" if bfloat16 else str(next(iter(parameters.values()))[0].dtype).removeprefix("torch.")
     programs = _programs.setdefault(graph, {})
     if (mode, dtype) not in programs:
         programs[mode, dtype] = core().Program(_specification(graph, mode, dtype))

@@ -4,8 +4,8 @@ What happens on the way, and nothing else does:
 
 - A convolution takes its bias along, an addition that alone reads it (the residual), and the ReLU of the result.
 - A residual sum is kept in place where nobody needs the old value.
-- Backwards, the gradient of a ReLU is a mask on the gradient of its source, so a ReLU has no gradient of its own; the gradient of a residual
-  sum *is* the gradient of its second summand, so it stays where it lies.
+- Backwards, the gradient of a ReLU is a mask on the gradient of its source, so a ReLU has no gradient of its own; the gradient of a
+  residual sum *is* the gradient of its second summand, so it stays where it lies.
 - Buffers whose lives do not overlap share memory. Scoring remembers nothing, training what the way back reads, sampling the rows
   that taps reach.
 

@@ -80,7 +80,7 @@ def log_prob(graph: Graph, parameters_at: torch.Tensor, levels: torch.Tensor) ->
 def logits(graph: Graph, parameters_at: torch.Tensor) -> torch.Tensor:
     """Logits ``(N, C, H, W, levels)`` from the output map ``(N, C · parameters, H, W)``."""
     n, _, height, width = parameters_at.shape
-    parameters = parameters_at.reshape(n, graph.groups, -1, height, width).permute(0, 1, 3, 4, 2)
+    parameters = parameters_at.reshape(n, graph.groups, graph.distribution.parameters, height, width).permute(0, 1, 3, 4, 2)
     return graph.distribution.logits(parameters)
 
 
@@ -122,7 +122,9 @@ def sample(
             for channel in range(channels):
                 for node in memory.pixel_nodes:
                     memory.compute(node, y, x)
-                parameters_here = memory.read(graph.output, y, x).reshape(len(uniforms), channels, -1)[:, channel]
+                parameters_here = memory.read(graph.output, y, x).reshape(len(uniforms), channels, graph.distribution.parameters)[
+                    :, channel
+                ]
                 drawn = draw(graph.distribution.logits(parameters_here), uniforms[:, y, x, channel], temperature=temperature)
                 if known is not None and known_mask is not None:
                     drawn = torch.where(known_mask[:, channel, y, x], known[:, channel, y, x], drawn)

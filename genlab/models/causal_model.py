@@ -13,7 +13,7 @@ from torch import nn
 from genlab.causal import Graph, native_walk, torch_walk
 from genlab.causal.torch_walk import Progress
 from genlab.errors import BackendError, InputError, unknown_name
-from genlab.native import resolve_backend
+from genlab.native import native_info, resolve_backend
 from genlab.settings import Settings
 
 DTYPES = ("float32", "bfloat16")
@@ -66,7 +66,8 @@ class CausalModel(nn.Module):
         Args:
             batch: Integer levels ``(N, C, H, W)``.
             backend: ``"native"``, ``"torch"`` or ``"auto"``.
-            dtype: ``"float32"``, or ``"bfloat16"`` for torch's autocast. A model in float64 computes in float64 either way.
+            dtype: ``"float32"``, or ``"bfloat16"``: operands of 8 bits, sums in float32, parameters and their gradients unrounded
+                (natively where the processor has the instruction, else by torch's autocast).
 
         Returns:
             A differentiable scalar.
@@ -78,33 +79,26 @@ class CausalModel(nn.Module):
         levels = self._levels(batch, "batch")
         if len(levels) == 0:
             raise InputError("batch must hold at least one image; got none")
-        if dtype not in DTYPES:
-            raise unknown_name("dtype", dtype, DTYPES)
         if self._resolve(backend, dtype=dtype) == "native":
-            return native_walk.loss(self.graph, self._parameters_by_node(), levels)
-        with torch.autocast(levels.device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-            parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels)
-        widened = parameters_at.float() if dtype == "bfloat16" else parameters_at
-        return -torch_walk.log_prob(self.graph, widened, levels).mean()
+            return native_walk.loss(self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16")
+        return -torch_walk.log_prob(self.graph, self._torch_map(levels, dtype), levels).mean()
 
     @torch.no_grad()
-    def log_prob(self, images: ArrayLike | torch.Tensor, backend: str = "auto") -> torch.Tensor:
-        """Log p(x) of each image in nats, float64 ``(N,)``; images are integer levels ``(N, C, H, W)``."""
+    def log_prob(self, images: ArrayLike | torch.Tensor, backend: str = "auto", dtype: str = "float32") -> torch.Tensor:
+        """Log p(x) of each image in nats, float64 ``(N,)``; images are integer levels ``(N, C, H, W)``, `dtype` as in `loss`."""
         levels = self._levels(images, "images")
-        if self._resolve(backend) == "native":
-            return native_walk.log_prob(self.graph, self._parameters_by_node(), levels)
-        parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels)
-        return torch_walk.log_prob(self.graph, parameters_at.double(), levels)
+        if self._resolve(backend, dtype=dtype) == "native":
+            return native_walk.log_prob(self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16")
+        return torch_walk.log_prob(self.graph, self._torch_map(levels, dtype).double(), levels)
 
     @torch.no_grad()
-    def logits(self, images: ArrayLike | torch.Tensor, backend: str = "auto") -> torch.Tensor:
-        """The logits of each pixel's level given the pixels before it, ``(N, C, H, W, levels)``."""
+    def logits(self, images: ArrayLike | torch.Tensor, backend: str = "auto", dtype: str = "float32") -> torch.Tensor:
+        """The logits of each pixel's level given the pixels before it, ``(N, C, H, W, levels)``; `dtype` as in `loss`."""
         levels = self._levels(images, "images")
-        parameters = self._parameters_by_node()
-        if self._resolve(backend) == "native":
-            parameters_at = native_walk.parameters_map(self.graph, parameters, levels)
+        if self._resolve(backend, dtype=dtype) == "native":
+            parameters_at = native_walk.parameters_map(self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16")
         else:
-            parameters_at = torch_walk.parameters_map(self.graph, parameters, levels)
+            parameters_at = self._torch_map(levels, dtype)
         return torch_walk.logits(self.graph, parameters_at)
 
     @torch.no_grad()
@@ -116,6 +110,7 @@ class CausalModel(nn.Module):
         backend: str = "auto",
         temperature: float = 1.0,
         on_progress: Progress | None = None,
+        dtype: str = "float32",
     ) -> np.ndarray:
         """Draws images from given randomness; `genlab.sample` is the friendly form.
 
@@ -126,6 +121,7 @@ class CausalModel(nn.Module):
             backend: ``"native"``, ``"torch"`` (the same cached algorithm), ``"naive"`` (one full forward pass a pixel) or ``"auto"``.
             temperature: Logits are divided by it.
             on_progress: Called with (pixels done, pixels in all).
+            dtype: As in `loss`.
 
         Returns:
             uint8 levels ``(N, C, H, W)``.
@@ -149,7 +145,7 @@ class CausalModel(nn.Module):
             known = self._levels(known, "known").numpy(force=True)
             if known.shape != shape:
                 raise InputError(f"known must have shape {shape}; got {known.shape}")
-        chosen = self._resolve(backend, allowed=("native", "torch", "naive"))
+        chosen = self._resolve(backend, allowed=("native", "torch", "naive"), dtype=dtype)
         if chosen == "native":
             return native_walk.sample(
                 self.graph,
@@ -158,34 +154,49 @@ class CausalModel(nn.Module):
                 known=known,
                 known_mask=known_mask,
                 temperature=temperature,
+                bfloat16=dtype == "bfloat16",
                 on_progress=on_progress,
             )
         device = next(self.parameters()).device
         walk = torch_walk.sample if chosen == "torch" else torch_walk.sample_naive
-        drawn = walk(
-            self.graph,
-            self._parameters_by_node(),
-            torch.from_numpy(uniforms).to(device),
-            known=None if known is None else torch.from_numpy(known).to(device).long(),
-            known_mask=None if known_mask is None else torch.from_numpy(known_mask).to(device),
-            temperature=temperature,
-            on_progress=on_progress,
-        )
+        with self._autocast(dtype):
+            drawn = walk(
+                self.graph,
+                self._parameters_by_node(),
+                torch.from_numpy(uniforms).to(device),
+                known=None if known is None else torch.from_numpy(known).to(device).long(),
+                known_mask=None if known_mask is None else torch.from_numpy(known_mask).to(device),
+                temperature=temperature,
+                on_progress=on_progress,
+            )
         return drawn.to(torch.uint8).numpy(force=True)
+
+    def _torch_map(self, levels: torch.Tensor, dtype: str) -> torch.Tensor:
+        """The output node's channels by the torch walk, under autocast if `dtype` asks for it."""
+        with self._autocast(dtype):
+            parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels)
+        return parameters_at.float() if dtype == "bfloat16" else parameters_at
+
+    def _autocast(self, dtype: str) -> torch.autocast:
+        return torch.autocast(next(self.parameters()).device.type, torch.bfloat16, enabled=dtype == "bfloat16")
 
     def _parameters_by_node(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         return {name: (layer.weight, layer.bias) for name, layer in self.nodes.items()}  # type: ignore[misc]
 
     def _resolve(self, backend: str, *, allowed: tuple[str, ...] = ("native", "torch"), dtype: str = "float32") -> str:
         """The backend to use; "auto" is native where native can do it: parameters in float32 or float64 on a CPU."""
+        if dtype not in DTYPES:
+            raise unknown_name("dtype", dtype, DTYPES)
         parameter = next(self.parameters())
         obstacle = ""
         if parameter.device.type != "cpu":
             obstacle = f"the model is on device {str(parameter.device)!r}; move it with model.cpu()"
         elif parameter.dtype not in (torch.float32, torch.float64):
             obstacle = f"the model's parameters are {parameter.dtype}; native kernels compute in float32 and float64"
-        elif dtype == "bfloat16":
-            obstacle = "dtype 'bfloat16' has no native kernel yet; use backend='torch'"
+        elif dtype == "bfloat16" and parameter.dtype == torch.float64:
+            obstacle = "a float64 model does not compute in bfloat16; use model.float()"
+        elif dtype == "bfloat16" and dtype not in native_info()["dtypes"]:
+            obstacle = f"this processor or GENLAB_ISA has no bfloat16 dot product (instruction set: {native_info()['isa']})"
         if obstacle and backend == "native":
             raise BackendError(f"backend 'native' is not available: {obstacle}")
         if obstacle and backend == "auto":
