@@ -1,0 +1,81 @@
+"""Cached sampling in pure Python: the algorithm of genlab's walks with lists and floats, for scale.
+
+Every node keeps what it computed at every pixel; drawing a pixel computes each node there once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genlab.causal import Graph, Node
+
+Vector = list[float]
+Taps = list[tuple[int, int, list[Vector]]]
+
+
+def layers_of(graph: Graph, parameters: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Taps, Vector]]:
+    """Weights as lists: for each convolution its live taps ``(dy, dx, rows of the matrix)``, and its bias.
+
+    Args:
+        graph: A list of nodes over images of one channel, all visited by pixels.
+        parameters: Arrays ``(C_out, C_in, height, width)`` and ``(C_out,)`` by node name.
+    """
+    layers = {}
+    for node in graph.convolutions:
+        weight, bias = parameters[node.name]
+        rows, columns = node.kernel_size[0] // 2, node.kernel_size[1] // 2
+        layers[node.name] = ([(dy, dx, weight[:, :, rows + dy, columns + dx].tolist()) for dy, dx in node.taps], bias.tolist())
+    return layers
+
+
+def sample(graph: Graph, layers: Mapping[str, tuple[Taps, Vector]], uniforms: Sequence[Any]) -> list[list[list[int]]]:
+    """Draws images one by one; `uniforms` are floats [N][H][W], the levels drawn come in the same order."""
+    return [_draw_image(graph, layers, image) for image in uniforms]
+
+
+def _draw_image(graph: Graph, layers: Mapping[str, tuple[Taps, Vector]], uniforms: Sequence[Sequence[float]]) -> list[list[int]]:
+    image, *computed = graph.nodes
+    values: dict[str, dict[tuple[int, int], Vector]] = {node.name: {} for node in graph.nodes}
+    levels: list[list[int]] = []
+    for y, row in enumerate(uniforms):
+        levels.append([])
+        for x, uniform in enumerate(row):
+            for node in computed:
+                values[node.name][y, x] = _value(node, values, layers, y, x)
+            level = _draw(values[graph.output][y, x], uniform)
+            levels[-1].append(level)
+            values[image.name][y, x] = [image.scale * level + image.shift]
+    return levels
+
+
+def _value(
+    node: Node, values: Mapping[str, dict[tuple[int, int], Vector]], layers: Mapping[str, tuple[Taps, Vector]], y: int, x: int
+) -> Vector:
+    """One pixel of one node."""
+    sources = [values[name] for name in node.inputs]
+    if node.operation == "relu":
+        return [max(0.0, a) for a in sources[0][y, x]]
+    if node.operation == "add":
+        return [a + b for a, b in zip(sources[0][y, x], sources[1][y, x], strict=True)]
+    taps, bias = layers[node.name]
+    total = list(bias)
+    for dy, dx, matrix in taps:
+        neighbour = sources[0].get((y + dy, x + dx))
+        if neighbour is not None:
+            for channel, weights in enumerate(matrix):
+                total[channel] += sum(w * a for w, a in zip(weights, neighbour, strict=True))
+    return total
+
+
+def _draw(logits: Vector, uniform: float) -> int:
+    """The number of levels k with P(level ≤ k) ≤ uniform."""
+    highest = max(logits)
+    weights = [math.exp(logit - highest) for logit in logits]
+    target, below = uniform * sum(weights), 0.0
+    for level, weight in enumerate(weights[:-1]):
+        below += weight
+        if below > target:
+            return level
+    return len(weights) - 1

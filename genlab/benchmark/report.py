@@ -1,0 +1,108 @@
+"""Results as text for a terminal and as JSON for everything else."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from genlab.benchmark.table import CaseResult, SideResult, Table
+
+FORMAT = 1
+
+
+def heading(machine: Mapping[str, Any]) -> str:
+    """Machine, versions and date in four lines."""
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    lines = [
+        f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}",
+        f"{versions}; native kernels: {machine['isa']}, {machine['compiler']}",
+        f"Every framework in its own process with {machine['threads']} threads. All sides must agree before they are timed; then they take",
+        "turns, so that the drift of a shared machine hits all alike. 'x native': median divided by native's.",
+    ]
+    if machine["load"] is not None and machine["load"] > 0.5:
+        lines.append(f"NOTE: the machine was busy before the start (load {machine['load']}): trust ratios, not times.")
+    return "\n".join(lines)
+
+
+def case_table(result: CaseResult) -> str:
+    """One case: a line for each side."""
+    width = max(len(side.side) for side in result.sides)
+    head = f"  {'':{width}}  {'median ms':>10} {'min ms':>10} {'x native':>9}   deviation (allowed)"
+    lines = [result.case.name, head, *(_side_line(result, side, width) for side in result.sides)]
+    if result.refusal:
+        lines.append(f"  {result.refusal}")
+    return "\n".join(lines)
+
+
+def _side_line(result: CaseResult, side: SideResult, width: int) -> str:
+    if side.failure:
+        return f"  {side.side:{width}}  could not run: {side.failure}"
+    worst = max(side.agreements, key=lambda agreement: agreement.deviation / agreement.tolerance, default=None)
+    agreement = f"{worst.deviation:.1e} ({worst.tolerance:.0e})" if worst else ""
+    times = f"{_milliseconds(side.median)} {_milliseconds(side.minimum)} {_number(result.ratio(side), 9, 2)}"
+    return f"  {side.side:{width}}  {times}   {agreement}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return _number(seconds * 1e3, 10, 3)
+
+
+def _number(value: float, width: int, digits: int) -> str:
+    return f"{'-' if math.isnan(value) else f'{value:,.{digits}f}':>{width}}"
+
+
+def figures_table(table: Table, results: Sequence[CaseResult]) -> str:
+    """What the table comes down to, and whether native is ahead everywhere."""
+    lines = [f"{_number(figure.value, 12, 2)}  {figure.meaning}" for figure in table.figures(results)]
+    for result in results:
+        lines += [
+            f"NOTE: native is behind {side.side!r} ({result.ratio(side):.2f}x) in {result.case.name!r}"
+            for side in result.sides
+            if side.role == "peer" and result.ratio(side) <= 1
+        ]
+    if ahead(results):
+        lines.append("Native is ahead of every peer.")
+    return "\n".join(lines)
+
+
+def ahead(results: Sequence[CaseResult]) -> bool:
+    """Whether native was timed and is faster than every peer in every case."""
+    return all(result.lead() > 1 for result in results)
+
+
+def as_json(table: Table, results: Sequence[CaseResult]) -> dict[str, Any]:
+    """A table with everything that was measured, run by run; numbers that do not exist are None."""
+    cases = []
+    for result in results:
+        sides = [
+            {
+                **asdict(side),
+                "median": _known(side.median),
+                "minimum": _known(side.minimum),
+                "ratio": _known(result.ratio(side)),
+                "agreements": [{**asdict(agreement), "deviation": _known(agreement.deviation)} for agreement in side.agreements],
+            }
+            for side in result.sides
+        ]
+        cases.append({"name": result.case.name, "settings": dict(result.case.settings), "refusal": result.refusal, "sides": sides})
+    figures = [{**asdict(figure), "value": _known(figure.value)} for figure in table.figures(results)]
+    return {"name": table.name, "about": table.about, "cases": cases, "figures": figures, "ahead": ahead(results)}
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def write(path: Path, document: Mapping[str, Any]) -> None:
+    """Writes JSON aside, then renames: a file is whole or not there."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(json.dumps({"format": FORMAT, **document}, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,186 @@
+"""What a benchmark is made of: a table of cases, the sides that run each case, and how their results are held to the truth."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+Settings = Mapping[str, Any]
+Role = Literal["native", "peer", "context"]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One side of a case, ready to run.
+
+    Attributes:
+        outputs: Runs once and returns the arrays that are checked, by name.
+        run: What is timed. It computes what `outputs` returns, and nothing else beyond it.
+    """
+
+    outputs: Callable[[], Arrays]
+    run: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to compute the cases of a table.
+
+    Attributes:
+        process: Sides of the same process share one; every framework has its own.
+        prepare: ``prepare(**settings)`` makes the inputs of a case, the same on every side. It is called in the side's process.
+        role: ``"native"`` is what the others are divided by. A ``"peer"`` computes the same; ``"context"`` is another quantity to
+            be seen beside them.
+        once: A run so long that neither warming up nor the drift of the machine matters: the one run that is checked is the one
+            that is timed.
+    """
+
+    process: str
+    prepare: Callable[..., Contender]
+    role: Role = "peer"
+    once: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of sizes. `settings` are plain values of JSON, `sides` names of the table's sides, the native one among them."""
+
+    name: str
+    settings: Settings
+    sides: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far a side's result lies from the truth, in the unit that `quantity` states."""
+
+    quantity: str
+    deviation: float
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the deviation is within the tolerance. NaN is not."""
+        return self.deviation <= self.tolerance
+
+
+Check = Callable[[Arrays], Sequence[Agreement]]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much timing is enough.
+
+    Attributes:
+        rounds: Rounds through all sides.
+        seconds: A side whose runs would take longer than this in all sits out the last rounds, but not the first three.
+    """
+
+    rounds: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SideResult:
+    """What one side did in one case: its times in seconds, run by run, and its agreement with the truth."""
+
+    side: str
+    process: str
+    role: Role
+    agreements: Sequence[Agreement] = ()
+    seconds: Sequence[float] = ()
+    failure: str | None = None
+
+    @property
+    def median(self) -> float:
+        """Median seconds of a run; NaN if it was not timed."""
+        return statistics.median(self.seconds) if self.seconds else math.nan
+
+    @property
+    def minimum(self) -> float:
+        """Least seconds of a run; NaN if it was not timed."""
+        return min(self.seconds, default=math.nan)
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """All sides of one case. `refusal` says why nothing was timed, if the sides disagree."""
+
+    case: Case
+    sides: Sequence[SideResult]
+    refusal: str | None = None
+
+    def __getitem__(self, name: str) -> SideResult:
+        return next(side for side in self.sides if side.side == name)
+
+    @property
+    def native(self) -> SideResult:
+        """The side that the others are divided by."""
+        return next(side for side in self.sides if side.role == "native")
+
+    def ratio(self, side: SideResult) -> float:
+        """Median of `side` divided by native's: how many times faster native is."""
+        return side.median / self.native.median
+
+    def best_peer(self, process: str | None = None) -> SideResult | None:
+        """The fastest peer, of one process or of all; None if none was timed."""
+        peers = [side for side in self.sides if side.role == "peer" and side.seconds and process in (None, side.process)]
+        return min(peers, key=lambda side: side.median, default=None)
+
+    def lead(self, process: str | None = None) -> float:
+        """How many times faster native is than the fastest peer, of one process or of all; NaN if none was timed."""
+        best = self.best_peer(process)
+        return self.ratio(best) if best else math.nan
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number that a table comes down to."""
+
+    key: str
+    value: float
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A benchmark.
+
+    Attributes:
+        name: As in ``genlab bench NAME``.
+        module: The module that holds it as ``TABLE``, where the sides' processes find it.
+        about: What is compared, and why it is fair.
+        sides: All ways to compute, by name.
+        cases: ``cases(quick)``.
+        check: ``check(settings)`` computes the truth of a case and returns what holds a side's outputs to it.
+        figures: What the results come down to.
+    """
+
+    name: str
+    module: str
+    about: str
+    sides: Mapping[str, Side]
+    cases: Callable[[bool], Sequence[Case]]
+    check: Callable[[Settings], Check]
+    figures: Callable[[Sequence[CaseResult]], Sequence[Figure]]
+
+
+def relative_error(result: Array, truth: Array) -> float:
+    """Max |result − truth| / max |truth|; infinite if the shapes differ."""
+    if result.shape != truth.shape:
+        return math.inf
+    return float(np.abs(result - truth).max(initial=0.0) / np.abs(truth).max(initial=np.finfo(np.float64).tiny))
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """Exp of the mean logarithm, leaving out NaN; NaN if nothing is left."""
+    known = [value for value in values if not math.isnan(value)]
+    return statistics.geometric_mean(known) if known else math.nan

@@ -1,0 +1,70 @@
+"""The process of one framework: prepares sides and times them, as the lines of its standard input ask.
+
+Every line is a JSON object, answered by one line. Outputs go through safetensors files. Nothing that a framework prints can be taken
+for an answer: what was standard output is standard error to it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from genlab.benchmark.table import Contender, Table
+
+Contenders = dict[str, Contender]
+
+
+def prepare(contenders: Contenders, module: str, side: str, settings: dict[str, Any], outputs: str) -> dict[str, Any]:
+    """Makes a side ready for a case, writes its outputs to a file, and answers how long they took."""
+    table: Table = import_module(module).TABLE
+    contender = table.sides[side].prepare(**settings)
+    contenders[side] = contender
+    start = perf_counter()
+    arrays = contender.outputs()
+    seconds = perf_counter() - start
+    save_file({name: np.require(array, requirements="C") for name, array in arrays.items()}, outputs)
+    return {"seconds": [seconds]}
+
+
+def time(contenders: Contenders, side: str, warm: int, calls: int) -> dict[str, Any]:
+    """Runs a side `warm` times for nothing, then `calls` times against the clock."""
+    run = contenders[side].run
+    for _ in range(warm):
+        run()
+    seconds = []
+    for _ in range(calls):
+        start = perf_counter()
+        run()
+        seconds.append(perf_counter() - start)
+    return {"seconds": seconds}
+
+
+REQUESTS: dict[str, Callable[..., dict[str, Any]]] = {"prepare": prepare, "time": time}
+
+
+def main() -> None:
+    """Answers requests until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    contenders: Contenders = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = REQUESTS[request.pop("request")](contenders, **request)
+        # Whatever a framework raises belongs into its row of the table.
+        except Exception as error:
+            message = str(error).strip().splitlines() or ["no message"]
+            answer = {"failure": f"{type(error).__name__}: {message[0]}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
