@@ -1,4 +1,4 @@
-"""What an exact likelihood promises, checked by enumeration: probabilities sum to one, samples follow them, nothing leaks from later pixels."""
+"""What an exact likelihood promises, by enumeration: probabilities sum to one, samples follow them, nothing leaks from later pixels."""
 
 import itertools
 

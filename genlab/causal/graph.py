@@ -266,8 +266,8 @@ def _check(graph: Graph) -> dict[str, Offset | None]:
     expected = graph.groups * graph.distribution.parameters
     if known[graph.output].channels != expected:
         raise InputError(
-            f"node {graph.output!r} is the output and must have {graph.groups} image channel(s) · {graph.distribution.parameters} parameters "
-            f"= {expected} channels; got {known[graph.output].channels}"
+            f"node {graph.output!r} is the output and must have {graph.groups} image channel(s) · {graph.distribution.parameters} "
+            f"parameters = {expected} channels; got {known[graph.output].channels}"
         )
     return horizons
 
