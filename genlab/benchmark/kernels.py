@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -171,13 +172,20 @@ def check(settings: Settings) -> Check:
     forward, gradients = (_remembering(KERNELS[name]) for name in ("masked_conv2d", "masked_conv2d_backward"))
 
     def agreements(outputs: Arrays) -> list[Agreement]:
-        found = [Agreement("y", forward.error(outputs["y"], *inputs[-4:]), forward.tolerance["float32"])]
+        found = [Agreement("y", _error(forward, [outputs["y"]], inputs[-4:]), forward.tolerance["float32"])]
         if settings["backward"]:
-            error = gradients.error(tuple(outputs[name] for name in ("grad_x", "grad_weight", "grad_bias")), *inputs)
-            found.append(Agreement("gradients", error, gradients.tolerance["float32"]))
+            results = [outputs[name] for name in ("grad_x", "grad_weight", "grad_bias")]
+            found.append(Agreement("gradients", _error(gradients, results, inputs), gradients.tolerance["float32"]))
         return found
 
     return agreements
+
+
+def _error(kernel: Kernel, results: Sequence[Array], inputs: Sequence[Array]) -> float:
+    """`Kernel.error`, and NaN wherever a result is not finite: a maximum over several arrays may pass over NaN."""
+    if not all(np.isfinite(result).all() for result in results):
+        return math.nan
+    return kernel.error(tuple(results), *inputs)
 
 
 def _remembering(kernel: Kernel) -> Kernel:
@@ -207,7 +215,7 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
                     f"best form of {process} / native, {direction}, geometric mean over shapes",
                 )
             )
-        worst = min((result.lead("torch") for result in chosen), default=float("nan"))
+        worst = min((result.lead("torch") for result in chosen), default=math.nan)
         found.append(Figure(f"{_key(direction)}_over_torch_worst", worst, f"best form of torch / native, {direction}, worst shape"))
     return found
 

@@ -66,7 +66,7 @@ def figures_table(table: Table, results: Sequence[CaseResult]) -> str:
             if side.role == "peer" and result.ratio(side) <= 1
         ]
     if ahead(results):
-        lines.append("Native is ahead of every peer.")
+        lines.append("Native is ahead of every peer that ran.")
     return "\n".join(lines)
 
 

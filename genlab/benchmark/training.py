@@ -57,7 +57,7 @@ def genlab_contender(backend: str, *, model: Settings, images: int) -> Contender
 
     network = random_model(model)
     batch = torch.from_numpy(random_levels(model, images))
-    return _contender(network, lambda: network.loss(batch, backend=backend))
+    return contender(network, lambda: network.loss(batch, backend=backend))
 
 
 def torch_contender(form: str, layout: str, compile_it: bool, *, model: Settings, images: int) -> Contender:
@@ -69,10 +69,11 @@ def torch_contender(form: str, layout: str, compile_it: bool, *, model: Settings
     network = torch_peers.peer_of(random_model(model), form, layout)
     batch = torch.from_numpy(random_levels(model, images)).contiguous(memory_format=torch_peers.LAYOUTS[layout])
     loss = torch_peers.compiled(network.loss) if compile_it else network.loss
-    return _contender(network, lambda: loss(batch))
+    return contender(network, lambda: loss(batch))
 
 
-def _contender(network: nn.Module, loss: Callable[[], Tensor]) -> Contender:
+def contender(network: nn.Module, loss: Callable[[], Tensor]) -> Contender:
+    """A step of a network whose parameters come in the order of genlab's, for a loss that reads them."""
     import torch
 
     # A small rate: the network stays what was checked, however many steps are timed.
@@ -136,10 +137,10 @@ def check(settings: Settings) -> Check:
     def agreements(outputs: Arrays) -> list[Agreement]:
         if not outputs:
             return []
-        worst = max(relative_error(outputs[name], gradient) for name, gradient in gradients.items())
+        errors = [relative_error(outputs[name], gradient) for name, gradient in gradients.items()]
         return [
             Agreement("loss", relative_error(outputs["loss"], loss.numpy(force=True)), LOSS_TOLERANCE),
-            Agreement("gradients", worst, GRADIENT_TOLERANCE),
+            Agreement("gradients", float(np.max(errors)), GRADIENT_TOLERANCE),
         ]
 
     return agreements
