@@ -294,7 +294,10 @@ def _last_line(name: str) -> str:
 
 def _jobs_folder() -> Path:
     folder = runs_folder() / ".jobs"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JobError(f"the folder of jobs, {folder}, could not be made: {error.strerror}") from error
     return folder
 
 
@@ -322,10 +325,14 @@ def _save(database: sqlite3.Connection, row: _Row, key: str | None = None) -> No
 @contextmanager
 def _connection() -> Iterator[sqlite3.Connection]:
     """A connection for a moment: nothing is kept open between two calls, in whatever thread they come."""
-    with closing(sqlite3.connect(_jobs_folder() / "jobs.sqlite", timeout=_BUSY_SECONDS, isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute(_SCHEMA)
-        yield database
+    file = _jobs_folder() / "jobs.sqlite"
+    try:
+        with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(_SCHEMA)
+            yield database
+    except sqlite3.Error as error:
+        raise JobError(f"the database of jobs, {file}, could not be used: {error}") from error
 
 
 @contextmanager

@@ -172,6 +172,18 @@ def test_a_run_started_elsewhere_is_watched_and_stopped_too(folder: Path) -> Non
     assert jobs.get("mine").state == "stopped"
 
 
+def test_a_database_that_cannot_be_used_is_told_in_a_sentence(folder: Path) -> None:
+    file = folder / ".jobs" / "jobs.sqlite"
+    file.mkdir(parents=True)
+    with pytest.raises(JobError, match=r"jobs\.sqlite, could not be used: unable to open"):
+        jobs.list_names()
+    file.rmdir()
+    file.write_text("no database, but long enough to be taken for one " * 100)
+    with pytest.raises(JobError, match="could not be used: file is not a database"):
+        jobs.start("pixelcnn", "digits", SHORT)
+    file.unlink()
+
+
 @pytest.mark.parametrize("name", ["", "nothing", "../runs", ".jobs", "/", "a\0b"])
 def test_a_name_that_is_no_run_is_refused(name: str) -> None:
     for ask in (jobs.get, jobs.stop, jobs.resume):
