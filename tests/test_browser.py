@@ -95,7 +95,7 @@ def test_a_training_outlives_a_widget_a_reload_another_browser_and_the_server(br
     assert before_stop.first == begun.first
 
     page.get_by_role("button", name="Stop training").click()
-    expect(page.get_by_text(re.compile("^Stopped: stopped by SIGTERM"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Stopped by SIGTERM"))).to_be_visible()
     page.get_by_role("button", name="Resume training").click()
     resumed = process_id(page)
     assert resumed != pid

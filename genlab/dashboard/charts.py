@@ -31,7 +31,7 @@ def learning_curve(train: Sequence[Mapping[str, Any]], valid: Sequence[Mapping[s
     )
     fine = base.transform_filter("datum.split == 'training'").mark_line(strokeWidth=1.2, opacity=0.75)
     strong = base.transform_filter("datum.split == 'validation'").mark_line(strokeWidth=2, point={"size": 18})
-    return alt.layer(fine, strong).properties(height=260)
+    return alt.layer(fine, strong).properties(height=380)
 
 
 def _rows(records: Sequence[Mapping[str, Any]], split: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -55,13 +56,13 @@ def _say_state(job: jobs.Job) -> None:
         case "stopping":
             st.info("**Stopping.** The step under way is finished and a checkpoint written.")
         case "stopped":
-            st.info(f"**Stopped**: {job.message}. Resume goes on from there.")
+            st.info(f"**Stopped**{job.message.removeprefix('stopped')}. It can be resumed from there.")
         case "finished":
-            st.success(f"**Finished**: {job.message.removeprefix('finished ')}.")
+            st.success(f"**Finished**{job.message.removeprefix('finished')}.")
         case "failed":
             st.error(f"**Failed**: {job.message}")
         case "lost":
-            st.warning(f"**Lost**: {job.message}. Resume goes on from the last checkpoint.")
+            st.warning(f"**Lost**: {job.message}. It can be resumed from the last checkpoint.")
 
 
 def _results(job: jobs.Job) -> None:
@@ -80,9 +81,10 @@ def _results(job: jobs.Job) -> None:
 
 def _numbers(job: jobs.Job, config: Mapping[str, Any], train: Records, valid: Records) -> None:
     newest = train[-1] if train else None
-    best = min((record["bits_per_dim"] for record in valid), default=None)
+    best = min(valid, key=lambda record: record["nats"], default=None)
     shown = {
-        "best validation": f"{best:.3f} bits/dim" if best is not None else "–",
+        "best validation": f"{best['bits_per_dim']:.3f} bits/dim" if best else "–",
+        "an image costs": f"{best['nats']:.1f} nats" if best else "–",
         "step": f"{newest['step']:,}" if newest else "–",
         "speed": f"{median(record['images_per_second'] for record in train[-9:]):,.0f} images/s" if train else "–",
         "time spent": _duration(newest["seconds"]) if newest else "–",
@@ -127,8 +129,17 @@ def _protocol(config: Mapping[str, Any]) -> str:
     _, height, width = record["image_shape"]
     rule = "" if record["rule"] == "x" else f" (from intensity x: {record['rule']})"
     images = f"{record['name']}, {height}×{width}, {record['levels']} levels{rule}, split of seed {record['seed']}"
-    network = f"{settings['blocks']} blocks of {settings['channels']} channels"
+    network = f"{_parameters(json.dumps(config['model']))} parameters in {settings['blocks']} blocks of {settings['channels']} channels"
     return f"{images}. {network}, learning rate {config['training']['learning_rate']:g}, seed {config['seed']}."
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _parameters(model: str) -> str:
+    """The number of parameters of the model that a config, as JSON, describes."""
+    from genlab.models import create_model
+
+    described = json.loads(model)
+    return f"{create_model(described['name'], **described['settings']).parameter_count():,}"
 
 
 def _duration(seconds: float) -> str:

@@ -1,13 +1,13 @@
 // The filmstrip: the newest grid of samples large, some earlier ones small; a click or Enter on a small one enlarges that one.
 
-const LARGE = 420;
+const LARGE = 480;
 const SMALL = 56;
 const strips = new WeakMap();
 
 export default function ({ data, parentElement }) {
   if (!strips.has(parentElement)) strips.set(parentElement, createStrip(parentElement));
   strips.get(parentElement).show(data);
-  return () => strips.delete(parentElement);
+  return strips.get(parentElement).close;
 }
 
 function createStrip(root) {
@@ -68,7 +68,15 @@ function createStrip(root) {
     return button;
   }
 
-  return { show };
+  const resized = new ResizeObserver(paint);
+  resized.observe(part("filmstrip"));
+
+  function close() {
+    resized.disconnect();
+    strips.delete(root);
+  }
+
+  return { show, close };
 }
 
 // Draws a grid out of a PNG of genlab.images.grid anew, in ink on paper: one pixel of paper between the images, whatever their scale.

@@ -12,7 +12,7 @@ from genlab.dashboard.components import component
 
 _mount = component("filmstrip")
 
-_FRAMES = 10
+_FRAMES = 7  # one line of them
 _COLUMNS = 8  # a run's grids show 64 images
 
 

@@ -1,7 +1,10 @@
 // What the components share: images drawn in the theme's own ink on its own paper. It is put before each component's script.
 
+// As large as there is room for. Every pixel of an image gets the same whole number of device pixels, so that none looks wider
+// than its neighbour; only where there are too few of them is the picture shrunk.
 function fitCanvas(canvas, width, height, available) {
-  const scale = Math.max(1, Math.floor((available * devicePixelRatio) / width)) / devicePixelRatio;
+  const fitting = (available * devicePixelRatio) / width;
+  const scale = (fitting < 1 ? fitting : Math.floor(fitting)) / devicePixelRatio;
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
   canvas.style.width = `${width * scale}px`;

@@ -101,7 +101,6 @@ function createTheatre(root) {
     seek(Math.floor(position) + pixels);
   }
 
-  // Whole device pixels for every pixel of an image, so that none looks wider than its neighbour.
   function fit() {
     const { width, height } = records;
     const hero = part("hero").clientWidth;
@@ -193,18 +192,27 @@ function createTheatre(root) {
     const bar = Math.max(1, Math.floor(slot * 0.8));
     const start = (chosen * pixels + last) * levels;
     const drawn = values[chosen * pixels + last];
-    const [plain, accent] = [colourOf(canvas), colourOf(part("surprise"))];
+    const heightOf = (probability) => Math.max(devicePixelRatio, probability * (canvas.height - 1.5 * label));
+    const [plain, accent, quiet] = [colourOf(canvas), colourOf(part("surprise")), colourOf(part("where"))];
+    context.font = `${label}px ${getComputedStyle(canvas).fontFamily}`;
+    context.fillStyle = quiet;
+    for (const [probability, words] of [[1, "1"], [0.5, "½"]]) {
+      const y = Math.round(canvas.height - heightOf(probability));
+      context.globalAlpha = 0.35;
+      context.fillRect(0, y, canvas.width, devicePixelRatio);
+      context.globalAlpha = 1;
+      context.fillText(words, canvas.width - context.measureText(words).width, y - 0.25 * label);
+    }
     for (let level = 0; level < levels; level += 1) {
-      const height = Math.max(devicePixelRatio, (probabilities[start + level] / 65535) * (canvas.height - 1.5 * label));
+      const height = heightOf(probabilities[start + level] / 65535);
       context.fillStyle = level === drawn ? accent : plain;
       context.fillRect(Math.round(level * slot + (slot - bar) / 2), canvas.height - height, bar, height);
     }
     // Above all bars, so that it never covers one.
     const text = `${drawn} was drawn`;
-    context.font = `${label}px ${getComputedStyle(canvas).fontFamily}`;
+    const width = context.measureText(text).width;
     context.fillStyle = accent;
-    const room = canvas.width - context.measureText(text).width;
-    context.fillText(text, Math.max(0, Math.min((drawn + 0.5) * slot - (canvas.width - room) / 2, room)), label);
+    context.fillText(text, Math.max(0, Math.min((drawn + 0.5) * slot - width / 2, canvas.width - width - 1.5 * label)), label);
   }
 
   function write(known, last) {

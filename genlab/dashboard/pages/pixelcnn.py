@@ -29,15 +29,18 @@ def page() -> None:
             "The model never sees a whole image. It is asked for one pixel at a time: *given the pixels so far, how likely is each level?* "
             "Drawing from its answers, row by row, makes a digit that nobody ever wrote."
         )
-        job = chosen_job()
-        stage(job)
-        st.header("Train one yourself", anchor=False)
-        training_form()
-        if job is None:
-            st.info("There is no run yet. **Train** starts one; the first samples appear within seconds.")
-        else:
-            choose_run(job)
-            watch(job)
+        try:
+            job = chosen_job()
+            stage(job)
+            st.header("Train one yourself", anchor=False)
+            training_form()
+            if job is None:
+                st.info("There is no run yet. **Train** starts one; the first samples appear within seconds.")
+            else:
+                choose_run(job)
+                watch(job)
+        except GenlabError as error:
+            st.error(str(error))
 
 
 def chosen_job() -> jobs.Job | None:
