@@ -458,7 +458,7 @@ void Program<S>::train(const Parameters<T>& parameters, const std::uint8_t* leve
 
 template <class S>
 void Program<S>::sample(const Parameters<T>& parameters, std::uint8_t* levels, const std::uint8_t* known, const double* uniforms, int images,
-                        double temperature, const Progress& progress) {
+                        double temperature, T* map, const Progress& progress) {
   const std::lock_guard<std::mutex> lock(one_at_a_time_);
   constexpr int widest_tile = 32;  // images side by side: enough to fill register tiles, few enough for their rows to stay in cache
   const int threads = threads_for(images, images * spec_.multiply_adds_per_image());
@@ -467,9 +467,21 @@ void Program<S>::sample(const Parameters<T>& parameters, std::uint8_t* levels, c
   pack(parameters, threads);
   prepare_lanes(threads, tiles == 0 ? 1 : (images + tiles - 1) / tiles);
   const std::size_t values = spec_.channels * pixels();
-  const std::int64_t total = static_cast<std::int64_t>(images) * static_cast<std::int64_t>(pixels());
-  std::atomic<std::int64_t> done{0};
+  const int channels = spec_.buffers[spec_.output].channels;
+  const int total = rounds * spec_.height;
+  std::vector<std::atomic<int>> rows_done(threads);  // by each thread, over all its tiles
+  int reported = 0;
   std::atomic<bool> stopped{false};
+  const auto report = [&](int rows) {
+    if (!progress || rows == reported) return;
+    reported = rows;
+    try {
+      progress(rows, total);
+    } catch (...) {
+      stopped = true;
+      throw;
+    }
+  };
   const auto run_phase = [&](const Lane& lane, Phase phase, int y, int x, int positions) {
     for (std::size_t i = 0; i < spec_.forward.size(); ++i) {
       // With several image channels every pixel node runs before each channel's draw, those that see their own pixel too.
@@ -494,20 +506,18 @@ void Program<S>::sample(const Parameters<T>& parameters, std::uint8_t* levels, c
               const S* logits = output.at(y, x) + i * output.channel_stride + c * spec_.levels;
               levels[at] = static_cast<std::uint8_t>(draw(kernels_, logits, spec_.levels, u, temperature, scratch.data()));
             }
+            if (map) {
+              T* const to = map + ((begin + i) * pixels() + static_cast<std::size_t>(y) * spec_.width + x) * channels;
+              const S* const from = output.at(y, x) + i * output.channel_stride;
+              for (int k = c * spec_.levels; k < (c + 1) * spec_.levels; ++k) to[k] = static_cast<T>(kernels_.widen(from[k]));
+            }
             lane.set_level(i, c, y, x, levels[at]);
           }
         }
         run_phase(lane, Phase::late, y, x, 1);
       }
-      done += static_cast<std::int64_t>(count) * spec_.width;
-      if (thread == 0 && progress) {
-        try {
-          progress(done, total);
-        } catch (...) {
-          stopped = true;
-          throw;
-        }
-      }
+      ++rows_done[thread];
+      if (thread == 0) report(*std::min_element(rows_done.begin(), rows_done.end()));
       if (stopped) return;
     }
   };
@@ -518,6 +528,7 @@ void Program<S>::sample(const Parameters<T>& parameters, std::uint8_t* levels, c
       draw_tile(*lanes_[thread], thread, begin, end - begin);
     }
   });
+  report(total);
 }
 
 template class Program<float>;

@@ -48,8 +48,9 @@ struct ProgramSpec {
   double multiply_adds_per_image() const;
 };
 
-// Called with (values drawn, values in all) by the calling thread alone; may throw to stop.
-using Progress = std::function<void(std::int64_t, std::int64_t)>;
+// Called with (rows drawn, rows in all) by the calling thread alone; may throw to stop. A batch too large for one tile a thread is drawn
+// in rounds, and each round's rows count; `rows drawn` are finished in all images of the round.
+using Progress = std::function<void(int, int)>;
 
 template <class T>
 struct Parameters {
@@ -76,8 +77,9 @@ class Program {
              const std::vector<T*>& bias_grads);
 
   // Draws into levels[n][c][y][x] by inverting the distribution function at uniforms[n][y][x][c]; keeps a level where `known` is set.
+  // Unless null, map[n][y][x][channel] takes the output node's channels that each value was drawn from.
   void sample(const Parameters<T>& parameters, std::uint8_t* levels, const std::uint8_t* known, const double* uniforms, int images,
-              double temperature, const Progress& progress);
+              double temperature, T* map, const Progress& progress);
 
  private:
   class Lane;  // one thread's memory, and the instructions bound to it

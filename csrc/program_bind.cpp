@@ -116,8 +116,8 @@ class BoundProgram {
     return std::visit([&](auto& program) { return train_as(*program, weights, biases, levels); }, program_);
   }
   void sample(const py::list& weights, const py::list& biases, const py::array& levels, const py::array& known, const py::array& uniforms,
-              double temperature, const std::optional<py::function>& progress) {
-    std::visit([&](auto& program) { sample_as(*program, weights, biases, levels, known, uniforms, temperature, progress); }, program_);
+              double temperature, const py::object& map, const std::optional<py::function>& progress) {
+    std::visit([&](auto& program) { sample_as(*program, weights, biases, levels, known, uniforms, temperature, map, progress); }, program_);
   }
 
  private:
@@ -195,7 +195,7 @@ class BoundProgram {
 
   template <class S>
   static void sample_as(Program<S>& program, const py::list& weights, const py::list& biases, const py::array& levels, const py::array& known,
-                        const py::array& uniforms, double temperature, const std::optional<py::function>& progress) {
+                        const py::array& uniforms, double temperature, const py::object& map, const std::optional<py::function>& progress) {
     using T = Compute<S>;
     const ProgramSpec& spec = program.spec();
     const Parameters<T> parameters = read_parameters<T>(spec, weights, biases);
@@ -205,20 +205,22 @@ class BoundProgram {
     const std::uint8_t* known_data = checked<std::uint8_t>(known, "known", {images, spec.channels, spec.height, spec.width});
     const double* uniform_data = checked<double>(uniforms, "uniforms", {images, spec.height, spec.width, spec.channels});
     if (!(std::isfinite(temperature) && temperature > 0)) throw py::value_error("temperature must be above 0; got " + std::to_string(temperature));
+    T* map_data = nullptr;
+    if (!map.is_none()) map_data = checked_writable<T>(map, "map", {images, spec.height, spec.width, spec.buffers[spec.output].channels});
     Progress report;
     if (progress)
-      report = [&](std::int64_t done, std::int64_t total) {
+      report = [&](int done, int total) {
         const py::gil_scoped_acquire acquire;  // called by the thread that released it
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
         (*progress)(done, total);
       };
     else
-      report = [](std::int64_t, std::int64_t) {
+      report = [](int, int) {
         const py::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
       };
     const py::gil_scoped_release release;  // pure arithmetic on memory that the arguments keep alive
-    program.sample(parameters, data, known_data, uniform_data, static_cast<int>(images), temperature, report);
+    program.sample(parameters, data, known_data, uniform_data, static_cast<int>(images), temperature, map_data, report);
   }
 
   std::variant<std::unique_ptr<Program<float>>, std::unique_ptr<Program<double>>, std::unique_ptr<Program<bfloat16>>> program_;
@@ -234,8 +236,8 @@ void register_program(py::module_& m) {
       .def("train", &BoundProgram::train, py::arg("weights"), py::arg("biases"), py::arg("levels"),
            "(nats (N,), gradients of their mean: weight and bias of each layer in turn).")
       .def("sample", &BoundProgram::sample, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("known"), py::arg("uniforms"),
-           py::arg("temperature"), py::arg("progress").none(true) = py::none(),
-           "Draws into levels (N, C, H, W), which keeps its values where known is not 0.");
+           py::arg("temperature"), py::arg("map").none(true) = py::none(), py::arg("progress").none(true) = py::none(),
+           "Draws into levels (N, C, H, W), which keeps its values where known is not 0; map (N, H, W, channels) takes what they are drawn from.");
 }
 
 }  // namespace genlab

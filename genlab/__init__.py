@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from genlab.models import create_model, list_models
     from genlab.native import native_info
     from genlab.runs import load_model
-    from genlab.sampling import sample
+    from genlab.sampling import sample, stream
     from genlab.training import train
 
 _HOME = {
@@ -26,6 +26,7 @@ _HOME = {
     "list_models": "genlab.models",
     "train": "genlab.training",
     "sample": "genlab.sampling",
+    "stream": "genlab.sampling",
     "log_prob": "genlab.evaluation",
     "evaluate": "genlab.evaluation",
     "load_model": "genlab.runs",
@@ -48,6 +49,7 @@ __all__ = [
     "native_info",
     "nn",
     "sample",
+    "stream",
     "train",
 ]
 

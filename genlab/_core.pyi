@@ -25,5 +25,6 @@ class Program:
         known: np.ndarray,
         uniforms: np.ndarray,
         temperature: float,
+        map: np.ndarray | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None: ...

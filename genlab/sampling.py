@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -30,6 +33,7 @@ def sample(
     labels: ArrayLike | None = None,
     temperature: float = 1.0,
     on_progress: Callable[[int, int], None] | None = None,
+    dtype: str = "float32",
 ) -> NDArray[np.uint8]:
     """x_i ~ p(x_i | x_1 … x_{i−1}) for every pixel in order; pixels that are known keep their value.
 
@@ -44,7 +48,8 @@ def sample(
         known_mask: bool, true where a pixel of `known` is kept: ``(H, W)``, ``(C, H, W)`` or ``(n, C, H, W)``.
         labels: Classes to draw, for a class-conditional model.
         temperature: Logits are divided by it: below 1 the likely is favoured, 1 is the model's own distribution.
-        on_progress: Called with (pixels done, pixels in all).
+        on_progress: Called with (rows drawn, rows in all).
+        dtype: ``"float32"`` or ``"bfloat16"``, the number format of the network's arithmetic.
 
     Returns:
         uint8 levels ``(n, C, H, W)``.
@@ -53,6 +58,107 @@ def sample(
         InputError: An argument breaks one of these rules.
         BackendError: The backend cannot compute this here.
     """
+    uniforms, values, mask = _prepare(model, n, seed, backend, known, known_mask, labels, temperature)
+    if len(uniforms) == 0:
+        return np.zeros((0, *model.image_shape), np.uint8)
+    return model.draw(uniforms, values, mask, backend=backend, temperature=temperature, on_progress=on_progress, dtype=dtype)
+
+
+@dataclass(frozen=True)
+class DrawnRow:
+    """One row of every image, and what it was drawn from.
+
+    Attributes:
+        y: Which row.
+        levels: uint8 ``(n, C, W)``.
+        probabilities: float32 ``(n, C, W, levels)``: p(x_i | x_1 … x_{i−1}) of each value, at temperature 1.
+    """
+
+    y: int
+    levels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+
+
+def stream(
+    model: CausalModel,
+    n: int = 1,
+    *,
+    seed: int = 0,
+    backend: str = "auto",
+    known: ArrayLike | None = None,
+    known_mask: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    temperature: float = 1.0,
+    dtype: str = "float32",
+) -> Iterator[DrawnRow]:
+    """The rows of `sample`, each as soon as it is drawn, with the distributions it was drawn from.
+
+    Drawing goes on in the background while a row is looked at; leaving the loop stops it. Arguments and errors as in `sample`; there
+    is no ``"naive"`` stream.
+
+    Yields:
+        One `DrawnRow` for each row of the images, from the top.
+    """
+    uniforms, values, mask = _prepare(model, n, seed, backend, known, known_mask, labels, temperature)
+    return _rows(model, uniforms, {"known": values, "known_mask": mask, "backend": backend, "temperature": temperature, "dtype": dtype})
+
+
+class _Left(Exception):  # noqa: N818 - not an error: whoever looked at the rows has left
+    """Ends the drawing of a stream that nobody looks at any more."""
+
+
+def _rows(model: CausalModel, uniforms: NDArray[np.float64], options: dict[str, Any]) -> Iterator[DrawnRow]:
+    finished: SimpleQueue[DrawnRow | BaseException | None] = SimpleQueue()
+    left = Event()
+    seen = 0
+    parameters = model.graph.distribution.parameters
+
+    def look(ready: int, levels: NDArray[np.uint8], drawn_from: NDArray[np.floating[Any]]) -> None:
+        if left.is_set():
+            raise _Left
+        nonlocal seen
+        for y in range(seen, ready):
+            row = drawn_from[:, y].reshape(len(levels), model.image_shape[2], model.image_shape[0], parameters)
+            finished.put(DrawnRow(y, levels[:, :, y].copy(), _probabilities(row.transpose(0, 2, 1, 3))))
+        seen = ready
+
+    def work() -> None:
+        try:
+            model.draw(uniforms, on_rows=look, **options)
+            finished.put(None)
+        except BaseException as error:  # handed over to whoever waits for rows
+            finished.put(error)
+
+    worker = Thread(target=work, name="genlab-stream", daemon=True)
+    worker.start()
+    try:
+        while (row := finished.get()) is not None:
+            if isinstance(row, BaseException):
+                raise row
+            yield row
+    finally:
+        left.set()
+        worker.join()
+
+
+def _probabilities(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """exp(l_k) / Σ_j exp(l_j) over the last axis."""
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: NDArray[np.float32] = (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def _prepare(
+    model: CausalModel,
+    n: int,
+    seed: int,
+    backend: str,
+    known: ArrayLike | None,
+    known_mask: ArrayLike | None,
+    labels: ArrayLike | None,
+    temperature: float,
+) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, NDArray[np.bool_] | None]:
+    """All arguments checked: the uniforms ``(n, H, W, C)``, the known levels and their mask."""
     n = _natural(n, "n")
     seed = _natural(seed, "seed")
     resolve_backend(backend, allowed=BACKENDS)
@@ -61,11 +167,9 @@ def sample(
     if not (math.isfinite(temperature) and temperature > 0):
         raise InputError(f"temperature must be a finite number above 0; got {temperature}")
     values, mask = _known_pixels(known, known_mask, n, model)
-    if n == 0:
-        return np.zeros((0, *model.image_shape), np.uint8)
     channels, height, width = model.image_shape
     uniforms = np.random.Generator(np.random.Philox(key=seed)).random((n, height, width, channels))
-    return model.draw(uniforms, values, mask, backend=backend, temperature=temperature, on_progress=on_progress)
+    return uniforms, values, mask
 
 
 def _natural(value: SupportsIndex, argument: str) -> int:

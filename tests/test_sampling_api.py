@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_a_low_temperature_favours_the_likely(model: CausalModel) -> None:
     assert genlab.log_prob(model, cold).mean() > genlab.log_prob(model, warm).mean()
 
 
-def test_progress_ends_with_every_pixel(model: CausalModel) -> None:
+def test_progress_ends_with_every_row(model: CausalModel) -> None:
     for backend in BACKENDS:
         seen: list[tuple[int, int]] = []
         genlab.sample(model, 3, backend=backend, on_progress=lambda done, total, seen=seen: seen.append((done, total)))  # type: ignore[misc]
@@ -127,3 +128,26 @@ def test_completing_real_digits_keeps_their_upper_halves() -> None:
     half[:4] = True
     known = digits().test.images[:3]
     assert np.array_equal(genlab.sample(model, 3, known=known, known_mask=half)[:, :, :4], known[:, :, :4])
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+@pytest.mark.parametrize("n", [1, 5, 150])
+def test_a_stream_hands_out_the_rows_of_a_sample_with_what_they_were_drawn_from(model: CausalModel, backend: str, n: int) -> None:
+    images = genlab.sample(model, n, seed=3, backend=backend)
+    rows = list(genlab.stream(model, n, seed=3, backend=backend))
+    assert [row.y for row in rows] == list(range(model.image_shape[1]))
+    assert np.array_equal(np.stack([row.levels for row in rows], axis=2), images)
+    probabilities = np.stack([row.probabilities for row in rows], axis=2)
+    expected = model.logits(images, backend=backend).softmax(-1).numpy()
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_leaving_a_stream_stops_the_drawing_and_its_errors_arrive(model: CausalModel) -> None:
+    for row in genlab.stream(model, 2):
+        assert row.y == 0
+        break
+    assert not [thread for thread in threading.enumerate() if thread.name == "genlab-stream"]
+    with pytest.raises(InputError, match="on_rows must be None with backend 'naive'"):
+        list(genlab.stream(model, 2, backend="naive"))
+    with pytest.raises(InputError, match="n must be at least 0"):
+        genlab.stream(model, -1)

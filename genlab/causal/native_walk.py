@@ -15,7 +15,7 @@ import torch
 
 from genlab.causal.graph import Graph
 from genlab.causal.program import Mode, lower
-from genlab.causal.torch_walk import Parameters, Progress
+from genlab.causal.torch_walk import Parameters, Progress, Rows
 from genlab.errors import BackendError
 from genlab.native import core
 
@@ -61,6 +61,7 @@ def sample(
     temperature: float = 1.0,
     bfloat16: bool = False,
     on_progress: Progress | None = None,
+    on_rows: Rows | None = None,
 ) -> np.ndarray:
     """Draws images; arguments as in `genlab.causal.torch_walk.sample`, as NumPy arrays.
 
@@ -71,7 +72,21 @@ def sample(
     levels = np.zeros(shape, np.uint8) if known is None else known.astype(np.uint8)
     mask = np.zeros(shape, np.uint8) if known_mask is None else known_mask.astype(np.uint8)
     program = _program(graph, "sample", parameters, bfloat16)
-    program.sample(*_arrays(parameters), levels, mask, uniforms, temperature, on_progress)
+    if on_rows is None:
+        program.sample(*_arrays(parameters), levels, mask, uniforms, temperature, None, on_progress)
+        return levels
+    height = graph.image_shape[1]
+    weights, biases = _arrays(parameters)
+    drawn_from = np.zeros((len(uniforms), *graph.image_shape[1:], graph[graph.output].channels), weights[0].dtype)
+
+    def report(done: int, total: int) -> None:
+        if on_progress:
+            on_progress(done, total)
+        # A large batch is drawn in rounds: a row is drawn in every image once the last round has drawn it.
+        if done > total - height:
+            on_rows(done - (total - height), levels, drawn_from)
+
+    program.sample(weights, biases, levels, mask, uniforms, temperature, drawn_from, report)
     return levels
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -21,6 +22,11 @@ Parameters = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 """Weight ``(C_out, C_in, height, width)`` and bias ``(C_out,)`` of each convolution, by node name."""
 
 Progress = Callable[[int, int], None]
+"""Called with (rows drawn, rows in all)."""
+
+Rows = Callable[[int, np.ndarray, np.ndarray], None]
+"""Called with (rows drawn in every image, levels (N, C, H, W), the output map (N, H, W, C · parameters) they were drawn from); rows
+from the first number on are not drawn yet."""
 
 
 def masks(graph: Graph, device: torch.device) -> dict[str, torch.Tensor]:
@@ -95,6 +101,7 @@ def sample(
     given: Mapping[str, torch.Tensor] | None = None,
     temperature: float = 1.0,
     on_progress: Progress | None = None,
+    on_rows: Rows | None = None,
 ) -> torch.Tensor:
     """Draws images pixel by pixel at the price of one forward pass in all.
 
@@ -106,7 +113,8 @@ def sample(
         known_mask: bool ``(N, C, H, W)``.
         given: The maps of the given nodes, ``(N, channels, H, W)``.
         temperature: Logits are divided by it.
-        on_progress: Called with (pixels done, pixels in all) after each row.
+        on_progress: Called after each row with (rows drawn, rows in all).
+        on_rows: Called after each row with what is drawn so far, and from what.
 
     Returns:
         int64 levels ``(N, C, H, W)``.
@@ -114,6 +122,8 @@ def sample(
     memory = _Memory(graph, parameters, len(uniforms), given or {})
     channels, height, width = graph.image_shape
     levels = torch.zeros((len(uniforms), channels, height, width), dtype=torch.int64, device=uniforms.device)
+    if on_rows:
+        drawn_from = torch.zeros((len(uniforms), height, width, graph[graph.output].channels), device=uniforms.device)
     for y in range(height):
         for node in memory.row_nodes:
             for x in range(width):
@@ -122,6 +132,9 @@ def sample(
             for channel in range(channels):
                 for node in memory.pixel_nodes:
                     memory.compute(node, y, x)
+                if on_rows:
+                    own = slice(channel * graph.distribution.parameters, (channel + 1) * graph.distribution.parameters)
+                    drawn_from[:, y, x, own] = memory.read(graph.output, y, x)[:, own]
                 parameters_here = memory.read(graph.output, y, x).reshape(len(uniforms), channels, graph.distribution.parameters)[
                     :, channel
                 ]
@@ -133,7 +146,9 @@ def sample(
             for node in memory.late_nodes:
                 memory.compute(node, y, x)
         if on_progress:
-            on_progress((y + 1) * width, height * width)
+            on_progress(y + 1, height)
+        if on_rows:
+            on_rows(y + 1, levels.to(torch.uint8).numpy(force=True), drawn_from.numpy(force=True))
     return levels
 
 
@@ -161,7 +176,7 @@ def sample_naive(
                     drawn = torch.where(known_mask[:, channel, y, x], known[:, channel, y, x], drawn)
                 levels[:, channel, y, x] = drawn
         if on_progress:
-            on_progress((y + 1) * width, height * width)
+            on_progress(y + 1, height)
     return levels
 
 

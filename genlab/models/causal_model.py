@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from genlab.causal import Graph, native_walk, torch_walk
-from genlab.causal.torch_walk import Progress
+from genlab.causal.torch_walk import Progress, Rows
 from genlab.errors import BackendError, InputError, unknown_name
 from genlab.native import native_info, resolve_backend
 from genlab.settings import Settings
@@ -111,6 +112,7 @@ class CausalModel(nn.Module):
         temperature: float = 1.0,
         on_progress: Progress | None = None,
         dtype: str = "float32",
+        on_rows: Rows | None = None,
     ) -> np.ndarray:
         """Draws images from given randomness; `genlab.sample` is the friendly form.
 
@@ -120,8 +122,10 @@ class CausalModel(nn.Module):
             known_mask: bool ``(N, C, H, W)``.
             backend: ``"native"``, ``"torch"`` (the same cached algorithm), ``"naive"`` (one full forward pass a pixel) or ``"auto"``.
             temperature: Logits are divided by it.
-            on_progress: Called with (pixels done, pixels in all).
+            on_progress: Called with (rows drawn, rows in all).
             dtype: As in `loss`.
+            on_rows: Called with (rows drawn in every image, levels ``(N, C, H, W)``, the output map ``(N, H, W, C · parameters)`` they
+                were drawn from) as rows are finished; not with ``"naive"``.
 
         Returns:
             uint8 levels ``(N, C, H, W)``.
@@ -156,9 +160,12 @@ class CausalModel(nn.Module):
                 temperature=temperature,
                 bfloat16=dtype == "bfloat16",
                 on_progress=on_progress,
+                on_rows=on_rows,
             )
         device = next(self.parameters()).device
-        walk = torch_walk.sample if chosen == "torch" else torch_walk.sample_naive
+        if chosen == "naive" and on_rows is not None:
+            raise InputError("on_rows must be None with backend 'naive', which keeps no record of what it drew from")
+        walk = partial(torch_walk.sample, on_rows=on_rows) if chosen == "torch" else torch_walk.sample_naive
         with self._autocast(dtype):
             drawn = walk(
                 self.graph,
