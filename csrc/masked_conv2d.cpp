@@ -127,8 +127,11 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
     for (int n = static_cast<int>(static_cast<std::int64_t>(shape.images) * thread / threads);
          n < static_cast<int>(static_cast<std::int64_t>(shape.images) * (thread + 1) / threads); ++n) {
       image.load(x + n * pixels * layer.in_channels, layer.in_channels, shape, 0, shape.height);
-      gradient.load(grad + n * pixels * layer.out_channels, layer.out_channels, shape, 0, shape.height);
-      for (int row = 0; row < shape.height; ++row) {
+      const T* const grad_image = grad + n * pixels * layer.out_channels;
+      // The weight gradient needs no border around the gradient: whole vectors are read where they lie.
+      const bool in_place = padded_out == layer.out_channels;
+      if (grad_x || !in_place) gradient.load(grad_image, layer.out_channels, shape, 0, shape.height);
+      for (int row = 0; grad_x && row < shape.height; ++row) {
         ConvArgs<T> a{};
         a.x = gradient.at(row, 0);
         a.x_stride = gradient.stride;
@@ -144,9 +147,9 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
       a.x_row = image.row;
       a.offsets = offsets.data();
       a.depth = static_cast<int>(offsets.size());
-      a.grad = gradient.at(0, 0);
-      a.grad_stride = gradient.stride;
-      a.grad_row = gradient.row;
+      a.grad = in_place ? grad_image : gradient.at(0, 0);
+      a.grad_stride = padded_out;
+      a.grad_row = in_place ? static_cast<std::ptrdiff_t>(shape.width) * padded_out : gradient.row;
       a.channels = padded_out;
       a.rows = shape.height;
       a.pixels = shape.width;

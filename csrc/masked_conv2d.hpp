@@ -15,7 +15,7 @@ struct ConvShape {
 template <class T>
 void masked_conv2d_forward(const KernelTable<T>& kernels, const Layer& layer, ConvShape shape, const T* x, const T* weight, const T* bias, T* y);
 
-// grad_x, grad_weight (zero where masked) and grad_bias of a loss whose gradient with respect to y is `grad`.
+// grad_x (unless it is null), grad_weight (zero where masked) and grad_bias of a loss whose gradient with respect to y is `grad`.
 template <class T>
 void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, ConvShape shape, const T* grad, const T* x, const T* weight, T* grad_x,
                             T* grad_weight, T* grad_bias);

@@ -55,16 +55,22 @@ py::array forward_as(const py::array& x, const py::array& weight, const py::obje
 }
 
 template <class T>
-py::tuple backward_as(const py::array& grad, const py::array& x, const py::array& weight, const py::array& mask) {
+py::tuple backward_as(const py::array& grad, const py::array& x, const py::array& weight, const py::array& mask, bool want_grad_x) {
   const Layer layer = read_layer(weight, mask);
   const T* weight_data = checked<T>(weight, "weight", shape_of(weight));
   const T* x_data = checked<T>(x, "x", {-1, -1, -1, layer.in_channels});
   const T* grad_data = checked<T>(grad, "grad", {x.shape(0), x.shape(1), x.shape(2), layer.out_channels});
   const ConvShape shape = read_shape(x);
-  py::array_t<T> grad_x({shape.images, shape.height, shape.width, layer.in_channels});
+  py::object grad_x = py::none();
+  T* grad_x_data = nullptr;
+  if (want_grad_x) {
+    py::array_t<T> array({shape.images, shape.height, shape.width, layer.in_channels});
+    grad_x_data = array.mutable_data();
+    grad_x = array;
+  }
   py::array_t<T> grad_weight({layer.out_channels, layer.in_channels, layer.height, layer.width});
   py::array_t<T> grad_bias(layer.out_channels);
-  T *grad_x_data = grad_x.mutable_data(), *grad_weight_data = grad_weight.mutable_data(), *grad_bias_data = grad_bias.mutable_data();
+  T *grad_weight_data = grad_weight.mutable_data(), *grad_bias_data = grad_bias.mutable_data();
   {
     const py::gil_scoped_release release;  // pure arithmetic on memory that the arguments keep alive
     masked_conv2d_backward<T>(instruction_set().set->table<T>(), layer, shape, grad_data, x_data, weight_data, grad_x_data, grad_weight_data,
@@ -90,10 +96,11 @@ void register_masked_conv2d(py::module_& m) {
       py::arg("x"), py::arg("weight"), py::arg("bias").none(true), py::arg("mask"), "y (N, H, W, C_out) from x (N, H, W, C_in).");
   m.def(
       "masked_conv2d_backward",
-      [](const py::array& grad, const py::array& x, const py::array& weight, const py::array& mask) {
-        return is_double(x) ? backward_as<double>(grad, x, weight, mask) : backward_as<float>(grad, x, weight, mask);
+      [](const py::array& grad, const py::array& x, const py::array& weight, const py::array& mask, bool want_grad_x) {
+        return is_double(x) ? backward_as<double>(grad, x, weight, mask, want_grad_x) : backward_as<float>(grad, x, weight, mask, want_grad_x);
       },
-      py::arg("grad"), py::arg("x"), py::arg("weight"), py::arg("mask"), "(grad_x, grad_weight, grad_bias) from grad (N, H, W, C_out).");
+      py::arg("grad"), py::arg("x"), py::arg("weight"), py::arg("mask"), py::arg("want_grad_x") = true,
+      "(grad_x or None, grad_weight, grad_bias) from grad (N, H, W, C_out).");
 }
 
 }  // namespace genlab

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.errors import BackendError
-from genlab.kernels.masked_conv2d import channel_mask, check_shapes, full_mask, native_backward, native_forward, torch_twin
+from genlab.kernels.masked_conv2d import channel_mask, check_shapes, full_mask, native_forward, native_gradients, torch_twin
 from genlab.native import resolve_backend
 
 __all__ = ["MaskedConv2d"]
@@ -121,12 +121,14 @@ def _masked_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, mask: Tensor)
 
 
 @torch.library.custom_op("genlab::masked_conv2d_backward", mutates_args=(), device_types="cpu")
-def _masked_conv2d_backward(grad_output: Tensor, x: Tensor, weight: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    bias = weight.new_empty(weight.shape[0])
-    grad_x, grad_weight, grad_bias = (
-        torch.from_numpy(gradient) for gradient in native_backward(*_arrays(grad_output, x, weight, bias, mask))
-    )
-    return _with_layout(grad_x, _layout(x, weight)), grad_weight, grad_bias
+def _masked_conv2d_backward(
+    grad_output: Tensor, x: Tensor, weight: Tensor, mask: Tensor, want_grad_x: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of x, weight and bias; that of x is empty unless it is wanted: an image needs none."""
+    arrays = _arrays(grad_output, x, weight, mask)
+    grad_x, grad_weight, grad_bias = native_gradients(*arrays, want_grad_x=want_grad_x)
+    to_x = x.new_empty(0) if grad_x is None else _with_layout(torch.from_numpy(grad_x), _layout(x, weight))
+    return to_x, torch.from_numpy(grad_weight), torch.from_numpy(grad_bias)
 
 
 @_masked_conv2d.register_fake
@@ -136,8 +138,8 @@ def _(x: Tensor, weight: Tensor, bias: Tensor | None, mask: Tensor) -> Tensor:
 
 
 @_masked_conv2d_backward.register_fake
-def _(grad_output: Tensor, x: Tensor, weight: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    grad_x = torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=_layout(x, weight))
+def _(grad_output: Tensor, x: Tensor, weight: Tensor, mask: Tensor, want_grad_x: bool) -> tuple[Tensor, Tensor, Tensor]:
+    grad_x = torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=_layout(x, weight)) if want_grad_x else x.new_empty(0)
     return grad_x, weight.new_empty(weight.shape), weight.new_empty(weight.shape[0])
 
 
@@ -149,12 +151,14 @@ def _save_forward(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None, Tensor]
 
 def _forward_gradients(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
     x, weight, mask = ctx.saved_tensors
-    grad_x, grad_weight, grad_bias = _masked_conv2d_backward(grad_output, x, weight, mask)
-    return grad_x, grad_weight, grad_bias if ctx.has_bias else None, None
+    want_grad_x = ctx.needs_input_grad[0]
+    grad_x, grad_weight, grad_bias = _masked_conv2d_backward(grad_output, x, weight, mask, want_grad_x)
+    return grad_x if want_grad_x else None, grad_weight, grad_bias if ctx.has_bias else None, None
 
 
-def _save_backward(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Tensor], output: tuple[Tensor, Tensor, Tensor]) -> None:
-    ctx.save_for_backward(*inputs)
+def _save_backward(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Tensor, bool], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    *tensors, ctx.has_grad_x = inputs
+    ctx.save_for_backward(*tensors)
 
 
 def _backward_gradients(ctx: Any, to_grad_x: Tensor, to_grad_weight: Tensor, to_grad_bias: Tensor) -> tuple[Tensor | None, ...]:
@@ -164,10 +168,13 @@ def _backward_gradients(ctx: Any, to_grad_x: Tensor, to_grad_weight: Tensor, to_
     <to_grad_weight, grad_weight> = <conv(x, to_grad_weight), grad_output>.
     """
     grad_output, x, weight, mask = ctx.saved_tensors
-    to_grad_output = _masked_conv2d(to_grad_x, weight, to_grad_bias, mask) + _masked_conv2d(x, to_grad_weight, None, mask)
-    to_x, _, _ = _masked_conv2d_backward(grad_output, x, to_grad_weight, mask)
-    _, to_weight, _ = _masked_conv2d_backward(grad_output, to_grad_x, weight, mask)
-    return to_grad_output, to_x, to_weight, None
+    to_grad_output = _masked_conv2d(x, to_grad_weight, to_grad_bias, mask)
+    to_x, _, _ = _masked_conv2d_backward(grad_output, x, to_grad_weight, mask, True)
+    to_weight = None
+    if ctx.has_grad_x:
+        to_grad_output = to_grad_output + _masked_conv2d(to_grad_x, weight, None, mask)
+        _, to_weight, _ = _masked_conv2d_backward(grad_output, to_grad_x, weight, mask, False)
+    return to_grad_output, to_x, to_weight, None, None
 
 
 _masked_conv2d.register_autograd(_forward_gradients, setup_context=_save_forward)

@@ -185,7 +185,27 @@ def test_the_operators_keep_their_promises_to_torch(layout, images, bias):
     x, weight, offset, mask = operator_arguments(bias=bias, images=images)
     x = x.detach().clone(memory_format=layout).requires_grad_()
     torch.library.opcheck(FORWARD, (x, weight, offset, mask))
-    torch.library.opcheck(BACKWARD, (torch.randn(images, 4, 4, 5, dtype=x.dtype, requires_grad=True), x, weight, mask))
+    grad_output = torch.randn(images, 4, 4, 5, dtype=x.dtype, requires_grad=True)
+    for want_grad_x in (True, False):
+        torch.library.opcheck(BACKWARD, (grad_output, x, weight, mask, want_grad_x))
+
+
+def test_an_image_that_needs_no_gradient_gets_none_and_the_weights_get_theirs():
+    layer = layer_of(2, 5, 3)
+    images = images_of(2, 2, 4, 5)
+    with_x = images_of(2, 2, 4, 5, requires_grad=True)
+    layer(with_x).square().sum().backward()
+    expected = [parameter.grad.clone() for parameter in layer.parameters()]
+    layer.zero_grad()
+    layer(images).square().sum().backward()
+    assert images.grad is None
+    for parameter, gradient in zip(layer.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+    first = torch.autograd.grad(layer(images).square().sum(), layer.weight, create_graph=True)[0]
+    second = torch.autograd.grad(first.square().sum(), layer.weight)[0]
+    twin = layer_of(2, 5, 3, backend="torch")
+    first = torch.autograd.grad(twin(images).square().sum(), twin.weight, create_graph=True)[0]
+    torch.testing.assert_close(second, torch.autograd.grad(first.square().sum(), twin.weight)[0], rtol=1e-4, atol=1e-3)
 
 
 def small_network(**options):

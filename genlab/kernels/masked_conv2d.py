@@ -272,10 +272,17 @@ def native_forward(x: Array, weight: Array, bias: Array | None, mask: Array) -> 
 
 def native_backward(grad_output: Array, x: Array, weight: Array, bias: Array | None, mask: Array) -> Gradients:
     """`masked_conv2d_backward` in C++, for arguments that were checked and a boolean mask of the weight's shape."""
+    grad_x, grad_weight, grad_bias = native_gradients(grad_output, x, weight, mask, want_grad_x=True)
+    assert grad_x is not None
+    return grad_x, grad_weight, None if bias is None else grad_bias
+
+
+def native_gradients(grad_output: Array, x: Array, weight: Array, mask: Array, *, want_grad_x: bool) -> tuple[Array | None, Array, Array]:
+    """The three gradients in C++; that of `x`, half of the work, only if it is wanted."""
     grad_x, grad_weight, grad_bias = core().masked_conv2d_backward(
-        _dense(_channels_last(grad_output)), _dense(_channels_last(x)), _dense(weight), _dense(mask).view(np.uint8)
+        _dense(_channels_last(grad_output)), _dense(_channels_last(x)), _dense(weight), _dense(mask).view(np.uint8), want_grad_x
     )
-    return _channels_first(grad_x), grad_weight, None if bias is None else grad_bias
+    return None if grad_x is None else _channels_first(grad_x), grad_weight, grad_bias
 
 
 def _dense(array: Array) -> Array:
