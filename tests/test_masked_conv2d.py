@@ -274,8 +274,8 @@ def test_channels_last_images_reach_the_native_kernel_uncopied(monkeypatch):
     grad_output, x, weight, bias, mask = case(backward=True)
     received = []
 
-    def record(*arrays):
-        received.extend(arrays)
+    def record(*arrays_and_flag):
+        received.extend(arrays_and_flag[:4])
         return tuple(np.zeros((1, 1, 1, 1)) for _ in range(3))
 
     module = sys.modules["genlab.kernels.masked_conv2d"]
