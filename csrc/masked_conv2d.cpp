@@ -85,8 +85,8 @@ void masked_conv2d_forward(const KernelTable<T>& kernels, const Layer& layer, Co
     Padded<T> image(layer, shape, layer.in_channels);
     const std::vector<std::int32_t> offsets = image.offsets(terms, 1);
     Aligned<T> line(static_cast<std::size_t>(shape.width) * padded_out);
-    for (int item = static_cast<int>(static_cast<std::int64_t>(items) * thread / threads);
-         item < static_cast<int>(static_cast<std::int64_t>(items) * (thread + 1) / threads); ++item) {
+    const Share share = share_of(items, thread, threads);
+    for (int item = share.begin; item < share.end; ++item) {
       const int n = item / bands, band = item % bands;
       const int begin = shape.height * band / bands, end = shape.height * (band + 1) / bands;
       const std::size_t pixels = static_cast<std::size_t>(shape.height) * shape.width;
@@ -124,8 +124,8 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
     const std::vector<std::int32_t> offsets = image.offsets(terms, 1), back_offsets = gradient.offsets(back_terms, -1);
     Aligned<T> line(static_cast<std::size_t>(shape.width) * padded_in);
     const std::size_t pixels = static_cast<std::size_t>(shape.height) * shape.width;
-    for (int n = static_cast<int>(static_cast<std::int64_t>(shape.images) * thread / threads);
-         n < static_cast<int>(static_cast<std::int64_t>(shape.images) * (thread + 1) / threads); ++n) {
+    const Share share = share_of(shape.images, thread, threads);
+    for (int n = share.begin; n < share.end; ++n) {
       image.load(x + n * pixels * layer.in_channels, layer.in_channels, shape, 0, shape.height);
       const T* const grad_image = grad + n * pixels * layer.out_channels;
       // The weight gradient needs no border around the gradient: whole vectors are read where they lie.

@@ -27,6 +27,15 @@ inline int threads_for(long items, double operations) {
   return count < 1 ? 1 : static_cast<int>(count);
 }
 
+// The items [begin, end) that fall to one of `shares` equal shares.
+struct Share {
+  int begin, end;
+};
+inline Share share_of(int items, int index, int shares) {
+  const long long all = items;
+  return {static_cast<int>(all * index / shares), static_cast<int>(all * (index + 1) / shares)};
+}
+
 // Calls work(thread) on each of `threads` threads; thread 0 is the caller. The first exception thrown is thrown again here.
 template <class Work>
 void parallel(int threads, const Work& work) {

@@ -378,6 +378,24 @@ void Program<S>::prepare_lanes(int threads, int images) {
 }
 
 template <class S>
+double Program<S>::forward_image(Lane& lane, const std::uint8_t* image, T scale) const {
+  lane.load_image(image);
+  for (std::size_t i = 0; i < spec_.forward.size(); ++i)
+    for (int y = 0; y < spec_.height; ++y) lane.forward(i, y, 0, spec_.width);
+  double nats = 0;
+  for (int y = 0; y < spec_.height; ++y)
+    for (int x = 0; x < spec_.width; ++x) {
+      const S* const logits = lane.map(spec_.output).at(y, x);
+      S* const grad = scale == 0 ? nullptr : lane.map(spec_.output_grad).at(y, x);
+      for (int c = 0; c < spec_.channels; ++c) {
+        const int first = c * spec_.levels, level = image[(c * spec_.height + y) * spec_.width + x];
+        nats += kernels_.softmax({logits + first, spec_.levels, level, scale, grad ? grad + first : nullptr});
+      }
+    }
+  return nats;
+}
+
+template <class S>
 void Program<S>::score(const Parameters<T>& parameters, const std::uint8_t* levels, int images, double* nats, T* map) {
   const std::lock_guard<std::mutex> lock(one_at_a_time_);
   const int threads = threads_for(images, images * spec_.multiply_adds_per_image());
@@ -387,24 +405,14 @@ void Program<S>::score(const Parameters<T>& parameters, const std::uint8_t* leve
   const int channels = spec_.buffers[spec_.output].channels;
   parallel(threads, [&](int thread) {
     Lane& lane = *lanes_[thread];
-    for (int n = static_cast<int>(static_cast<std::int64_t>(images) * thread / threads);
-         n < static_cast<int>(static_cast<std::int64_t>(images) * (thread + 1) / threads); ++n) {
-      const std::uint8_t* image = levels + n * values;
-      lane.load_image(image);
-      for (std::size_t i = 0; i < spec_.forward.size(); ++i)
-        for (int y = 0; y < spec_.height; ++y) lane.forward(i, y, 0, spec_.width);
-      double sum = 0;
+    const Share share = share_of(images, thread, threads);
+    for (int n = share.begin; n < share.end; ++n) {
+      nats[n] = forward_image(lane, levels + n * values, 0);
+      if (!map) continue;
+      T* to = map + n * pixels() * channels;
       for (int y = 0; y < spec_.height; ++y)
-        for (int x = 0; x < spec_.width; ++x) {
-          const S* at = lane.map(spec_.output).at(y, x);
-          for (int c = 0; c < spec_.channels; ++c)
-            sum += kernels_.softmax({at + c * spec_.levels, spec_.levels, image[(c * spec_.height + y) * spec_.width + x], T(0), nullptr});
-          if (map) {
-            T* const to = map + (n * pixels() + y * spec_.width + x) * channels;
-            for (int c = 0; c < channels; ++c) to[c] = static_cast<T>(kernels_.widen(at[c]));
-          }
-        }
-      nats[n] = sum;
+        for (int x = 0; x < spec_.width; ++x)
+          for (int c = 0; c < channels; ++c) *to++ = static_cast<T>(kernels_.widen(lane.map(spec_.output).at(y, x)[c]));
     }
   });
 }
@@ -416,27 +424,12 @@ void Program<S>::train(const Parameters<T>& parameters, const std::uint8_t* leve
   const int threads = threads_for(images, 3 * images * spec_.multiply_adds_per_image());
   pack(parameters, threads);
   prepare_lanes(threads, 1);
-  const std::size_t values = spec_.channels * pixels();
-  const T scale = T(1) / images;
   parallel(threads, [&](int thread) {
     Lane& lane = *lanes_[thread];
     lane.clear_gradients();
-    for (int n = static_cast<int>(static_cast<std::int64_t>(images) * thread / threads);
-         n < static_cast<int>(static_cast<std::int64_t>(images) * (thread + 1) / threads); ++n) {
-      const std::uint8_t* image = levels + n * values;
-      lane.load_image(image);
-      for (std::size_t i = 0; i < spec_.forward.size(); ++i)
-        for (int y = 0; y < spec_.height; ++y) lane.forward(i, y, 0, spec_.width);
-      double sum = 0;
-      for (int y = 0; y < spec_.height; ++y)
-        for (int x = 0; x < spec_.width; ++x) {
-          const S* at = lane.map(spec_.output).at(y, x);
-          S* grad = lane.map(spec_.output_grad).at(y, x);
-          for (int c = 0; c < spec_.channels; ++c)
-            sum += kernels_.softmax(
-                {at + c * spec_.levels, spec_.levels, image[(c * spec_.height + y) * spec_.width + x], scale, grad + c * spec_.levels});
-        }
-      nats[n] = sum;
+    const Share share = share_of(images, thread, threads);
+    for (int n = share.begin; n < share.end; ++n) {
+      nats[n] = forward_image(lane, levels + n * spec_.channels * pixels(), T(1) / images);
       for (std::size_t i = 0; i < spec_.backward.size(); ++i) lane.backward(i);
     }
   });
@@ -523,9 +516,8 @@ void Program<S>::sample(const Parameters<T>& parameters, std::uint8_t* levels, c
   };
   parallel(threads, [&](int thread) {
     for (int t = thread; t < tiles && !stopped; t += threads) {
-      const int begin = static_cast<int>(static_cast<std::int64_t>(images) * t / tiles);
-      const int end = static_cast<int>(static_cast<std::int64_t>(images) * (t + 1) / tiles);
-      draw_tile(*lanes_[thread], thread, begin, end - begin);
+      const Share share = share_of(images, t, tiles);
+      draw_tile(*lanes_[thread], thread, share.begin, share.end - share.begin);
     }
   });
   report(total);

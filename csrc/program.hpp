@@ -85,6 +85,8 @@ class Program {
   class Lane;  // one thread's memory, and the instructions bound to it
 
   void pack(const Parameters<T>& parameters, int threads);
+  // Loads an image, runs the forward instructions and returns −log p in nats; unless `scale` is 0, also the output's gradient times it.
+  double forward_image(Lane& lane, const std::uint8_t* image, T scale) const;
   void prepare_lanes(int threads, int images);
   std::size_t pixels() const { return static_cast<std::size_t>(spec_.height) * spec_.width; }
 
