@@ -1,0 +1,54 @@
+"""What the README says is so: its two commands, its table of commands, its example."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+import genlab
+from genlab import cli
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_two_commands_are_there_just_so():
+    assert code_blocks("sh") == ["pip install -e . && streamlit run app.py\n", "pip install -e '.[test]' && pytest\n"]
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("pip install -q -e '.[test]' && pytest")
+
+
+def test_its_example_runs(tmp_path, monkeypatch):
+    (example,) = code_blocks("python")
+    monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path))
+    names: dict[str, object] = {}
+    exec(example.replace("epochs=10", "epochs=1").replace("channels=16, blocks=3", "channels=4, blocks=1"), names)
+    halves = names["halves"]
+    assert isinstance(halves, np.ndarray)
+    assert halves.shape == (8, 1, 8, 8)
+    images = names["images"]
+    assert isinstance(images, np.ndarray)
+    assert (halves[:, :, :, :4] == images[0][:, :, :4]).all()
+
+
+def test_every_command_of_its_table_exists(capsys):
+    commands = re.findall(r"^\| `genlab (\w+)(.*?)` \|", README, re.MULTILINE)
+    assert {name for name, _ in commands} == {"train", "sample", "evaluate", "runs", "bench", "info"}
+    for name, arguments in commands:
+        assert cli.main([name, "--help"]) == 0
+        text = capsys.readouterr().out
+        for option in re.findall(r"--\w[\w-]*", arguments):
+            assert option in text, f"genlab {name} has no {option}"
+
+
+def test_its_datasets_are_those_that_load():
+    named = set(re.findall(r"^\| `(\w+)` \|.*\|.*\|$", README, re.MULTILINE))
+    assert named == set(genlab.datasets.DATASETS)
+
+
+def test_its_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!http)(.*?)\)", README):
+        assert (ROOT / target).exists(), target
