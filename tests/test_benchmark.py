@@ -336,3 +336,9 @@ def test_a_peer_that_is_faster_is_named():
     table = replace(kernels.TABLE, figures=lambda results: [])
     assert report.figures_table(table, [result]) == "NOTE: native is behind 'rival' (0.50x) in 'a case'"
     assert not report.as_json(table, [result])["ahead"]
+
+
+@pytest.mark.parametrize(("seconds", "noted"), [([1.0, 1.1, 1.2], False), ([1.0, 8.0, 8.0], True)])
+def test_a_case_that_was_disturbed_says_so(seconds, noted):
+    result = CaseResult(Case("a case", {}, ("native",)), [SideResult("native", "genlab", "native", seconds=seconds)])
+    assert ("something else was using the cores" in report.case_table(result)) == noted

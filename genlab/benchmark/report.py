@@ -36,6 +36,8 @@ def case_table(result: CaseResult) -> str:
     lines = [result.case.name, head, *(_side_line(result, side, width) for side in result.sides)]
     if result.refusal:
         lines.append(f"  {result.refusal}")
+    if result.native.median > 1.5 * result.native.minimum:
+        lines.append("  NOTE: medians far above the least times: something else was using the cores. Run it again.")
     return "\n".join(lines)
 
 
