@@ -360,6 +360,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     error = "" if result.standard_error is None else f" ± {result.standard_error:.2f}"
     print(f"{result.split}: {result.nats:.2f}{error} nats an image, {result.bits_per_dim:.4f} bits/dim, {result.images} images")
     print(result.protocol)
+    for figure in result.published:
+        print(f"published: {figure.value:g} {figure.unit}, {figure.model} ({figure.source})")
     if arguments.json is not None:
         write_aside(arguments.json, (json.dumps({"model": str(arguments.model), **asdict(result)}, indent=2) + "\n").encode())
     return 0

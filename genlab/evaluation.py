@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from genlab.errors import InputError, RunError, unknown_name
+from genlab.lecture import Published, published
 from genlab.runs import Run, load_model, open_run
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Evaluation:
         split: ``"train"``, ``"valid"`` or ``"test"``.
         draws: Binarisations drawn for each image; their log-likelihoods are averaged.
         protocol: One sentence: which data, how many levels, how binarised. Numbers compare only under the same protocol.
+        published: The literature's figures under that protocol, for the test split; usually there are none.
     """
 
     nats: float
@@ -46,6 +48,7 @@ class Evaluation:
     split: str
     draws: int
     protocol: str
+    published: tuple[Published, ...] = ()
 
 
 def bits_per_dim(nats: float, image_shape: tuple[int, int, int]) -> float:
@@ -123,6 +126,7 @@ def evaluate(
         split=split,
         draws=draws,
         protocol=_protocol(data, draws, seed),
+        published=_published(data, split),
     )
 
 
@@ -183,6 +187,14 @@ def _parts(count: int, model: CausalModel) -> Iterator[slice]:
     """Slices of 0 … `count` − 1 that are small enough to be scored at once."""
     size = max(1, min(256, _LOGITS_AT_ONCE // (model.levels * math.prod(model.image_shape))))
     return (slice(start, start + size) for start in range(0, count, size))
+
+
+def _published(data: Dataset, split: str) -> tuple[Published, ...]:
+    """What the literature reports for just this data: the test split, unresized."""
+    settings: Any = data.settings
+    if split != "test" or settings.size is not None:
+        return ()
+    return tuple(published(data.name, levels=data.levels, binarize=settings.binarize))
 
 
 def _protocol(data: Dataset, draws: int, seed: int) -> str:

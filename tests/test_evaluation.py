@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from test_datasets import write_mnist
 from tiny import digits, tiny_model, tiny_run
 
 import genlab
@@ -127,3 +128,14 @@ def test_data_of_another_shape_or_other_levels_are_refused() -> None:
         evaluate(tiny_model(levels=5), digits())
     with pytest.raises(InputError, match="data must have the model's image_shape"):
         evaluate(tiny_model(image_shape=(1, 4, 8)), digits())
+
+
+def test_published_figures_stand_beside_a_result_of_their_protocol_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_mnist(tmp_path)
+    monkeypatch.setenv("GENLAB_DATA_DIR", str(tmp_path))
+    data = genlab.load_dataset("mnist", binarize="dynamic")
+    model = genlab.create_model("pixelcnn", image_shape=data.image_shape, levels=2, channels=1, blocks=0)
+    figures = genlab.evaluate(model, data, limit=2).published
+    assert 81.45 in {figure.value for figure in figures if figure.model == "PixelCNN"}
+    assert genlab.evaluate(model, data, split="valid", limit=2).published == ()
+    assert genlab.evaluate(tiny_model(), digits(), limit=2).published == ()

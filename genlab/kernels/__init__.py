@@ -87,7 +87,8 @@ class Kernel:
             for function in (_as_float64, _magnitude, _ones)
         )
         outputs = zip(_as_tuple(result), exact, magnitude, terms, strict=True)
-        return max(_largest_error(*arrays) for arrays in outputs if arrays[0] is not None)
+        # NumPy's maximum, unlike Python's, does not pass over NaN.
+        return float(np.max([_largest_error(*arrays) for arrays in outputs if arrays[0] is not None]))
 
 
 def _as_tuple(result: Any) -> tuple[Any, ...]:
