@@ -59,10 +59,10 @@ constexpr double (*dot_products)(long) = nullptr;
 
 double read(const float* x, std::ptrdiff_t count, long passes) {
   constexpr int step = chains * lanes;
-  double total = 0;
+  double rest = 0;
+  V values[chains] = {};
   for (long pass = 0; pass < passes; ++pass) {
     asm volatile("" : : "r"(x) : "memory");  // every pass reads again
-    V values[chains] = {};
     std::ptrdiff_t i = 0;
     for (; i + step <= count; i += step)
       for (int chain = 0; chain < chains; ++chain) {
@@ -70,10 +70,9 @@ double read(const float* x, std::ptrdiff_t count, long passes) {
         std::memcpy(&value, x + i + chain * lanes, sizeof value);
         values[chain] += value;
       }
-    total += sum(values);
-    for (; i < count; ++i) total += x[i];
+    for (; i < count; ++i) rest += x[i];
   }
-  return total;
+  return sum(values) + rest;
 }
 
 #define GENLAB_TEXT_(name) #name

@@ -17,7 +17,7 @@ struct Roofline {
   // Operations: 4 · chains · lanes · rounds. Null where the processor has no such instruction.
   double (*dot_products)(long rounds);
 
-  // Σ x[i], over and over: reads count · passes values. Returns the sum of all passes.
+  // Σ x[i], over and over: reads count · passes values. Returns the sum of all passes (in float32: exact for small whole numbers).
   double (*read)(const float* x, std::ptrdiff_t count, long passes);
 };
 
