@@ -98,7 +98,7 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
 
 
 def native_bytes(graph: Graph, threads: int) -> int:
-    """What a native training step in float32 keeps, whatever the batch:
+    """What a native training step in float32 keeps, whatever the batch.
 
         4 · (T · (Σ_b rows_b · columns_b · channels_b + P) + 6 P)
 

@@ -202,6 +202,7 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
             Figure(key + "gigaflops", rate / 1e9, "billions of useful operations per second, native" + name),
             Figure(key + "peak_gigaflops", peak / 1e9, "billions of operations per second, peak" + name),
             Figure(key + "share_of_peak", rate / peak, "native's share of the peak" + name),
+            Figure(key + "intensity", step_intensity(settings), "operations a byte of memory" + name),
             Figure(key + "over_torch", result.lead("torch"), "best eager form of torch / native" + name),
             Figure(key + "over_torch_compile", result.lead("torch.compile"), "best compiled form of torch / native" + name),
             Figure(key + "over_best", result.lead(), "fastest peer of all / native" + name),
@@ -234,6 +235,17 @@ def step_operations(graph: Graph) -> int:
     _, height, width = graph.image_shape
     on_image = sum(int(graph.mask(node).sum()) for node in graph.convolutions if node.inputs == (graph.nodes[0].name,))
     return 2 * height * width * (3 * graph.multiply_adds_per_pixel() - on_image)
+
+
+def step_intensity(settings: Settings) -> float:
+    """Operations for each byte that a depth-first step must move beyond the caches.
+
+    The images once, and for each parameter in float32: itself read and written, its gradient written, read and added up, its two
+    moments read and written.
+    """
+    model = random_model(settings["model"])
+    moved = settings["images"] * int(np.prod(model.image_shape)) + 4 * 8 * model.parameter_count()
+    return float(step_operations(model.graph) * settings["images"] / moved)
 
 
 TABLE = Table("training", __name__, ABOUT, SIDES, cases, check, figures, notes=notes)
