@@ -128,9 +128,12 @@ def weigh(table: Table, case: Case, *, threads: int, runs: int) -> CaseResult:
             file = Path(folder, "outputs.safetensors")
             worker.send("prepare", module=table.module, side=name, settings=dict(case.settings), outputs=str(file))
             result = _checked(name, side, {side.process: worker}, file, check)
-            if not result.failure:
+            if not result.failure and not _refusal([result]):
                 worker.send("weigh", side=name, calls=runs)
-                result = replace(result, bytes=[int(number) for number in worker.receive()])
+                try:
+                    result = replace(result, bytes=[int(number) for number in worker.receive()])
+                except WorkerError as error:
+                    result = replace(result, failure=str(error))
         found.append(result)
     refusal = _refusal(found)
     return CaseResult(case, [replace(side, bytes=()) for side in found] if refusal else found, refusal)
