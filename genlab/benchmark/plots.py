@@ -9,6 +9,7 @@ from html import escape
 
 # Native in the accent colour; the others told apart by hue, dash and the order of the legend.
 COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#64748b", "#0891b2")
+_MARGIN = 66  # left of an axis, for its label and numbers
 STYLE = """\
 text { font: 12px system-ui, sans-serif; fill: #334155 } .head { font-size: 14px; font-weight: 600 } .grid { stroke: #cbd5e1 }
 .line { fill: none; stroke-width: 2 } .roof { fill: none; stroke: #334155; stroke-width: 1.5 }
@@ -65,7 +66,7 @@ def figure(panels: Sequence[Panel], *, height: int = 300) -> str:
 def _legend(labels: Sequence[str], width: int) -> tuple[int, list[str]]:
     x, row, parts = 12.0, 0, []
     for position, label in enumerate(labels):
-        needed = 34 + 6.6 * len(label)
+        needed = 34 + 6.6 * len(label)  # a letter's width, on average
         if x + needed > width and x > 12:
             x, row = 12.0, row + 1
         colour = COLOURS[position % len(COLOURS)]
@@ -79,9 +80,9 @@ def _panel(panel: Panel, labels: Sequence[str], left: int, top: int, height: int
     points = [point for series in panel.series for point in series.points]
     if not points:
         return [f'<text x="{left + 60}" y="{top + 40}">{escape(panel.title)}: not measured yet</text>']
-    x_axis = _Axis([x for x, _ in points], left + 56, left + panel.width - 14)
+    x_axis = _Axis([x for x, _ in points], left + _MARGIN, left + panel.width - 14)
     y_axis = _Axis([y for _, y in points], top + height - 44, top + 28, whole_decades=True)
-    parts = [f'<text class="head" x="{left + 56}" y="{top + 16}">{escape(panel.title)}</text>']
+    parts = [f'<text class="head" x="{left + _MARGIN}" y="{top + 16}">{escape(panel.title)}</text>']
     for value in y_axis.decades():
         y = y_axis.at(value)
         parts.append(f'<line class="grid" x1="{x_axis.start}" x2="{x_axis.end}" y1="{y:.1f}" y2="{y:.1f}"/>')
@@ -92,9 +93,10 @@ def _panel(panel: Panel, labels: Sequence[str], left: int, top: int, height: int
         parts.append(f'<text x="{x:.1f}" y="{y_axis.start + 16}" text-anchor="middle">{short(value)}</text>')
     middle = (x_axis.start + x_axis.end) / 2
     parts.append(f'<text x="{middle:.0f}" y="{top + height - 8}" text-anchor="middle">{escape(panel.x_label)}</text>')
-    turn = f"translate({left + 14} {(y_axis.start + y_axis.end) / 2:.0f}) rotate(-90)"
+    turn = f"translate({left + 12} {(y_axis.start + y_axis.end) / 2:.0f}) rotate(-90)"
     parts.append(f'<text transform="{turn}" text-anchor="middle">{escape(panel.y_label)}</text>')
-    for series in panel.series:
+    # The first series last, on top of the others.
+    for series in reversed(panel.series):
         parts += _series(series, labels, x_axis, y_axis)
     return parts
 
@@ -108,7 +110,7 @@ def _series(series: Series, labels: Sequence[str], x_axis: _Axis, y_axis: _Axis)
         # A slope's label lies along it near its foot, a level's above its right end.
         angle = math.degrees(math.atan2(y1 - y0, x1 - x0))
         place = f'x="{x1 - 4:.1f}" y="{y1 - 5:.1f}" text-anchor="end"'
-        turned = f'transform="translate({x0 + 6:.1f} {y0 - 8:.1f}) rotate({angle:.1f})"'
+        turned = f'transform="translate({x0:.1f} {y0:.1f}) rotate({angle:.1f})" x="8" y="-6"'
         return [f'<polyline class="roof" points="{path}"/>', f"<text {place if level else turned}>{escape(series.label)}</text>"]
     colour = COLOURS[labels.index(series.label) % len(COLOURS)]
     line = [] if series.marks else [f'<polyline class="line" stroke="{colour}" points="{path}"/>']
