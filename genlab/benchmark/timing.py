@@ -79,9 +79,9 @@ class Worker:
             raise WorkerError(answer["failure"])
         return list(answer["bytes" if "bytes" in answer else "seconds"])
 
-    def time(self, side: str, *, warm: int, calls: int) -> list[float]:
-        """Seconds of each of `calls` runs of a prepared side, after `warm` runs."""
-        self.send("time", side=side, warm=warm, calls=calls)
+    def time(self, side: str, *, warm: int, calls: int, whole: bool = True) -> list[float]:
+        """Seconds of each of `calls` runs of a prepared side, after `warm` runs; of a `whole` computation, if a run is a part of it."""
+        self.send("time", side=side, warm=warm, calls=calls, whole=whole)
         return self.receive()
 
     def _last_words(self) -> str:
@@ -182,7 +182,7 @@ def _refusal(sides: Sequence[SideResult]) -> str | None:
 
 def _take_turns(workers: Mapping[str, Worker], effort: Effort) -> dict[str, list[float]]:
     """Seconds of each run of each side, timed in rounds through all sides."""
-    turns = {name: _turn(worker.time(name, warm=1, calls=2), effort) for name, worker in workers.items()}
+    turns = {name: _turn(worker.time(name, warm=1, calls=2, whole=False), effort) for name, worker in workers.items()}
     seconds: dict[str, list[float]] = {name: [] for name in workers}
     for position in range(effort.rounds):
         for name, worker in workers.items():
