@@ -54,6 +54,7 @@ EAGER = tuple(f"torch {form} {layout}" for form, layout in FORMS)
 COMPILED = tuple(f"torch.compile {form} {layout}" for form, layout in FORMS)
 FASTEST_TO_COMPILE = "torch.compile dense channels_last"
 JAX = ("JAX dense", "JAX cropped")
+_IMAGES_AT_ONCE = 16
 LOSS_TOLERANCE = {"float32": 1e-5, "bfloat16": 1e-2}
 # float32: of 20 million values before a ReLU some lie so near 0 that rounding puts them on the other side; each moves a gradient, a
 # sum over 50,000 pixels with signs, by a ten-thousandth. Correct sides reach 8e-4; one wrong tap at a border costs a hundredth.
@@ -203,10 +204,15 @@ def _truth(model: str, images: int) -> tuple[Array, Mapping[str, Array]]:
     """Loss and gradients in float64, the same for every dtype; the model's settings as JSON."""
     settings = json.loads(model)
     network = random_model(settings).double()
-    loss = network.loss(random_levels(settings, images), backend="torch")
-    loss.backward()  # type: ignore[no-untyped-call]
+    levels, total = random_levels(settings, images), np.zeros(())
+    # A few images at a time: all at once would take gigabytes.
+    for first in range(0, images, _IMAGES_AT_ONCE):
+        part = levels[first : first + _IMAGES_AT_ONCE]
+        loss = network.loss(part, backend="torch") * (len(part) / images)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total = total + loss.numpy(force=True)
     gradients = [parameter.grad.numpy() for parameter in network.parameters() if parameter.grad is not None]
-    return loss.numpy(force=True), dict(zip(parameter_names(network), gradients, strict=True))
+    return total, dict(zip(parameter_names(network), gradients, strict=True))
 
 
 def figures(results: Sequence[CaseResult]) -> list[Figure]:
