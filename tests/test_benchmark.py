@@ -44,7 +44,7 @@ TINY = {
     ),
     "training": (
         training.case(SMALL_MODEL, images=4, sides=EAGER_STEPS),
-        training.case(SMALL_GATED, images=3, sides=["native", *training.EAGER]),
+        training.case(SMALL_GATED, images=20, sides=["native", *training.EAGER]),
         *([training.case(SMALL_MODEL, images=4, dtype="bfloat16", sides=["native", *training.EAGER])] if BFLOAT16 else []),
     ),
     "memory": (memory.case(SMALL_MODEL, images=4, sides=["native", training.EAGER[0]]),),
