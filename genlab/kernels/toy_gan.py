@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genlab.kernels.sigmoid_neuron import sigmoid, sigmoid_of_float, softplus
 from genlab.native import core
 
 Array = npt.NDArray[Any]
@@ -41,17 +42,6 @@ def recorded_steps(steps: int, record_every: int) -> Array:
 
 
 # --- reference: NumPy, written as a notebook would -------------------------------------------------------------------------------
-
-
-def sigmoid(a: Array) -> Array:
-    """1 / (1 + e⁻ᵃ), without overflow for any a: e is raised to −|a| alone."""
-    e = np.exp(-np.abs(a))
-    return np.asarray(np.where(a >= 0, np.ones((), e.dtype), e) / (1 + e))
-
-
-def softplus(a: Array) -> Array:
-    """The logarithm of 1 + eᵃ, without overflow for any a; −ln σ(a) is that of −a, and −ln(1 − σ(a)) that of a."""
-    return np.asarray(np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a))))
 
 
 def _reference(faces: Array, z: Array, init: Array, learning_rate: float, minimax: bool, record_every: int) -> Recorded:
@@ -84,13 +74,6 @@ def _reference(faces: Array, z: Array, init: Array, learning_rate: float, minima
 # --- pure Python -----------------------------------------------------------------------------------------------------------------
 
 
-def _sigmoid(a: float) -> float:
-    if a >= 0:
-        return 1 / (1 + math.exp(-a))
-    e = math.exp(a)
-    return e / (1 + e)
-
-
 def _softplus(a: float) -> float:
     return max(a, 0.0) + math.log1p(math.exp(-abs(a)))
 
@@ -104,7 +87,7 @@ def python_steps(
     for step, draw in enumerate(z):
         f1, f2, f3, f4 = faces[step % count]
         real = w1 * f1 + w2 * f2 + w3 * f3 + w4 * f4 + b
-        p = 1 / (1 + exp(-real)) if real >= 0 else _sigmoid(real)
+        p = 1 / (1 + exp(-real)) if real >= 0 else sigmoid_of_float(real)
         move = learning_rate * (1 - p)
         w1 += move * f1
         w2 += move * f2
@@ -112,9 +95,14 @@ def python_steps(
         w4 += move * f4
         b += move
 
-        x1, x2, x3, x4 = _sigmoid(draw * v1 + c1), _sigmoid(draw * v2 + c2), _sigmoid(draw * v3 + c3), _sigmoid(draw * v4 + c4)
+        x1, x2, x3, x4 = (
+            sigmoid_of_float(draw * v1 + c1),
+            sigmoid_of_float(draw * v2 + c2),
+            sigmoid_of_float(draw * v3 + c3),
+            sigmoid_of_float(draw * v4 + c4),
+        )
         fake = w1 * x1 + w2 * x2 + w3 * x3 + w4 * x4 + b
-        move = learning_rate * _sigmoid(fake)
+        move = learning_rate * sigmoid_of_float(fake)
         w1 -= move * x1
         w2 -= move * x2
         w3 -= move * x3
@@ -122,7 +110,7 @@ def python_steps(
         b -= move
 
         judged = w1 * x1 + w2 * x2 + w3 * x3 + w4 * x4 + b
-        y = _sigmoid(judged)
+        y = sigmoid_of_float(judged)
         move = learning_rate * (y if minimax else 1 - y)
         g1, g2, g3, g4 = (
             move * w1 * x1 * (1 - x1),
@@ -212,3 +200,9 @@ def example(
     """Draw arguments of `TRAIN`: faces and draws from U(0, 1), weights from N(0, 1). There is float64 alone."""
     assert dtype == "float64"
     return rng.random((faces, PIXELS)), rng.random(steps), rng.standard_normal(STATE), learning_rate, minimax, record_every or steps
+
+
+def rounding(*arguments: Any) -> tuple[Array, Array]:
+    """The rounding to expect of `TRAIN`, in units of the precision: that of its results, and of sums near 1 on the way."""
+    states, losses = _reference(*arguments)
+    return 1 + np.abs(states), 1 + np.abs(losses)
