@@ -81,52 +81,31 @@ def _softplus(a: float) -> float:
 def python_steps(
     faces: list[list[float]], z: list[float], init: list[float], learning_rate: float, minimax: bool
 ) -> Iterator[tuple[list[float], tuple[float, float, float]]]:
-    """The state after each step, and the three arguments of σ in it, over lists of floats."""
-    w1, w2, w3, w4, b, v1, v2, v3, v4, c1, c2, c3, c4 = init
-    exp, count = math.exp, len(faces)
+    """The state after each step, and the three arguments of D's σ in it, over lists of floats."""
+    w, b, v, c = init[D_WEIGHTS], init[D_BIAS], init[G_WEIGHTS], init[G_BIAS]
     for step, draw in enumerate(z):
-        f1, f2, f3, f4 = faces[step % count]
-        real = w1 * f1 + w2 * f2 + w3 * f3 + w4 * f4 + b
-        p = 1 / (1 + exp(-real)) if real >= 0 else sigmoid_of_float(real)
-        move = learning_rate * (1 - p)
-        w1 += move * f1
-        w2 += move * f2
-        w3 += move * f3
-        w4 += move * f4
-        b += move
+        face = faces[step % len(faces)]
+        real = _dot(w, face) + b
+        p = sigmoid_of_float(real)
+        w = [weight + learning_rate * (1 - p) * pixel for weight, pixel in zip(w, face, strict=True)]
+        b += learning_rate * (1 - p)
 
-        x1, x2, x3, x4 = (
-            sigmoid_of_float(draw * v1 + c1),
-            sigmoid_of_float(draw * v2 + c2),
-            sigmoid_of_float(draw * v3 + c3),
-            sigmoid_of_float(draw * v4 + c4),
-        )
-        fake = w1 * x1 + w2 * x2 + w3 * x3 + w4 * x4 + b
-        move = learning_rate * sigmoid_of_float(fake)
-        w1 -= move * x1
-        w2 -= move * x2
-        w3 -= move * x3
-        w4 -= move * x4
-        b -= move
+        x = [sigmoid_of_float(draw * weight + offset) for weight, offset in zip(v, c, strict=True)]
+        fake = _dot(w, x) + b
+        q = sigmoid_of_float(fake)
+        w = [weight - learning_rate * q * pixel for weight, pixel in zip(w, x, strict=True)]
+        b -= learning_rate * q
 
-        judged = w1 * x1 + w2 * x2 + w3 * x3 + w4 * x4 + b
+        judged = _dot(w, x) + b
         y = sigmoid_of_float(judged)
-        move = learning_rate * (y if minimax else 1 - y)
-        g1, g2, g3, g4 = (
-            move * w1 * x1 * (1 - x1),
-            move * w2 * x2 * (1 - x2),
-            move * w3 * x3 * (1 - x3),
-            move * w4 * x4 * (1 - x4),
-        )
-        v1 += g1 * draw
-        v2 += g2 * draw
-        v3 += g3 * draw
-        v4 += g4 * draw
-        c1 += g1
-        c2 += g2
-        c3 += g3
-        c4 += g4
-        yield [w1, w2, w3, w4, b, v1, v2, v3, v4, c1, c2, c3, c4], (real, fake, judged)
+        gradient = [-(y if minimax else 1 - y) * weight * pixel * (1 - pixel) for weight, pixel in zip(w, x, strict=True)]
+        v = [weight - learning_rate * slope * draw for weight, slope in zip(v, gradient, strict=True)]
+        c = [offset - learning_rate * slope for offset, slope in zip(c, gradient, strict=True)]
+        yield [*w, b, *v, *c], (real, fake, judged)
+
+
+def _dot(a: list[float], b: list[float]) -> float:
+    return sum(one * other for one, other in zip(a, b, strict=True))
 
 
 def _python(faces: Array, z: Array, init: Array, learning_rate: float, minimax: bool, record_every: int) -> Recorded:
