@@ -21,7 +21,7 @@ import torch
 
 import genlab
 from genlab import benchmark, cli
-from genlab.benchmark import growth, kernels, memory, report, roofline, sampling, torch_peers, training
+from genlab.benchmark import growth, kernels, memory, report, roofline, sampling, torch_peers, toy_gan, training
 from genlab.benchmark.examples import GATED, YARDSTICK, random_levels, random_model, random_uniforms
 from genlab.benchmark.table import Agreement, Case, CaseResult, Effort, SideResult, geometric_mean, relative_error
 from genlab.benchmark.timing import clean_environment, measure, start_workers, weigh
@@ -55,11 +55,12 @@ TINY = {
     ),
     "growth-training": (training.case(SMALL_MODEL, images=2, sides=["native", training.EAGER[0], roofline.PEAK]),),
     "growth-sampling": (sampling.case(SMALL_MODEL, images=2, sides=["native", sampling.FORWARD, sampling.CACHED, roofline.PEAK]),),
+    "toy-gan": (toy_gan.one_run(30), toy_gan.many_runs(50, 20)),
 }
 PLACES = {
     table.name: (module, variable)
     for module, variable in [
-        *((module, "TABLE") for module in (roofline, kernels, training, memory, sampling)),
+        *((module, "TABLE") for module in (roofline, kernels, training, memory, sampling, toy_gan)),
         *((growth, variable) for variable in ("TRAINING", "SAMPLING")),
     ]
     for table in [getattr(module, variable)]

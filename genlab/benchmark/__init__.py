@@ -1,6 +1,6 @@
 """Native against Python, side by side in one run, after checking that they agree: ``genlab bench``.
 
-- `genlab.benchmark.roofline`, `kernels`, `training`, `memory`, `sampling` and `growth`: one file each, with what it compares and why
+- `genlab.benchmark.roofline`, `kernels`, `training`, `memory`, `sampling`, `growth` and `toy_gan`: one file each, with what it compares and why
   that is fair.
 - `genlab.benchmark.timing`: the core, which knows no framework. `worker`: the process of one framework.
 - `genlab.benchmark.torch_peers`, `jax_peers` and `python_peers`: the textbook forms that genlab is compared with.
@@ -28,6 +28,7 @@ TABLES = {
     "memory": ("memory.TABLE",),
     "sampling": ("sampling.TABLE",),
     "growth": ("growth.TRAINING", "growth.SAMPLING"),
+    "toy-gan": ("toy_gan.TABLE",),
 }
 WEIGHINGS = 3
 QUICK = Effort(rounds=7, seconds=1.0)
