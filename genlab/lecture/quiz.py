@@ -228,7 +228,7 @@ def _link(place: _Place) -> Link:
     page = parts["page"].text()
     # It becomes a path of the dashboard's.
     if not re.fullmatch("[a-z][a-z0-9_]*", page):
-        parts["page"].fail(f"page must be the name of a page's file, such as pixelcnn; got {page!r}")
+        parts["page"].fail(f"page must be the name of a page's file, such as theatre; got {page!r}")
     return Link(page, parts["words"].text())
 
 
