@@ -5,6 +5,7 @@ namespace genlab {
 void register_info(pybind11::module_& m);
 void register_masked_conv2d(pybind11::module_& m);
 void register_program(pybind11::module_& m);
+void register_roofline(pybind11::module_& m);
 }  // namespace genlab
 
 PYBIND11_MODULE(_core, m) {
@@ -12,4 +13,5 @@ PYBIND11_MODULE(_core, m) {
   genlab::register_info(m);
   genlab::register_masked_conv2d(m);
   genlab::register_program(m);
+  genlab::register_roofline(m);
 }
