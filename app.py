@@ -9,6 +9,7 @@ page = st.navigation(
     [
         st.Page("genlab/dashboard/pages/pixelcnn.py", title="PixelCNN", default=True),
         st.Page("genlab/dashboard/pages/quiz.py", title="Quiz"),
+        st.Page("genlab/dashboard/pages/bench.py", title="Bench"),
     ]
 )
 page.run()
