@@ -44,7 +44,7 @@ def press(app: AppTest, label: str) -> AppTest:
 
 def answer(app: AppTest, letters: set[str]) -> AppTest:
     for box in app.checkbox:
-        box.set_value(box.label[2] in letters)
+        box.set_value(box.label[0] in letters)
     return press(app, "Check")
 
 
@@ -61,7 +61,7 @@ def test_from_the_first_question_to_the_review_and_the_missed_ones_again() -> No
     app = opened()
     for position, key in enumerate(KEYS):
         assert app.subheader[0].value == plain(QUIZ.questions[position].text)
-        assert [box.label for box in app.checkbox] == [f"**{a}.** {plain(text)}" for a, text in QUIZ.questions[position].options.items()]
+        assert [box.label for box in app.checkbox] == [f"{a}. {text}" for a, text in QUIZ.questions[position].options.items()]
         assert not any(box.value for box in app.checkbox)
         answer(app, key if position != 1 else {"a", "b", "c"})
         assert ("Exactly right" in said(app)) == (position != 1)
@@ -146,6 +146,22 @@ def test_the_instructor_gets_all_answers() -> None:
     assert next(csv.DictReader(quiz_store.export_csv().splitlines()))["name"] == "<b>=Eve</b>"
 
 
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("Nothing (in here) is special, is it? 1. No - not at all!", "Nothing (in here) is special, is it? 1. No - not at all!"),
+        ("1. x", r"1\. x"),
+        ("# x", r"\# x"),
+        ("- x", r"\- x"),
+        ("*a* _b_ [c](d)", r"\*a\* \_b\_ \[c\](d)"),
+        ("$x$ <b> &amp; `c` \\", r"\$x\$ \<b\> \&amp; \`c\` \\"),
+        (":red[x] : y", ":\u2060red\\[x\\] : y"),
+    ],
+)
+def test_plain_escapes_what_markdown_reads_and_nothing_else(text: str, markdown: str) -> None:
+    assert plain(text) == markdown
+
+
 NASTY = "<img src=x onerror=alert(1)> **bold** :red[red] :material/home: $x^2$ [link](http://x) `code` :smile: # 1. *"
 REPLACED = f"""
 title: 'Mine {NASTY}'
@@ -180,14 +196,14 @@ def test_a_broken_file_is_told_and_can_be_mended(tmp_path: Path, monkeypatch: py
     assert plain("line 6: answers must be letters of a, b; got 'x'") in said(app)
     file.write_text(REPLACED)
     press(app, "Read the file again")
-    assert [box.label[2] for box in app.checkbox] == ["a", "b"]
+    assert [box.label[0] for box in app.checkbox] == ["a", "b"]
 
 
 def test_other_questions_in_mid_game_begin_another_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = press(answer(opened(), {"a"}), "Next question")
     (tmp_path / "mine.yaml").write_text(REPLACED)
     monkeypatch.setenv("GENLAB_QUIZ", str(tmp_path / "mine.yaml"))
-    assert [box.label[2] for box in rerun(app).checkbox] == ["a", "b"]
+    assert [box.label[0] for box in rerun(app).checkbox] == ["a", "b"]
     monkeypatch.delenv("GENLAB_QUIZ")
     assert rerun(app).subheader[0].value == plain(QUIZ.questions[1].text)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -11,27 +11,34 @@ Table = Mapping[str, Any]
 Chart = alt.LayerChart | alt.FacetChart
 
 _ROLES = {"native": "native", "peer": "the same in Python", "context": "for comparison"}
-_ROW = 26  # pixels a bar
-_CHARACTERS = 42  # of a label; what is cut off is in the tooltip
+_ROW = 44  # pixels: a line of words, and below it what they name
+_AROUND = 120  # pixels for axis and legend, which Streamlit counts as part of a chart's height
+_LEGEND = alt.Legend(title=None, orient="top", direction="vertical", columns=3)
 
 
-def leads(table: Table) -> Chart:
-    """Every side of every case against native: how many times its time (or memory), on a logarithmic axis; 1 is native itself."""
+def leads(table: Table, *, ink: str) -> Chart:
+    """Every side of every case against native: how many times its time (or memory), on a logarithmic axis; 1 is native itself.
+
+    Args:
+        table: A table with peers.
+        ink: Colour of words.
+    """
     rows = [
         {"case": case["name"], "side": side["side"], "with": side["process"], "ratio": side["ratio"], "measured": measured(table, side)}
         for case in table["cases"]
         for side in case["sides"]
         if side["ratio"] and side["role"] == "peer"
     ]
-    y = alt.Y("case:N", title=None, sort=None, axis=alt.Axis(labelLimit=360, grid=True))
+    cases = list(dict.fromkeys(row["case"] for row in rows))
+    y = _words_above(cases)
     points = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_point(filled=True, size=70, opacity=0.85)
         .encode(
             x=alt.X("ratio:Q", title="times native", scale=alt.Scale(type="log"), axis=alt.Axis(tickCount=6, format="~g")),
             y=y,
-            color=alt.Color("with:N", legend=alt.Legend(title=None, orient="top", columns=3), scale=alt.Scale(scheme="category10")),
-            shape=alt.Shape("with:N", legend=alt.Legend(title=None, orient="top", columns=3)),
+            color=alt.Color("with:N", legend=_LEGEND),
+            shape=alt.Shape("with:N", legend=_LEGEND),
             tooltip=[
                 "case:N",
                 "side:N",
@@ -40,35 +47,55 @@ def leads(table: Table) -> Chart:
             ],
         )
     )
-    rule = alt.Chart(alt.InlineData(values=[{"ratio": 1}])).mark_rule(strokeDash=[4, 3]).encode(x="ratio:Q")
-    return alt.layer(rule, points).properties(height=60 + _ROW * len({row["case"] for row in rows}))
+    native = alt.Chart(alt.InlineData(values=[{"ratio": 1}])).mark_rule(strokeDash=[4, 3], color=ink).encode(x="ratio:Q")
+    words = _words("case", [{"case": case} for case in cases], y, ink)
+    return alt.layer(native, points, words).properties(height=_AROUND + _ROW * len(cases))
 
 
-def times(table: Table, case: Mapping[str, Any]) -> Chart:
-    """All sides of one case as bars, the fastest on top, on a logarithmic axis."""
+def times(table: Table, case: Mapping[str, Any], *, ink: str) -> Chart:
+    """All sides of one case as bars, the fastest on top, on a logarithmic axis.
+
+    Args:
+        table: The case's table.
+        case: One case.
+        ink: Colour of words.
+    """
     factor, unit = (1e-6, "MB") if is_memory(table) else (1e3, "ms")
     rows = [
         {
             "side": side["side"],
             "role": _ROLES[side["role"]],
             "median": side["median"] * factor,
-            "label": f"{measured(table, side)}" + (f", {side['ratio']:,.3g}×" if side["role"] == "peer" else ""),
+            "words": f"{side['side']}: {measured(table, side)}" + (f", {side['ratio']:,.3g} × native" if side["role"] == "peer" else ""),
         }
-        for side in case["sides"]
-        if side["median"]
+        for side in sorted((side for side in case["sides"] if side["median"]), key=lambda side: side["median"])
     ]
-    smallest = min((row["median"] for row in rows), default=1)
-    base = alt.Chart(alt.InlineData(values=[{**row, "from": smallest / 3} for row in rows])).encode(
-        y=alt.Y("side:N", title=None, sort=alt.EncodingSortField("median"), axis=alt.Axis(labelLimit=300)),
-        x=alt.X("median:Q", title=f"median {unit}", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(tickCount=5, format="~g")),
-        tooltip=["side:N", alt.Tooltip("label:N", title="median, times native")],
+    # A logarithmic axis has no zero to start from.
+    start = min((row["median"] for row in rows), default=1) / 2
+    y = _words_above([row["side"] for row in rows], field="side")
+    bars = (
+        alt.Chart(alt.InlineData(values=[{**row, "start": start} for row in rows]))
+        .mark_bar(height=10)
+        .encode(
+            y=y,
+            x=alt.X("median:Q", title=f"median {unit}", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(tickCount=5, format="~g")),
+            x2="start:Q",
+            color=alt.Color("role:N", scale=alt.Scale(domain=list(_ROLES.values())), legend=_LEGEND),
+            tooltip=[alt.Tooltip("words:N", title="median")],
+        )
     )
-    bars = base.mark_bar(height=14).encode(
-        x2="from:Q",
-        color=alt.Color("role:N", scale=alt.Scale(domain=list(_ROLES.values())), legend=alt.Legend(title=None, orient="top")),
-    )
-    labels = base.mark_text(align="left", dx=5).encode(text="label:N")
-    return alt.layer(bars, labels).properties(height=60 + _ROW * len(rows))
+    return alt.layer(bars, _words("words", rows, y, ink)).properties(height=_AROUND + _ROW * len(rows))
+
+
+def _words_above(names: Sequence[str], field: str = "case") -> alt.Y:
+    """An axis of names that has no words of its own: beside the chart they would leave no room for it on a telephone."""
+    return alt.Y(f"{field}:N", sort=list(names), axis=alt.Axis(title=None, labels=False, ticks=False, grid=True))
+
+
+def _words(field: str, rows: Sequence[Mapping[str, Any]], y: alt.Y, ink: str) -> alt.Chart:
+    """Words above each line of a chart, from its left edge."""
+    text: alt.Chart = alt.Chart(alt.InlineData(values=list(rows))).mark_text(align="left", dx=4, dy=-15, fontSize=12, color=ink)
+    return text.encode(x=alt.value(0), y=y, text=f"{field}:N")
 
 
 def roofline(kernels: Table, roofs: Table) -> Chart:
@@ -94,7 +121,7 @@ def roofline(kernels: Table, roofs: Table) -> Chart:
         .encode(
             x=x,
             y=y,
-            color=alt.Color("direction:N", legend=alt.Legend(title=None, orient="top")),
+            color=alt.Color("direction:N", legend=_LEGEND),
             tooltip=["case:N", alt.Tooltip("gigaflops:Q", format=".3g"), alt.Tooltip("share:Q", title="share of the peak", format=".0%")],
         )
     )

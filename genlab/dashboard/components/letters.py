@@ -9,6 +9,12 @@ from genlab.dashboard.components import component
 _mount = component("letters")
 
 
-def letters(boxes: Mapping[str, str]) -> None:
-    """Let each letter tick the checkbox of that widget key; shows nothing, and leaves letters alone that are typed into a field."""
-    _mount(data={"boxes": dict(boxes)}, key="letters", height=1)
+def letters(boxes: Mapping[str, str], *, button: str, hint: str) -> None:
+    """Let each letter tick a checkbox, and Enter on a checkbox press a button; keys that are typed into a field are left alone.
+
+    Args:
+        boxes: From letter to the checkbox's widget key, which must be a word.
+        button: The button's widget key, likewise.
+        hint: Which keys there are, in words; shown once they work.
+    """
+    _mount(data={"boxes": dict(boxes), "button": button, "hint": hint}, key="letters")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import streamlit as st
 from genlab import jobs
 from genlab.benchmark import TABLES, background
 from genlab.dashboard import bench_charts
+from genlab.dashboard.plain import plain
 from genlab.errors import GenlabError
 
 WHAT = {
@@ -34,15 +36,26 @@ def page() -> None:
             "of threads. All sides first have to **agree** with a reference; only then they are timed, in turns, so that a disturbance "
             "hits all alike."
         )
-        try:
+        is_active = False
+        # Each part says its own faults, so that a torn file of one leaves the others in use.
+        with told():
             progress = background.progress()
             is_active = progress is not None and progress.is_active
-            if not is_active:
-                form()
             st.fragment(state, run_every=1.0 if is_active else None)(is_active)
-            show(background.results())
-        except GenlabError as error:
-            st.error(str(error))
+        if not is_active:
+            with told():
+                form()
+        with told():
+            show(background.results(), is_active)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Known errors as sentences on the page."""
+    try:
+        yield
+    except GenlabError as error:
+        st.error(plain(str(error)))
 
 
 def form() -> None:
@@ -88,11 +101,12 @@ def state(was_active: bool) -> None:
         st.code(progress.output[-20_000:] or "nothing yet", language=None, height=320)
 
 
-def show(documents: Mapping[str, Mapping[str, Any]]) -> None:
+def show(documents: Mapping[str, Mapping[str, Any]], is_active: bool) -> None:
     """The last results, table by table."""
     tables = {table["name"]: (document, table) for document in documents.values() for table in document["tables"]}
     if not tables:
-        st.info("Nothing has been measured on this machine yet. **Measure on this machine** does it now; the results stay here.")
+        if not is_active:
+            st.info("Nothing has been measured on this machine yet. **Measure on this machine** does it now; the results stay here.")
         return
     if {"kernels", "roofline"} <= set(tables):
         roofline(tables["kernels"][1], tables["roofline"][1])
@@ -120,25 +134,46 @@ def roofline(kernels: Mapping[str, Any], roofs: Mapping[str, Any]) -> None:
 
 def results(table: Mapping[str, Any]) -> None:
     """One table: native against all peers at a glance, one case in detail, and all figures."""
-    name = table["name"]
-    for case in table["cases"]:
+    name, cases = table["name"], {case["name"]: case for case in table["cases"]}
+    for case in cases.values():
         if case["refusal"]:
-            st.error(f"{case['name']}: {case['refusal']}")
+            st.error(plain(f"{case['name']}: {case['refusal']}"))
+    figures = [{"figure": figure["meaning"], "value": figure["value"]} for figure in table["figures"]]
     if has_peers(table):
-        st.altair_chart(bench_charts.leads(table), width="stretch", key=f"leads {name}", alt=in_words(table))
-        if table["ahead"]:
-            st.success("Native is ahead of every peer that ran, in every case.")
-    with st.expander("one case in detail", expanded=not has_peers(table)):
-        cases = {case["name"]: case for case in table["cases"]}
-        case = cases[st.selectbox("case", list(cases), key=f"case {name}")]
-        st.altair_chart(bench_charts.times(table, case), width="stretch", key=f"times {name}", alt=f"Medians of {case['name']}.")
-        st.dataframe([agreement(table, side) for side in case["sides"]], hide_index=True, width="stretch", key=f"sides {name}")
-    with st.expander("all figures, and why this is fair"):
-        st.markdown(table["about"])
-        for note in table.get("notes", ()):
-            st.caption(note)
-        figures = [{"figure": figure["meaning"], "value": figure["value"]} for figure in table["figures"]]
+        st.altair_chart(bench_charts.leads(table, ink=ink()), width="stretch", key=f"leads {name}", alt=in_words(table))
+        ahead_or_behind(table)
+        with st.expander("one case in detail"):
+            case = cases[st.selectbox("case", list(cases), key=f"case {name}")]
+            words = f"Medians of {case['name']}, also in the table below."
+            st.altair_chart(bench_charts.times(table, case, ink=ink()), width="stretch", key=f"times {name}", alt=words)
+            st.dataframe([agreement(table, side) for side in case["sides"]], hide_index=True, width="stretch", key=f"sides {name}")
+    else:
         st.dataframe(figures, hide_index=True, width="stretch", key=f"figures {name}")
+    with st.expander("all figures, and why this is fair" if has_peers(table) else "how this was measured"):
+        st.markdown(plain(table["about"]))
+        for note in table.get("notes", ()):
+            st.caption(plain(note))
+        if has_peers(table):
+            st.dataframe(figures, hide_index=True, width="stretch", key=f"figures {name}")
+
+
+def ahead_or_behind(table: Mapping[str, Any]) -> None:
+    """The honest summary."""
+    behind = [
+        f"behind {side['side']} ({side['ratio']:.2f}×) in {case['name']}"
+        for case in table["cases"]
+        for side in case["sides"]
+        if side["role"] == "peer" and side["ratio"] and side["ratio"] <= 1
+    ]
+    if behind:
+        st.warning(plain(f"Native is {'; '.join(behind)}."))
+    elif table["ahead"]:
+        st.success("Native is ahead of every peer that ran, in every case.")
+
+
+def ink() -> str:
+    """The theme's colour of words, for the words in charts."""
+    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"))
 
 
 def has_peers(table: Mapping[str, Any]) -> bool:

@@ -61,27 +61,28 @@ def question(game: Game, position: int) -> None:
         if game.judged:
             judge(asked, game.quiz.mark(position, game.answers[position]))
             buttons(game)
+            letters({}, button="check", hint="Enter goes on.")
         else:
-            ask(game, position, asked)
+            keys = ask(game, position, asked)
+            letters(keys, button="check", hint=f"Several may be right. Keys {', '.join(keys)} tick, Enter checks.")
 
 
-def ask(game: Game, position: int, asked: Question) -> None:
-    """The options, to be ticked."""
+def ask(game: Game, position: int, asked: Question) -> dict[str, str]:
+    """The options, to be ticked; returns the widget keys of their checkboxes."""
     # A new key for each round: what was ticked the last time is not ticked already.
     keys = {letter: f"tick_{game.round}_{position}_{letter}" for letter in asked.options}
     with st.form(f"question {game.round} {position}", border=False):
         for letter, text in asked.options.items():
-            st.checkbox(f"**{letter}.** {plain(text)}", key=keys[letter])
+            st.checkbox(f"{letter}. {plain(text)}", key=keys[letter])
         with st.container(horizontal=True):
-            pressed = st.form_submit_button("Check", type="primary", shortcut="Enter", on_click=check, args=(game, keys))
+            pressed = st.form_submit_button("Check", key="check", type="primary", shortcut="Enter", on_click=check, args=(game, keys))
             st.form_submit_button("Skip", on_click=game.go_on)
             if game.can_go_back:
                 st.form_submit_button("Back", on_click=game.go_back)
-        st.caption(f"Several may be right. Keys {', '.join(asked.options)} tick, Enter checks.")
-    letters(keys)
     if pressed:
         # A check with something ticked would have led to the verdict.
         st.warning("Tick at least one letter, or skip the question.")
+    return keys
 
 
 def check(game: Game, keys: Mapping[str, str]) -> None:
