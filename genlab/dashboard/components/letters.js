@@ -3,23 +3,23 @@
 
 let boxes = {};
 let button = null;
-let listening = false;
+let owner = null;
 
 export default function ({ data, parentElement }) {
   boxes = data.boxes;
   button = data.button;
   parentElement.querySelector(".letters").textContent = data.hint;
-  if (!listening) document.addEventListener("keydown", press, true);
-  listening = true;
+  owner = parentElement;
+  document.addEventListener("keydown", press, true); // adding the same listener again changes nothing
   return () => {
-    document.removeEventListener("keydown", press, true);
-    listening = false;
+    // The next place of the hint may be there before the last one goes.
+    if (owner === parentElement) document.removeEventListener("keydown", press, true);
   };
 }
 
 function press(event) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || isTyping(event.target)) return;
-  if (event.key === "Enter" && event.target.matches("input[type=checkbox]")) return enter(event);
+  if (event.key === "Enter") return enter(event);
   const key = boxes[event.key.toLowerCase()];
   const box = key && document.querySelector(`.st-key-${key} input[type=checkbox]`);
   if (!box) return;
@@ -28,10 +28,12 @@ function press(event) {
   box.focus();
 }
 
-// Streamlit's own shortcut does not hear a key while a checkbox has the focus.
+// Streamlit's own shortcut for a button does not hear a key while a checkbox has the focus. Who has tabbed to another button or a
+// link means that one.
 function enter(event) {
+  const elsewhere = event.target !== document.body && !event.target.matches("input[type=checkbox], main, section, div");
   const pressed = button && document.querySelector(`.st-key-${button} button`);
-  if (!pressed) return;
+  if (elsewhere || !pressed) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   pressed.click();
