@@ -3,17 +3,27 @@
 
 let boxes = {};
 let button = null;
-let owner = null;
+let latest = null;
 
 export default function ({ data, parentElement }) {
   boxes = data.boxes;
   button = data.button;
-  parentElement.querySelector(".letters").textContent = data.hint;
-  owner = parentElement;
+  const hint = parentElement.querySelector(".letters");
+  const mine = (latest = {});
+  hint.textContent = "";
+  // Streamlit may show the button a moment later than this.
+  const tell = () => {
+    if (latest !== mine) return;
+    if (findButton()) hint.textContent = data.hint;
+    else requestAnimationFrame(tell);
+  };
+  tell();
   document.addEventListener("keydown", press, true); // adding the same listener again changes nothing
   return () => {
-    // The next place of the hint may be there before the last one goes.
-    if (owner === parentElement) document.removeEventListener("keydown", press, true);
+    // Whoever came later still listens: the next one may be there before the last one goes.
+    if (latest !== mine) return;
+    latest = null;
+    document.removeEventListener("keydown", press, true);
   };
 }
 
@@ -32,11 +42,15 @@ function press(event) {
 // link means that one.
 function enter(event) {
   const elsewhere = event.target !== document.body && !event.target.matches("input[type=checkbox], main, section, div");
-  const pressed = button && document.querySelector(`.st-key-${button} button`);
+  const pressed = findButton();
   if (elsewhere || !pressed) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   pressed.click();
+}
+
+function findButton() {
+  return document.querySelector(`.st-key-${button} button`);
 }
 
 function isTyping(element) {
