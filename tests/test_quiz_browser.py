@@ -137,7 +137,7 @@ def test_a_replaced_file_is_shown_as_it_stands(browser: Browser, server: Server,
     expect(page.get_by_text("Keys a, b tick, Enter checks.")).to_be_visible()
     page.keyboard.press("a")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Exactly right:")).to_be_visible()
+    expect(page.get_by_text("Enter goes on.")).to_be_visible()
     shown = page.get_by_test_id("stMain").inner_text().replace("\u2060", "")
     assert shown.count(NASTY) == 5  # title, question, option, feedback, argument
     assert page.title() != "hacked"
