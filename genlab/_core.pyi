@@ -28,3 +28,13 @@ class Program:
         map: np.ndarray | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None: ...
+
+def roofline_multiply_adds(rounds: int, bfloat16: bool = False) -> tuple[float, float]:
+    """Multiply-adds on registers alone, on all threads.
+
+    Returns:
+        Operations done, and the value that each register must hold: 2, or 2 · rounds in bfloat16.
+    """
+
+def roofline_read(x: np.ndarray, passes: int) -> float:
+    """Σ x, float32 `(n,)`, over and over, each thread its own share; returns the sum of all passes."""

@@ -123,7 +123,11 @@ def _parser() -> _Parser:
 
     bench = commands.add_parser("bench", help="time the native code against Python, after checking that they agree")
     bench.add_argument(
-        "which", nargs="?", choices=("kernels", "training", "sampling", "toy-gan", "all"), default="all", help="(default: all)"
+        "which",
+        nargs="?",
+        choices=("roofline", "kernels", "training", "memory", "sampling", "growth", "toy-gan", "all"),
+        default="all",
+        help="(default: all)",
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     bench.add_argument("--quick", action="store_true", help="smaller cases, fewer repeats")

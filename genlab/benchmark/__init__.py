@@ -32,7 +32,7 @@ TABLES = {
 }
 WEIGHINGS = 3
 QUICK = Effort(rounds=7, seconds=1.0)
-FULL = Effort(rounds=21, seconds=10.0)
+FULL = Effort(rounds=15, seconds=6.0)
 
 
 def main(which: str, quick: bool = False, json_path: Path | None = None) -> int:
@@ -62,7 +62,8 @@ def main(which: str, quick: bool = False, json_path: Path | None = None) -> int:
     tables = []
     complete = True
     for table in chain.from_iterable(map(load_tables, TABLES if which == "all" else (which,))):
-        results = run(table, table.cases(quick), QUICK if quick else FULL)
+        # Of growth there are many points, and what counts is their line.
+        results = run(table, table.cases(quick), QUICK if quick or table.name.startswith("growth") else FULL)
         tables.append(report.as_json(table, results))
         complete &= not any(result.refusal or side.failure for result in results for side in result.sides)
     if json_path is not None:

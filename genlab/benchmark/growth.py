@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from genlab.benchmark import sampling, training
+from genlab.benchmark import roofline, sampling, training
 from genlab.benchmark.examples import YARDSTICK, random_model
 from genlab.benchmark.table import Case, CaseResult, Figure, Settings
 
@@ -37,12 +37,13 @@ def points(quick: bool) -> list[dict[str, Any]]:
 def training_cases(quick: bool) -> tuple[Case, ...]:
     """A step at every point."""
     peers = training.EAGER[1:2] if quick else (*training.EAGER, training.FASTEST_TO_COMPILE)
-    return tuple(training.case(**point, sides=(training.NATIVE, training.ONE_THREAD, *peers)) for point in points(quick))
+    return tuple(training.case(**point, sides=(training.NATIVE, training.ONE_THREAD, *peers, roofline.PEAK)) for point in points(quick))
 
 
 def sampling_cases(quick: bool) -> tuple[Case, ...]:
     """A draw at every point."""
-    sides = (sampling.NATIVE, sampling.ONE_THREAD, sampling.FORWARD, NAIVE, *(() if quick else (sampling.CACHED,)))
+    peers = (NAIVE,) if quick else (NAIVE, sampling.CACHED)
+    sides = (sampling.NATIVE, sampling.ONE_THREAD, sampling.FORWARD, *peers, roofline.PEAK)
     return tuple(sampling.case(**point, sides=sides) for point in points(quick))
 
 
@@ -54,7 +55,7 @@ def training_figures(results: Sequence[CaseResult]) -> list[Figure]:
         key, name = point_name(settings), f" ({result.case.name})"
         rate = training.step_operations(random_model(settings["model"]).graph) * settings["images"] / result.native.median
         found += [
-            Figure(f"{key}_gigaflops", rate / 1e9, "billions of useful operations per second, native" + name),
+            Figure(f"{key}_share_of_peak", rate / roofline.peak_rate(result), "native's share of the peak" + name),
             Figure(f"{key}_over_best", result.lead(), "fastest peer / native" + name),
         ]
     return found
@@ -68,7 +69,12 @@ def sampling_figures(results: Sequence[CaseResult]) -> list[Figure]:
         if sampling.FORWARD in result:
             passes = 1 / result.ratio(result[sampling.FORWARD])
             found.append(Figure(f"{key}_passes", passes, "forward passes that a draw takes" + name))
-        found.append(Figure(f"{key}_over_best", result.lead(), "fastest peer / native" + name))
+        rate = sampling.draw_operations(result.case.settings) / result.native.median
+        found += [
+            Figure(f"{key}_share_of_peak", rate / roofline.peak_rate(result), "native's share of the peak" + name),
+            Figure(f"{key}_intensity", sampling.intensity(result.case.settings), "operations a byte of weights" + name),
+            Figure(f"{key}_over_best", result.lead(), "fastest peer / native" + name),
+        ]
     return found
 
 

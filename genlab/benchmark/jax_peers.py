@@ -36,7 +36,6 @@ def training_step(parameters: Mapping[str, Array], levels: Array, *, blocks: int
     zeros = jax.tree.map(jnp.zeros_like, weights)
     state: list[Any] = [weights, zeros, zeros, 0]
 
-    @jax.jit
     def advance(weights: Parameters, first: Parameters, second: Parameters, count: int, batch: Any) -> Any:
         value, gradients = jax.value_and_grad(loss)(weights, batch)
         count = count + 1
@@ -46,14 +45,17 @@ def training_step(parameters: Mapping[str, Array], levels: Array, *, blocks: int
         weights = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-8), weights, first, second)
         return value, weights, first, second, count
 
+    compiled = jax.jit(advance)
+
     def gradients_of(batch: Any) -> tuple[Any, Parameters]:
         value, gradients = value_and_gradients(state[0], batch)
         arrays = {name: np.asarray(array) for name, array in gradients.items()}
         return np.asarray(value), {name: array.transpose(3, 2, 0, 1) if array.ndim == 4 else array for name, array in arrays.items()}
 
     def step(batch: Any) -> tuple[Any, Parameters]:
-        value, *state[:] = advance(*state, batch)
-        jax.block_until_ready(state)
+        value, *state[:] = compiled(*state, batch)
+        for array in jax.tree.leaves(state):
+            array.block_until_ready()
         return value, state[0]
 
     return gradients_of, step

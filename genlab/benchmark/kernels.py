@@ -50,14 +50,18 @@ FASTEST_TO_COMPILE = "torch.compile cropped channels_last"
 
 
 def cases(quick: bool) -> tuple[Case, ...]:
-    """Every shape in both directions; the quick ones have fewer images and compile one form alone."""
+    """Every shape in both directions; the quick ones have fewer images and compile one form of one shape alone."""
     images = 8 if quick else 32
     compiled = [FASTEST_TO_COMPILE] if quick else [name for name in SIDES if name.startswith("torch.compile")]
     sides = [name for name in SIDES if not name.startswith(("torch.compile", "peak"))] + [*compiled, roofline.PEAK]
+
+    def sides_of(shape: tuple[int, int, int, int, str], backward: bool) -> list[str]:
+        too_slow = [PYTHON] if backward else []
+        # Compiling takes most of a quick run: the first shape stands for all.
+        return [name for name in sides if name not in too_slow + (compiled if quick and shape != SHAPES[0] else [])]
+
     return tuple(
-        case(*shape, images=images, backward=backward, sides=[name for name in sides if not (backward and name == PYTHON)])
-        for shape in SHAPES
-        for backward in (False, True)
+        case(*shape, images=images, backward=backward, sides=sides_of(shape, backward)) for shape in SHAPES for backward in (False, True)
     )
 
 
@@ -105,12 +109,14 @@ def native_contender(*, backward: bool, **sizes: Any) -> Contender:
 def numpy_contender(*, backward: bool, **sizes: Any) -> Contender:
     """NumPy alone, images with their channels last."""
     *grads, x, weight, bias, mask = arguments(backward=backward, **sizes)
-    grads, x = [np.ascontiguousarray(grad.transpose(0, 2, 3, 1)) for grad in grads], np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    x, *grads = (np.ascontiguousarray(array.transpose(0, 2, 3, 1)) for array in (x, *grads))
 
     def run() -> tuple[Array, ...]:
-        y = python_peers.numpy_convolution(x, weight, bias, mask)
-        gradients = python_peers.numpy_gradients(*grads, x, weight, mask) if backward else ()
-        return tuple(array.transpose(0, 3, 1, 2) if array.ndim == 4 and array.shape != weight.shape else array for array in (y, *gradients))
+        y = python_peers.numpy_convolution(x, weight, bias, mask).transpose(0, 3, 1, 2)
+        if not backward:
+            return (y,)
+        grad_x, *others = python_peers.numpy_gradients(grads[0], x, weight, mask)
+        return y, grad_x.transpose(0, 3, 1, 2), *others
 
     return _contender(run)
 
@@ -283,14 +289,15 @@ def short_name(settings: Settings) -> str:
 def operations(settings: Settings) -> int:
     """Useful operations: 2 · N · H · W · live taps · C_in · C_out, three times that with both gradients."""
     taps = int(mask_2d(settings["mask"], settings["kernel_size"]).sum())
-    pixels = settings["images"] * math.prod(settings["image_size"])
-    return 2 * pixels * taps * settings["in_channels"] * settings["out_channels"] * (3 if settings["backward"] else 1)
+    pixels = int(settings["images"] * math.prod(settings["image_size"]))
+    return 2 * pixels * taps * int(settings["in_channels"]) * int(settings["out_channels"]) * (3 if settings["backward"] else 1)
 
 
 def least_bytes(settings: Settings) -> int:
-    """Bytes of float32 that must at least be moved: images read and written once, and with the gradients twice."""
-    pixels = settings["images"] * math.prod(settings["image_size"])
-    return 4 * pixels * (settings["in_channels"] + settings["out_channels"]) * (2 if settings["backward"] else 1)
+    """Bytes of float32 maps that must at least be moved: x read and y written; backward x and y's gradient read, x's written."""
+    pixels = int(settings["images"] * math.prod(settings["image_size"]))
+    inputs, outputs = int(settings["in_channels"]), int(settings["out_channels"])
+    return 4 * pixels * (3 * inputs + 2 * outputs if settings["backward"] else inputs + outputs)
 
 
 def _key(words: str) -> str:

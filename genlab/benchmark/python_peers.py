@@ -34,22 +34,23 @@ def numpy_convolution(x: Array, weight: Array, bias: Array, mask: Array) -> Arra
         (N, H, W, C_out).
     """
     _, height, width, _ = x.shape
-    y = np.broadcast_to(bias, (*x.shape[:3], len(weight))).copy()
-    padded = _pad(x, weight)
+    y = np.broadcast_to(bias, (math.prod(x.shape[:3]), len(weight))).copy()
+    live, padded = weight * mask, _pad(x, weight)
     for row, column in np.argwhere(mask.any((0, 1))):
-        y += padded[:, row : row + height, column : column + width] @ (weight * mask)[:, :, row, column].T
-    return y
+        # All pixels in one product: NumPy would make one for every row of every image.
+        y += padded[:, row : row + height, column : column + width].reshape(len(y), -1) @ live[:, :, row, column].T
+    return y.reshape(*x.shape[:3], len(weight))
 
 
 def numpy_gradients(grad: Array, x: Array, weight: Array, mask: Array) -> tuple[Array, Array, Array]:
     """Gradients to x, weight and bias, from that to the output (N, H, W, C_out); the same products, transposed."""
     _, height, width, _ = x.shape
-    padded = _pad(x, weight)
+    live, padded = weight * mask, _pad(x, weight)
     grad_padded, grad_weight = np.zeros_like(padded), np.zeros_like(weight)
     flat = grad.reshape(-1, grad.shape[-1])
     for row, column in np.argwhere(mask.any((0, 1))):
         window = (slice(None), slice(row, row + height), slice(column, column + width))
-        grad_padded[window] += grad @ (weight * mask)[:, :, row, column]
+        grad_padded[window] += (flat @ live[:, :, row, column]).reshape(x.shape)
         grad_weight[:, :, row, column] = flat.T @ padded[window].reshape(-1, x.shape[-1])
     top, left = weight.shape[2] // 2, weight.shape[3] // 2
     return grad_padded[:, top : top + height, left : left + width], grad_weight * mask, flat.sum(0)

@@ -12,6 +12,7 @@ import numpy as np
 from genlab.benchmark import roofline
 from genlab.benchmark.examples import YARDSTICK, describe, random_levels, random_model, random_uniforms
 from genlab.benchmark.table import Agreement, Array, Arrays, Case, CaseResult, Check, Contender, Figure, Settings, Side, Table
+from genlab.native import native_info
 
 ABOUT = """\
 Drawing images from the same weights and the same uniform numbers.
@@ -32,6 +33,7 @@ FORWARD = "native, one forward pass"
 CACHED = "torch cached"
 FORMS = tuple(itertools.product(("cropped", "dense"), ("NCHW", "channels_last")))
 PIXELS = 14
+TILE = 32  # images that a thread draws side by side at most, `widest_tile` of csrc/program.cpp
 NAIVE = tuple(f"torch naive {form} {layout}, {PIXELS} pixels" for form, layout in FORMS)
 NAIVE_ONCE = "torch naive cropped channels_last, whole, one run"
 PYTHON = "pure Python cached"
@@ -45,13 +47,14 @@ NATS_TOLERANCE = {"float32": 1e-3, "bfloat16": 5.0}
 
 
 def cases(quick: bool) -> tuple[Case, ...]:
-    """The yardstick, and a network small enough for pure Python. The quick form leaves out the minute of a whole naive draw."""
+    """The yardstick, and a network small enough for pure Python. The quick form leaves out the longest naive draws."""
     genlab = (NATIVE, FORWARD, STREAMED, ONE_THREAD, CACHED)
-    many = case(YARDSTICK, images=64, sides=(*genlab, *NAIVE, *(() if quick else (NAIVE_ONCE,))))
+    naive = NAIVE[1::2] if quick else (*NAIVE, NAIVE_ONCE)
+    many = case(YARDSTICK, images=64, sides=(*genlab, *naive, roofline.PEAK))
     one = case(YARDSTICK, images=1, sides=(*genlab, *NAIVE))
     found = [many, one]
     if roofline.peaks_beside():
-        found.append(case(YARDSTICK, images=64, dtype="bfloat16", sides=(NATIVE, FORWARD, ONE_THREAD)))
+        found.append(case(YARDSTICK, images=64, dtype="bfloat16", sides=(NATIVE, FORWARD, ONE_THREAD, *roofline.peaks_beside())))
     return (*found, case(TINY, images=8, sides=(*genlab, *NAIVE, PYTHON)))
 
 
@@ -141,6 +144,7 @@ SIDES = {
     **{name: Side("torch", partial(naive_contender, *form, PIXELS)) for name, form in zip(NAIVE, FORMS, strict=True)},
     NAIVE_ONCE: Side("torch", partial(naive_contender, "cropped", "channels_last", None), once=True),
     PYTHON: Side("Python", python_contender),
+    **roofline.PEAKS,
 }
 
 
@@ -153,7 +157,9 @@ def check(settings: Settings) -> Check:
     network = random_model(model).double()
     uniforms = random_uniforms(model, images)
 
-    def agreements(outputs: Arrays) -> list[Agreement]:
+    def agreements(outputs: Arrays) -> Sequence[Agreement]:
+        if "result" in outputs:
+            return roofline.check(settings)(outputs)
         if "images" in outputs:
             probabilities = network.logits(outputs["images"], backend="torch").softmax(-1).numpy()
             # (N, C, pixels, …): of a draw that stopped early the first pixels are there.
@@ -190,6 +196,10 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
         settings = result.case.settings
         key, name = f"{short_name(settings)}_", f" ({result.case.name})"
         found.append(Figure(key + "milliseconds", result.native.median * 1e3, "ms, native" + name))
+        bfloat16 = settings["dtype"] == "bfloat16"
+        if (roofline.PEAK_BFLOAT16 if bfloat16 else roofline.PEAK) in result:
+            rate = draw_operations(settings) / result.native.median
+            found.append(Figure(key + "share_of_peak", rate / roofline.peak_rate(result, bfloat16), "native's share of the peak" + name))
         if FORWARD in result:
             found.append(Figure(key + "passes", 1 / result.ratio(result[FORWARD]), "forward passes that a draw takes" + name))
         if STREAMED in result:
@@ -204,6 +214,18 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
             ratio = result[NAIVE[FORMS.index(("cropped", "channels_last"))]].median / result[NAIVE_ONCE].median
             found.append(Figure(key + "naive_scaled_over_whole", ratio, f"naive draw, by {PIXELS} pixels / whole{name}"))
     return found
+
+
+def draw_operations(settings: Settings) -> int:
+    """Useful operations of a draw: 2 · N · H · W · M, with M the live multiply-adds of a pixel."""
+    _, height, width = settings["model"]["image_shape"]
+    return 2 * int(settings["images"]) * int(height * width) * random_model(settings["model"]).graph.multiply_adds_per_pixel()
+
+
+def intensity(settings: Settings) -> float:
+    """Operations for each byte of float32 weights that a thread reads: two for each image that it draws side by side, over 4 bytes."""
+    threads = min(int(native_info()["threads"]), int(settings["images"]))
+    return float(min(settings["images"] / threads, TILE) / 2)
 
 
 def short_name(settings: Settings) -> str:

@@ -79,9 +79,9 @@ class Worker:
             raise WorkerError(answer["failure"])
         return list(answer["bytes" if "bytes" in answer else "seconds"])
 
-    def time(self, side: str, *, warm: int, calls: int) -> list[float]:
-        """Seconds of each of `calls` runs of a prepared side, after `warm` runs."""
-        self.send("time", side=side, warm=warm, calls=calls)
+    def time(self, side: str, *, warm: int, calls: int, whole: bool = True) -> list[float]:
+        """Seconds of each of `calls` runs of a prepared side, after `warm` runs; of a `whole` computation, if a run is a part of it."""
+        self.send("time", side=side, warm=warm, calls=calls, whole=whole)
         return self.receive()
 
     def _last_words(self) -> str:
@@ -128,9 +128,12 @@ def weigh(table: Table, case: Case, *, threads: int, runs: int) -> CaseResult:
             file = Path(folder, "outputs.safetensors")
             worker.send("prepare", module=table.module, side=name, settings=dict(case.settings), outputs=str(file))
             result = _checked(name, side, {side.process: worker}, file, check)
-            if not result.failure:
+            if not result.failure and not _refusal([result]):
                 worker.send("weigh", side=name, calls=runs)
-                result = replace(result, bytes=[int(number) for number in worker.receive()])
+                try:
+                    result = replace(result, bytes=[int(number) for number in worker.receive()])
+                except WorkerError as error:
+                    result = replace(result, failure=str(error))
         found.append(result)
     refusal = _refusal(found)
     return CaseResult(case, [replace(side, bytes=()) for side in found] if refusal else found, refusal)
@@ -179,7 +182,7 @@ def _refusal(sides: Sequence[SideResult]) -> str | None:
 
 def _take_turns(workers: Mapping[str, Worker], effort: Effort) -> dict[str, list[float]]:
     """Seconds of each run of each side, timed in rounds through all sides."""
-    turns = {name: _turn(worker.time(name, warm=1, calls=2), effort) for name, worker in workers.items()}
+    turns = {name: _turn(worker.time(name, warm=1, calls=2, whole=False), effort) for name, worker in workers.items()}
     seconds: dict[str, list[float]] = {name: [] for name in workers}
     for position in range(effort.rounds):
         for name, worker in workers.items():

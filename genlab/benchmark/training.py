@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from importlib.util import find_spec
@@ -13,7 +15,20 @@ import numpy as np
 
 from genlab.benchmark import roofline
 from genlab.benchmark.examples import GATED, YARDSTICK, describe, parameter_names, random_levels, random_model
-from genlab.benchmark.table import Agreement, Arrays, Case, CaseResult, Check, Contender, Figure, Settings, Side, Table, relative_error
+from genlab.benchmark.table import (
+    Agreement,
+    Array,
+    Arrays,
+    Case,
+    CaseResult,
+    Check,
+    Contender,
+    Figure,
+    Settings,
+    Side,
+    Table,
+    relative_error,
+)
 from genlab.native import native_info
 
 if TYPE_CHECKING:
@@ -39,12 +54,13 @@ EAGER = tuple(f"torch {form} {layout}" for form, layout in FORMS)
 COMPILED = tuple(f"torch.compile {form} {layout}" for form, layout in FORMS)
 FASTEST_TO_COMPILE = "torch.compile dense channels_last"
 JAX = ("JAX dense", "JAX cropped")
+_IMAGES_AT_ONCE = 16
 LOSS_TOLERANCE = {"float32": 1e-5, "bfloat16": 1e-2}
 # float32: of 20 million values before a ReLU some lie so near 0 that rounding puts them on the other side; each moves a gradient, a
 # sum over 50,000 pixels with signs, by a ten-thousandth. Correct sides reach 8e-4; one wrong tap at a border costs a hundredth.
 # bfloat16: 8 bits round each operand by up to 1/512, through some 25 layers. Correct sides reach a tenth of a small gradient; a
 # wrong tap is for float32 to find.
-GRADIENT_TOLERANCE = {"float32": 3e-3, "bfloat16": 0.3}
+GRADIENT_TOLERANCE = {"float32": 3e-3, "bfloat16": 0.2}
 
 
 def cases(quick: bool) -> tuple[Case, ...]:
@@ -52,7 +68,8 @@ def cases(quick: bool) -> tuple[Case, ...]:
     compiled = (FASTEST_TO_COMPILE,) if quick else COMPILED
     peers = (NATIVE, *EAGER, *compiled)
     peaks = (roofline.PEAK, *roofline.peaks_beside())
-    yardstick = case(YARDSTICK, images=64, sides=[*peers, "torch walk", ONE_THREAD, *(JAX if has_jax() else ()), *peaks])
+    jax = JAX[: 1 if quick else 2] if has_jax() else ()
+    yardstick = case(YARDSTICK, images=64, sides=[*peers, "torch walk", ONE_THREAD, *jax, *peaks])
     found = [yardstick]
     if roofline.peaks_beside():
         found.append(case(YARDSTICK, images=64, dtype="bfloat16", sides=[*peers, ONE_THREAD, *peaks]))
@@ -167,14 +184,7 @@ SIDES = {
 
 def check(settings: Settings) -> Check:
     """Loss and gradients against the torch walk in float64."""
-    network = random_model(settings["model"]).double()
-    loss = network.loss(random_levels(settings["model"], settings["images"]), backend="torch")
-    loss.backward()  # type: ignore[no-untyped-call]
-    gradients = {
-        name: parameter.grad.numpy()
-        for name, parameter in zip(parameter_names(network), network.parameters(), strict=True)
-        if parameter.grad is not None
-    }
+    loss, gradients = _truth(json.dumps(settings["model"]), settings["images"])
     dtype = settings["dtype"]
 
     def agreements(outputs: Arrays) -> Sequence[Agreement]:
@@ -182,11 +192,27 @@ def check(settings: Settings) -> Check:
             return roofline.check(settings)(outputs)
         errors = [relative_error(outputs[name], gradient) for name, gradient in gradients.items()]
         return [
-            Agreement("loss", relative_error(outputs["loss"], loss.numpy(force=True)), LOSS_TOLERANCE[dtype]),
+            Agreement("loss", relative_error(outputs["loss"], loss), LOSS_TOLERANCE[dtype]),
             Agreement("gradients", float(np.max(errors)), GRADIENT_TOLERANCE[dtype]),
         ]
 
     return agreements
+
+
+@functools.cache
+def _truth(model: str, images: int) -> tuple[Array, Mapping[str, Array]]:
+    """Loss and gradients in float64, the same for every dtype; the model's settings as JSON."""
+    settings = json.loads(model)
+    network = random_model(settings).double()
+    levels, total = random_levels(settings, images), np.zeros(())
+    # A few images at a time: all at once would take gigabytes.
+    for first in range(0, images, _IMAGES_AT_ONCE):
+        part = levels[first : first + _IMAGES_AT_ONCE]
+        loss = network.loss(part, backend="torch") * (len(part) / images)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total = total + loss.numpy(force=True)
+    gradients = [parameter.grad.numpy() for parameter in network.parameters() if parameter.grad is not None]
+    return total, dict(zip(parameter_names(network), gradients, strict=True))
 
 
 def figures(results: Sequence[CaseResult]) -> list[Figure]:
@@ -202,6 +228,7 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
             Figure(key + "gigaflops", rate / 1e9, "billions of useful operations per second, native" + name),
             Figure(key + "peak_gigaflops", peak / 1e9, "billions of operations per second, peak" + name),
             Figure(key + "share_of_peak", rate / peak, "native's share of the peak" + name),
+            Figure(key + "intensity", step_intensity(settings), "operations a byte of memory" + name),
             Figure(key + "over_torch", result.lead("torch"), "best eager form of torch / native" + name),
             Figure(key + "over_torch_compile", result.lead("torch.compile"), "best compiled form of torch / native" + name),
             Figure(key + "over_best", result.lead(), "fastest peer of all / native" + name),
@@ -234,6 +261,17 @@ def step_operations(graph: Graph) -> int:
     _, height, width = graph.image_shape
     on_image = sum(int(graph.mask(node).sum()) for node in graph.convolutions if node.inputs == (graph.nodes[0].name,))
     return 2 * height * width * (3 * graph.multiply_adds_per_pixel() - on_image)
+
+
+def step_intensity(settings: Settings) -> float:
+    """Operations for each byte that a depth-first step must move beyond the caches.
+
+    The images once, and for each parameter in float32: itself read and written, its gradient written, read and added up, its two
+    moments read and written.
+    """
+    model = random_model(settings["model"])
+    moved = settings["images"] * int(np.prod(model.image_shape)) + 4 * 8 * model.parameter_count()
+    return float(step_operations(model.graph) * settings["images"] / moved)
 
 
 TABLE = Table("training", __name__, ABOUT, SIDES, cases, check, figures, notes=notes)

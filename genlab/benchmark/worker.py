@@ -34,9 +34,9 @@ def prepare(contenders: Contenders, module: str, side: str, settings: dict[str, 
     return {"seconds": [seconds]}
 
 
-def time(contenders: Contenders, side: str, warm: int, calls: int) -> dict[str, Any]:
-    """Runs a side `warm` times for nothing, then `calls` times against the clock; answers the seconds of the whole computation."""
-    run, scale = contenders[side].run, contenders[side].scale
+def time(contenders: Contenders, side: str, warm: int, calls: int, whole: bool) -> dict[str, Any]:
+    """Runs a side `warm` times for nothing, then `calls` times against the clock; scaled to the `whole` computation, or not."""
+    run, scale = contenders[side].run, contenders[side].scale if whole else 1.0
     for _ in range(warm):
         run()
     seconds = []
