@@ -4,6 +4,7 @@
   that is fair.
 - `genlab.benchmark.timing`: the core, which knows no framework. `worker`: the process of one framework.
 - `genlab.benchmark.torch_peers`, `jax_peers` and `python_peers`: the textbook forms that genlab is compared with.
+- `genlab.benchmark.background`: a benchmark as a detached process, for whoever only looks on.
 - `genlab.benchmark.document`: the figures of the documents, out of the files that were written here.
 """
 
@@ -61,17 +62,21 @@ def main(which: str, quick: bool = False, json_path: Path | None = None) -> int:
     print(report.heading(description), flush=True)
     tables = []
     complete = True
-    for place in chain.from_iterable(TABLES.values()) if which == "all" else TABLES[which]:
-        module, variable = place.split(".")
-        table: Table = getattr(import_module(f"{__name__}.{module}"), variable)
+    for table in chain.from_iterable(map(load_tables, TABLES if which == "all" else (which,))):
         # Of growth there are many points, and what counts is their line.
-        results = run(table, table.cases(quick), QUICK if quick or module == "growth" else FULL)
+        results = run(table, table.cases(quick), QUICK if quick or table.name.startswith("growth") else FULL)
         tables.append(report.as_json(table, results))
         complete &= not any(result.refusal or side.failure for result in results for side in result.sides)
     if json_path is not None:
         report.write(json_path, {"settings": settings, "machine": description, "tables": tables})
         print(f"\nwritten to {json_path}")
     return 0 if complete else 1
+
+
+def load_tables(name: str) -> list[Table]:
+    """The tables of one key of `TABLES`; loads their modules."""
+    places = [place.split(".") for place in TABLES[name]]
+    return [getattr(import_module(f"{__name__}.{module}"), variable) for module, variable in places]
 
 
 def run(table: Table, cases: Sequence[Case], effort: Effort) -> list[CaseResult]:
