@@ -5,5 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 st.set_page_config(page_title="genlab", page_icon=Path(__file__).parent / "genlab" / "dashboard" / "icon.svg", layout="wide")
-page = st.navigation([st.Page("genlab/dashboard/pages/pixelcnn.py", title="PixelCNN", default=True)])
+page = st.navigation(
+    [
+        st.Page("genlab/dashboard/pages/pixelcnn.py", title="PixelCNN", default=True),
+        st.Page("genlab/dashboard/pages/slanted_land.py", title="Slanted land"),
+    ]
+)
 page.run()
