@@ -86,8 +86,7 @@ def phases(
     identity: str,
     key: str,
     on_cell: Callable[[], None],
-    on_open: Callable[[], None],
-) -> None:
+) -> int | None:
     """Show the map.
 
     Args:
@@ -95,9 +94,11 @@ def phases(
         chosen: Row and column of the chosen cell.
         runs: Its runs.
         identity: As long as it stays the same, the cursor stays where it is when the page runs again.
-        key: In session state, ``{"cell": [row, column], "opened": seed}`` appears under it.
+        key: In session state, ``{"cell": [row, column]}`` appears under it.
         on_cell: Called when a cell is chosen.
-        on_open: Called when one of its runs is to be opened.
+
+    Returns:
+        The seed of the run that the visitor has just asked to open; one of `runs`.
     """
     data = {
         "id": identity,
@@ -115,7 +116,8 @@ def phases(
         "runs": [{"seed": str(run.seed), "picture": list(run.picture), "kind": run.kind, "words": LEGEND[run.kind]} for run in runs],
         "runs_words": "What each of them draws at z = ½. Click one to watch its training.",
     }
-    _mount(data=data, key=key, on_cell_change=on_cell, on_opened_change=on_open)
+    result = _mount(data=data, key=key, on_cell_change=on_cell, on_opened_change=lambda: None)
+    return next((run.seed for run in runs if str(run.seed) == result["opened"]), None)
 
 
 def _side(name: str, axis: Axis) -> dict[str, Any]:

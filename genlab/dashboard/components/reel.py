@@ -49,8 +49,7 @@ def reel(
     identity: str,
     key: str,
     on_step: Callable[[], None],
-    on_inspect: Callable[[], None],
-) -> None:
+) -> int | None:
     """Show the reel.
 
     Args:
@@ -60,9 +59,11 @@ def reel(
         ideals: Losses to compare with: by name, the value in nats and whose it is, ``"d"`` or ``"g"``.
         start: The row to stand still at, or None to play from the start.
         identity: As long as it stays the same, the play goes on where it is when the page runs again.
-        key: In session state, ``{"step": step, "inspected": step}`` appears under it.
+        key: In session state, ``{"step": step}`` appears under it.
         on_step: Called when the visitor has pulled the scrubber to a step.
-        on_inspect: Called when the visitor wants to see a step closely.
+
+    Returns:
+        The step that the visitor has just asked to see closely.
     """
     data = {
         "id": identity,
@@ -84,4 +85,6 @@ def reel(
             for lane in lanes
         ],
     }
-    _mount(data=data, key=key, on_step_change=on_step, on_inspected_change=on_inspect)
+    result = _mount(data=data, key=key, on_step_change=on_step, on_inspected_change=lambda: None)
+    inspected = result["inspected"]
+    return int(inspected) if isinstance(inspected, int | float) else None

@@ -30,7 +30,14 @@ def page() -> None:
         names = tuple(PARTS)
         part = address.choice("part", names)
         address.linked(
-            st.segmented_control, "part", "part", part, names, format_func=lambda name: PARTS[name][0], label_visibility="collapsed", required=True
+            st.segmented_control,
+            "part",
+            "part",
+            part,
+            names,
+            format_func=lambda name: PARTS[name][0],
+            label_visibility="collapsed",
+            required=True,
         )
         try:
             PARTS[part][1]()

@@ -57,7 +57,9 @@ def _slide(current: tuple[float, ...]) -> None:
     with st.expander("The five pictures of slide 53, worked out with these weights"):
         for picture in pictures.LECTURE_PICTURES:
             score = _score(picture, current)
-            st.markdown(f"{pictures.sum_in_words(picture, current, pictures.logit(picture, current), score)}: **{pictures.verdict(score)}**")
+            st.markdown(
+                f"{pictures.sum_in_words(picture, current, pictures.logit(picture, current), score)}: **{pictures.verdict(score)}**"
+            )
         if current == pictures.LECTURE_WEIGHTS:
             st.caption("Two of them land exactly on ½: the rule of the slide, above is a face and below is not, leaves them open.")
 
@@ -68,7 +70,9 @@ def _score(picture: tuple[float, ...], current: tuple[float, ...]) -> float:
 
 
 def _judged(current: tuple[float, ...]) -> list[Judged]:
-    shelf = [(tuple(map(float, face)), True) for face in toy_gan.FACES] + [(picture, False) for picture in (pictures.NO_FACE, *pictures.noise())]
+    shelf = [(tuple(map(float, face)), True) for face in toy_gan.FACES] + [
+        (picture, False) for picture in (pictures.NO_FACE, *pictures.noise())
+    ]
     found = []
     for picture, face in shelf:
         score = _score(picture, current)

@@ -8,10 +8,10 @@ import altair as alt
 import numpy as np
 import streamlit as st
 
+from genlab import toy_gan
 from genlab.dashboard.slanted import address
 from genlab.dashboard.slanted.discriminator import weights
 from genlab.dashboard.slanted.pictures import picture, signed
-from genlab import toy_gan
 
 _LEAST, _MOST = 0.01, 0.99
 REAL, FAKE = "−ln p", "−ln(1 − p)"
@@ -40,7 +40,7 @@ def _curves() -> None:
         own_p = float(np.clip(toy_gan.discriminate(picture(), own, bias), _LEAST, _MOST).round(2))
         st.button("your neuron’s", on_click=address.put, kwargs={"p": own_p}, help=f"{own_p:.2f}, which your neuron says of your picture")
     errors, slopes = {REAL: -np.log(p), FAKE: -np.log(1 - p)}, {REAL: -1 / p, FAKE: 1 / (1 - p)}
-    words = f"At p = {p:.2f}: {REAL} is {errors[REAL]:.3f} with slope {signed(slopes[REAL])}, {FAKE} is {errors[FAKE]:.3f} with slope {signed(slopes[FAKE])}."
+    words = f"At p = {p:.2f}: " + ", ".join(f"{name} is {errors[name]:.3f} with slope {signed(slopes[name])}" for name in errors) + "."
     chart, figures = st.columns([5, 2], gap="large", vertical_alignment="center")
     with chart:
         st.altair_chart(error_curves(p, errors, slopes), width="stretch", key="error_curves", alt=words)

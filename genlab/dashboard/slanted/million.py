@@ -114,10 +114,9 @@ def _panel(survey: Survey, identity: str, loss: str) -> None:
             st.rerun()  # once, so that the timer ends
     cell = _cell(survey)
     outcomes = _outcomes(survey, cell, loss) if cell else []
-    phases(_map(survey), cell, outcomes, identity=identity, key="phases", on_cell=_chosen, on_open=lambda: None)
-    opened = st.session_state["phases"]["opened"]
+    opened = phases(_map(survey), cell, outcomes, identity=identity, key="phases", on_cell=_chosen)
     if opened is not None and cell:
-        _open(survey, cell, str(opened), outcomes)
+        _open(survey, cell, opened)
 
 
 def _chosen() -> None:
@@ -154,7 +153,8 @@ def _map(survey: Survey) -> Map:
         varied, faces = newest.varied_faces, newest.draws_faces
         side = _log_axis("initial scale", np.geomspace(*_SCALES, _SIDE))
     rate = total * newest.steps_done / survey.seconds
-    status = f"{total:,} GANs, {newest.steps_done:,} of {newest.steps:,} steps each, in {survey.seconds:.1f} s: {_millions(rate)} steps a second."
+    steps = f"{newest.steps_done:,} of {newest.steps:,} steps each"
+    status = f"{total:,} GANs, {steps}, in {survey.seconds:.1f} s: {_millions(rate)} steps a second."
     return Map(
         x=_log_axis("learning rate", rates),
         y=side,
@@ -199,7 +199,9 @@ def _trained(seeds: tuple[int, ...], rate: float, scale: float, steps: int, loss
     )
     pictures = toy_gan.generate(0.5, runs.g_weights, runs.g_bias)
     good, same = toy_gan.draws_faces(runs.g_weights, runs.g_bias), toy_gan.ignores_z(runs.g_weights, runs.g_bias)
-    return [Outcome(seed, tuple(map(float, picture)), _kind(*held)) for seed, picture, *held in zip(seeds, pictures, good, same, strict=True)]
+    return [
+        Outcome(seed, tuple(map(float, picture)), _kind(*held)) for seed, picture, *held in zip(seeds, pictures, good, same, strict=True)
+    ]
 
 
 def _kind(good: bool, same: bool) -> Kind:
@@ -208,16 +210,12 @@ def _kind(good: bool, same: bool) -> Kind:
     return "same" if same else "varied"
 
 
-def _open(survey: Survey, cell: tuple[int, int], seed: str, outcomes: list[Outcome]) -> None:
+def _open(survey: Survey, cell: tuple[int, int], seed: int) -> None:
     """Show that run in part 5."""
-    if seed not in {str(outcome.seed) for outcome in outcomes}:
-        return
     row, column = cell
     frame = survey.frames[row] if survey.by_steps else survey.frames[-1]
-    address.put(part=5, seed=int(seed), lr=float(frame.learning_rates[column]), scale=_scale(frame, survey, row))
+    address.put(part=5, seed=seed, lr=float(frame.learning_rates[column]), scale=_scale(frame, survey, row))
     address.put(epochs=max(1, frame.steps_done // len(toy_gan.FACES)))
     for name in ("step", "micro"):
         st.query_params.pop(name, None)
     st.rerun()
-
-

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-
 from genlab import toy_gan
 from genlab.dashboard.slanted import address
 

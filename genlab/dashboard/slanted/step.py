@@ -116,7 +116,14 @@ def _judgement(part: toy_gan.MicroStep, rate: float, name: str, source: Literal[
     terms = _dot(w, part.picture, b)
     looks = Sight(
         title,
-        _scene(part, "forward", "D", source, (name, probability), f"D weighs the pixels of {seen} and says {probability:.3f}. Its error is {cost:.3f}."),
+        _scene(
+            part,
+            "forward",
+            "D",
+            source,
+            (name, probability),
+            f"D weighs the pixels of {seen} and says {probability:.3f}. Its error is {cost:.3f}.",
+        ),
         rf"{name} = \sigma(w \cdot {source} + b) \qquad L = {loss}",
         rf"{name} = \sigma({terms}) = \sigma({_tex(part.logit)}) = {probability:.4f} \qquad L = {cost:.4f}",
         part,
@@ -127,7 +134,15 @@ def _judgement(part: toy_gan.MicroStep, rate: float, name: str, source: Literal[
     share = 1 - probability if source == "f" else probability
     learns = Sight(
         "it learns from that",
-        _scene(part, "backward", "D", source, (name, probability), f"The gradient flows back into w and b, which {effect} what D will say of this picture.", moved=True),
+        _scene(
+            part,
+            "backward",
+            "D",
+            source,
+            (name, probability),
+            f"The gradient flows back into w and b, which {effect} what D will say of this picture.",
+            moved=True,
+        ),
         rf"w \leftarrow w {sign} \eta\,{factor}\,{source} \qquad b \leftarrow b {sign} \eta\,{factor}",
         rf"w = {_row(w)} {sign} {rate:g} \cdot {share:.4f} \cdot {_row(part.picture, 2)} = {_row(part.after['d_weights'], 4)}",
         part,
@@ -140,7 +155,14 @@ def _drawing(part: toy_gan.MicroStep) -> Sight:
     v, c, z = part.before["g_weights"], part.before["g_bias"], _number(part.z)
     return Sight(
         "a z is drawn and becomes a picture",
-        _scene(part, "forward", "G", "x", None, f"z is drawn: {z:.3f}. G’s four neurons turn it into {', '.join(f'{pixel:.2f}' for pixel in part.picture)}."),
+        _scene(
+            part,
+            "forward",
+            "G",
+            "x",
+            None,
+            f"z is drawn: {z:.3f}. G’s four neurons turn it into {', '.join(f'{pixel:.2f}' for pixel in part.picture)}.",
+        ),
         r"x = G(z) = \sigma(z\,v + c)",
         rf"x = \sigma({z:.3f} \cdot {_row(v)} + {_row(c)}) = \sigma{_row(part.pixel_logits)} = {_row(part.picture)}",
         part,
@@ -156,10 +178,19 @@ def _way_back(part: toy_gan.MicroStep, rate: float, loss: str) -> list[Sight]:
     factor = "y" if minimax else "(1-y)"
     share = y if minimax else 1 - y
     output = ("y", y)
+    v = part.before["g_weights"]
+    to_picture, to_sums = (rf"\frac{{\partial L}}{{\partial {what}}}" for what in ("x", "(z v + c)"))
     return [
         Sight(
             "the wiser discriminator looks again",
-            _scene(part, "forward", "both", "x", output, f"With its new weights D says {y:.3f} of the same fake. G’s error is {signed(_number(part.loss), 3)}."),
+            _scene(
+                part,
+                "forward",
+                "both",
+                "x",
+                output,
+                f"With its new weights D says {y:.3f} of the same fake. G’s error is {signed(_number(part.loss), 3)}.",
+            ),
             rf"y = \sigma(w \cdot x + b) \qquad L = {formula}",
             rf"y = \sigma({_dot(w, part.picture, b)}) = \sigma({_tex(part.logit)}) = {y:.4f} \qquad L = {_tex(part.loss, 4)}",
             part,
@@ -167,17 +198,32 @@ def _way_back(part: toy_gan.MicroStep, rate: float, loss: str) -> list[Sight]:
         ),
         Sight(
             "the error goes back through D",
-            _scene(part, "backward", "D", "x", output, "D tells G, pixel by pixel, what would have made the fake pass: G never sees a real face."),
-            rf"\frac{{\partial L}}{{\partial x}} = -{factor}\,w \qquad g = \frac{{\partial L}}{{\partial (z v + c)}} = -{factor}\,w \odot x \odot (1-x)",
-            rf"\frac{{\partial L}}{{\partial x}} = -{share:.4f} \cdot {_row(w)} = {_row(part.picture_gradient)} \qquad g = {_row(part.pixel_gradient, 4)}",
+            _scene(
+                part,
+                "backward",
+                "D",
+                "x",
+                output,
+                "D tells G, pixel by pixel, what would have made the fake pass: G never sees a real face.",
+            ),
+            rf"{to_picture} = -{factor}\,w \qquad g = {to_sums} = -{factor}\,w \odot x \odot (1-x)",
+            rf"{to_picture} = -{share:.4f} \cdot {_row(w)} = {_row(part.picture_gradient)} \qquad g = {_row(part.pixel_gradient, 4)}",
             part,
             moves=False,
         ),
         Sight(
             "the generator learns",
-            _scene(part, "backward", "both", "x", output, "G moves v and c against the gradient: from this z it now makes a picture that D takes a little more for a face.", moved=True),
+            _scene(
+                part,
+                "backward",
+                "both",
+                "x",
+                output,
+                "G moves v and c against the gradient: from this z it now makes a picture that D takes a little more for a face.",
+                moved=True,
+            ),
             r"v \leftarrow v - \eta\,g\,z \qquad c \leftarrow c - \eta\,g",
-            rf"v = {_row(part.before['g_weights'])} - {rate:g} \cdot {_row(part.pixel_gradient, 4)} \cdot {z:.3f} = {_row(part.after['g_weights'], 4)}",
+            rf"v = {_row(v)} - {rate:g} \cdot {_row(part.pixel_gradient, 4)} \cdot {z:.3f} = {_row(part.after['g_weights'], 4)}",
             part,
             moves=True,
         ),
@@ -236,7 +282,8 @@ def _tex(value: float | None, digits: int = 3) -> str:
 
 def _row(values: Sequence[float] | None, digits: int = 3) -> str:
     assert values is not None
-    return rf"({',\,'.join(f'{value:.{digits}f}' for value in values)})"
+    separator = r",\,"
+    return f"({separator.join(f'{value:.{digits}f}' for value in values)})"
 
 
 def _dot(w: Sequence[float], x: Sequence[float], b: float) -> str:

@@ -23,8 +23,8 @@ def training() -> None:
     """The question, and the reel."""
     st.header("Does it learn to draw faces?", anchor=False)
     st.markdown(
-        "The same start, trained by both losses side by side. If the fakes cannot be told from faces, the discriminator can only guess: its "
-        "loss is ln 4, the generator’s ln 2. **Press play, pull the step to and fro, try another start.**"
+        "The same start, trained by both losses side by side. If the fakes cannot be told from faces, the discriminator can only guess: "
+        "its loss is ln 4, the generator’s ln 2. **Press play, pull the step to and fro, try another start.**"
     )
     setting = current()
     _controls(setting)
@@ -40,7 +40,9 @@ def _controls(setting: Setting) -> None:
         address.linked(
             st.number_input, "learning rate", "lr", setting.learning_rate, 1e-6, 100.0, format="%.4g", step=0.01, forget=stale, width=150
         )
-        address.linked(st.number_input, "initial scale", "scale", setting.init_scale, 0.0, 100.0, format="%.4g", step=0.1, forget=stale, width=150)
+        address.linked(
+            st.number_input, "initial scale", "scale", setting.init_scale, 0.0, 100.0, format="%.4g", step=0.1, forget=stale, width=150
+        )
         address.linked(st.number_input, "epochs", "epochs", setting.epochs, 1, MOST_EPOCHS, step=500, forget=stale, width=150)
 
 
@@ -54,7 +56,7 @@ def _another(seed: int) -> None:
 def _reel(setting: Setting) -> None:
     steps, lanes = recordings(setting)
     asked = address.whole("step", 0, least=0, most=setting.steps)
-    reel(
+    inspected = reel(
         steps,
         lanes,
         z=draws(),
@@ -63,15 +65,13 @@ def _reel(setting: Setting) -> None:
         identity=str(setting),
         key="reel",
         on_step=_scrubbed,
-        on_inspect=lambda: None,
     )
-    if st.session_state["reel"]["inspected"] is not None:
-        step = int(st.session_state["reel"]["inspected"])
-        address.put(part=4, step=max(1, min(step, setting.steps)), micro=1)
+    if inspected is not None:
+        address.put(part=4, step=max(1, min(inspected, setting.steps)), micro=1)
         st.rerun()
     st.caption(
-        f"{setting.steps:,} steps of seed {setting.seed}, learning rate {setting.learning_rate:g}; pictures are those of z from 0 to 1. Losses are "
-        f"averaged over the {len(toy_gan.FACES)} faces and {_DRAWS} draws, in nats."
+        f"{setting.steps:,} steps of seed {setting.seed}, learning rate {setting.learning_rate:g}. The pictures are those of z from 0 to 1. "
+        f"Losses are averaged over the {len(toy_gan.FACES)} faces and {_DRAWS} draws, in nats."
     )
 
 
