@@ -3,8 +3,8 @@
 // A slanted person: long, leaning backwards by 45°, dark hair at the top left and a dark beard at the bottom right.
 const PERSON = `
   <svg viewBox="0 0 100 100" aria-hidden="true">
-    <g transform="rotate(-45 50 50)" fill="none" stroke="var(--st-orange-color)" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round">
-      <path d="M30 38c0-24 8-44 20-46 12 2 20 22 20 46 0 34-6 66-20 70-14-4-20-36-20-70z" fill="color-mix(in srgb, var(--paper) 30%, transparent)"/>
+    <g transform="rotate(-45 50 50)" fill="none" stroke="var(--st-orange-color)" stroke-width="1.1" stroke-linecap="round" stroke-linejoin="round">
+      <path d="M30 38c0-24 8-44 20-46 12 2 20 22 20 46 0 34-6 66-20 70-14-4-20-36-20-70z"/>
       <path d="M30 32c2-10 6-14 9-20 1 6 3 9 6 11 0-6 2-10 5-14 3 4 5 8 5 14 3-2 5-5 6-11 3 6 7 10 9 20"/>
       <path d="M37 43c2-2 6-2 8 0M55 43c2-2 6-2 8 0"/>
       <circle cx="41" cy="49" r="1.6" fill="var(--st-orange-color)"/><circle cx="59" cy="49" r="1.6" fill="var(--st-orange-color)"/>

@@ -19,7 +19,7 @@ def discriminator() -> None:
     st.header("Can one neuron tell a face from noise?", anchor=False)
     st.markdown(
         "It multiplies every pixel by a weight, adds a bias, and squeezes the sum into (0, 1): above ½ it says *face*. "
-        "**Move the weights until all pictures stand on their own side of ½.** The pixels can be changed as well."
+        "The lecture’s weights do it. **Set them all to zero and find your own**; the pixels can be changed as well."
     )
     _neuron()
 

@@ -45,13 +45,13 @@ def _curves() -> None:
     with chart:
         st.altair_chart(error_curves(p, errors, slopes), width="stretch", key="error_curves", alt=words)
     with figures:
-        st.metric(f"a real face: {REAL}", f"{errors[REAL]:.3f}", help="nats")
+        st.metric(f"a real face: {REAL}", f"{errors[REAL]:.3f} nats")
         st.caption(f"slope −1/p = {signed(slopes[REAL])}; through the sigmoid, p − 1 = {signed(p - 1)}")
-        st.metric(f"a fake: {FAKE}", f"{errors[FAKE]:.3f}", help="nats")
+        st.metric(f"a fake: {FAKE}", f"{errors[FAKE]:.3f} nats")
         st.caption(f"slope 1/(1 − p) = {signed(slopes[FAKE])}; through the sigmoid, p = {signed(p)}")
     st.caption(
         "The curves are steep where the discriminator is sure and wrong; the sigmoid’s own slope p(1 − p) tames that, so what "
-        "reaches the weights is p − 1 or p, never more than 1. The slides round 0.105 to 0.11 in one place and to 0.1 in another."
+        f"reaches the weights is p − 1 or p, never more than 1. Where the slides print 0.11 and 0.1, both are {-np.log(0.9):.3f}, rounded."
     )
 
 

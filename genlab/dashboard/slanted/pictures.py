@@ -15,6 +15,9 @@ LECTURE_WEIGHTS = (1.0, -1.0, -1.0, 1.0, -1.0)
 LECTURE_PICTURES = ((0.5, 0.0, 0.0, 0.5), (1.0, 0.5, 0.5, 1.0), (1.0, 0.0, 0.0, 1.0), (1.0, 0.5, 0.0, 1.0), (0.25, 1.0, 0.5, 0.75))
 FACE, NO_FACE = LECTURE_PICTURES[2], LECTURE_PICTURES[4]
 
+# One pixel away from a face.
+ALMOST_FACE = (1.0, 0.0, 0.0, 0.0)
+
 _NOISE = 5
 _NOISE_SEED = 0
 
@@ -25,9 +28,9 @@ def noise() -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(map(float, picture)) for picture in drawn)
 
 
-def picture() -> tuple[float, ...]:
-    """The picture that the visitor has drawn, by default the lecture's face."""
-    return address.numbers("picture", FACE, least=0, most=1)
+def picture(default: Sequence[float] = FACE) -> tuple[float, ...]:
+    """The picture that the visitor has drawn."""
+    return address.numbers("picture", default, least=0, most=1)
 
 
 def keep_picture(change: dict[str, object]) -> None:

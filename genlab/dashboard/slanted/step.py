@@ -60,8 +60,9 @@ def _microscope() -> None:
     sight = sights[micro - 1]
     st.subheader(f"{micro} of {SCENES}: {sight.title}", anchor=False)
     microscope(sight.scene)
-    st.latex(sight.formula)
-    st.latex(sight.numbers)
+    formula, numbers = st.columns(2, vertical_alignment="center")
+    formula.latex(sight.formula)
+    numbers.latex(sight.numbers)
     if sight.moves:
         st.markdown(gradient_table(sight.part))
         st.caption(
@@ -125,7 +126,7 @@ def _judgement(part: toy_gan.MicroStep, rate: float, name: str, source: Literal[
             f"D weighs the pixels of {seen} and says {probability:.3f}. Its error is {cost:.3f}.",
         ),
         rf"{name} = \sigma(w \cdot {source} + b) \qquad L = {loss}",
-        rf"{name} = \sigma({terms}) = \sigma({_tex(part.logit)}) = {probability:.4f} \qquad L = {cost:.4f}",
+        _lines(rf"w \cdot {source} + b &= {terms}", rf"{name} &= \sigma({_tex(part.logit)}) = {probability:.4f}", f"L &= {cost:.4f}"),
         part,
         moves=False,
     )
@@ -144,7 +145,12 @@ def _judgement(part: toy_gan.MicroStep, rate: float, name: str, source: Literal[
             moved=True,
         ),
         rf"w \leftarrow w {sign} \eta\,{factor}\,{source} \qquad b \leftarrow b {sign} \eta\,{factor}",
-        rf"w = {_row(w)} {sign} {rate:g} \cdot {share:.4f} \cdot {_row(part.picture, 2)} = {_row(part.after['d_weights'], 4)}",
+        _lines(
+            rf"w &= {_row(w)}",
+            rf"&\quad {sign} {rate:g} \cdot {share:.4f} \cdot {_row(part.picture, 2)}",
+            rf"&= {_row(part.after['d_weights'], 4)}",
+            rf"b &= {b:.3f} {sign} {rate:g} \cdot {share:.4f} = {part.after['d_bias']:.4f}",
+        ),
         part,
         moves=True,
     )
@@ -164,7 +170,12 @@ def _drawing(part: toy_gan.MicroStep) -> Sight:
             f"z is drawn: {z:.3f}. G’s four neurons turn it into {', '.join(f'{pixel:.2f}' for pixel in part.picture)}.",
         ),
         r"x = G(z) = \sigma(z\,v + c)",
-        rf"x = \sigma({z:.3f} \cdot {_row(v)} + {_row(c)}) = \sigma{_row(part.pixel_logits)} = {_row(part.picture)}",
+        _lines(
+            rf"z\,v + c &= {z:.3f} \cdot {_row(v)}",
+            rf"&\quad + {_row(c)}",
+            rf"&= {_row(part.pixel_logits)}",
+            rf"x &= {_row(part.picture)}",
+        ),
         part,
         moves=False,
     )
@@ -192,7 +203,11 @@ def _way_back(part: toy_gan.MicroStep, rate: float, loss: str) -> list[Sight]:
                 f"With its new weights D says {y:.3f} of the same fake. G’s error is {signed(_number(part.loss), 3)}.",
             ),
             rf"y = \sigma(w \cdot x + b) \qquad L = {formula}",
-            rf"y = \sigma({_dot(w, part.picture, b)}) = \sigma({_tex(part.logit)}) = {y:.4f} \qquad L = {_tex(part.loss, 4)}",
+            _lines(
+                rf"w \cdot x + b &= {_dot(w, part.picture, b)}",
+                rf"y &= \sigma({_tex(part.logit)}) = {y:.4f}",
+                f"L &= {_tex(part.loss, 4)}",
+            ),
             part,
             moves=False,
         ),
@@ -207,7 +222,12 @@ def _way_back(part: toy_gan.MicroStep, rate: float, loss: str) -> list[Sight]:
                 "D tells G, pixel by pixel, what would have made the fake pass: G never sees a real face.",
             ),
             rf"{to_picture} = -{factor}\,w \qquad g = {to_sums} = -{factor}\,w \odot x \odot (1-x)",
-            rf"{to_picture} = -{share:.4f} \cdot {_row(w)} = {_row(part.picture_gradient)} \qquad g = {_row(part.pixel_gradient, 4)}",
+            _lines(
+                rf"{to_picture} &= -{share:.4f} \cdot {_row(w)}",
+                rf"&= {_row(part.picture_gradient)}",
+                rf"x \odot (1-x) &= {_row(part.picture * (1 - part.picture))}",
+                rf"g &= {_row(part.pixel_gradient, 4)}",
+            ),
             part,
             moves=False,
         ),
@@ -223,7 +243,14 @@ def _way_back(part: toy_gan.MicroStep, rate: float, loss: str) -> list[Sight]:
                 moved=True,
             ),
             r"v \leftarrow v - \eta\,g\,z \qquad c \leftarrow c - \eta\,g",
-            rf"v = {_row(v)} - {rate:g} \cdot {_row(part.pixel_gradient, 4)} \cdot {z:.3f} = {_row(part.after['g_weights'], 4)}",
+            _lines(
+                rf"v &= {_row(v)}",
+                rf"&\quad - {rate:g} \cdot {z:.3f} \cdot {_row(part.pixel_gradient, 4)}",
+                rf"&= {_row(part.after['g_weights'], 4)}",
+                rf"c &= {_row(part.before['g_bias'])}",
+                rf"&\quad - {rate:g} \cdot {_row(part.pixel_gradient, 4)}",
+                rf"&= {_row(part.after['g_bias'], 4)}",
+            ),
             part,
             moves=True,
         ),
@@ -286,9 +313,16 @@ def _row(values: Sequence[float] | None, digits: int = 3) -> str:
     return f"({separator.join(f'{value:.{digits}f}' for value in values)})"
 
 
+def _lines(*lines: str) -> str:
+    """Equations below each other, narrow enough for a telephone."""
+    line_break = r" \\ "
+    return rf"\small \begin{{aligned}} {line_break.join(lines)} \end{{aligned}}"
+
+
 def _dot(w: Sequence[float], x: Sequence[float], b: float) -> str:
-    terms = " + ".join(rf"{_bracketed(weight)} \cdot {pixel:.2f}" for weight, pixel in zip(w, x, strict=True))
-    return f"{terms} {'-' if b < 0 else '+'} {abs(b):.3f}"
+    """The sum of a neuron, over two lines."""
+    first, second, third, last = (rf"{_bracketed(weight)} \cdot {pixel:.2f}" for weight, pixel in zip(w, x, strict=True))
+    return rf"{first} + {second} \\ &\quad + {third} + {last} {'-' if b < 0 else '+'} {abs(b):.3f}"
 
 
 def _bracketed(value: float) -> str:

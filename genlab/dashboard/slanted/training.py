@@ -70,7 +70,7 @@ def _reel(setting: Setting) -> None:
         address.put(part=4, step=max(1, min(inspected, setting.steps)), micro=1)
         st.rerun()
     st.caption(
-        f"{setting.steps:,} steps of seed {setting.seed}, learning rate {setting.learning_rate:g}. The pictures are those of z from 0 to 1. "
+        f"{setting.steps:,} steps of seed {setting.seed}, learning rate {setting.learning_rate:g}. Pictures are those of z from 0 to 1. "
         f"Losses are averaged over the {len(toy_gan.FACES)} faces and {_DRAWS} draws, in nats."
     )
 

@@ -21,7 +21,7 @@ def world() -> None:
 
 @st.fragment
 def _easel() -> None:
-    picture = pictures.picture()
+    picture = pictures.picture(pictures.ALMOST_FACE)
     *weights, bias = pictures.LECTURE_WEIGHTS
     score = float(toy_gan.discriminate(picture, weights, bias))
     easel(
