@@ -160,7 +160,7 @@ def train(
     seed: int = 0,
     init_scale: float = 1.0,
     record_every: int = 0,
-    backend: str = "numpy",
+    backend: str = "native",
 ) -> Run:
     """Train one toy GAN in float64, in the lecture's order: an epoch is one step on each face.
 
@@ -392,7 +392,7 @@ def train_many(
     loss: str = "non-saturating",
     init_scale: Any = 1.0,
     seed: Any = 0,
-    backend: str = "numpy",
+    backend: str = "native",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Runs:
     """Train many toy GANs at once, in float32.
@@ -469,7 +469,12 @@ def spread(g_weights: Any, g_bias: Any) -> Array:
         Ranges (...).
     """
     v, c = _pixels("g_weights", g_weights), _pixels("g_bias", g_bias)
-    return np.asarray(np.abs(sigmoid(v + c) - sigmoid(c)).max(axis=-1))
+    return _spread(np.moveaxis(v, -1, 0), np.moveaxis(c, -1, 0))
+
+
+def _spread(v: Array, c: Array) -> Array:
+    """`spread` of weights (4, ...)."""
+    return np.asarray(np.abs(sigmoid(v + c) - sigmoid(c)).max(axis=0))
 
 
 def draws_faces(g_weights: Any, g_bias: Any, faces: Any = FACES) -> Array:
@@ -485,11 +490,22 @@ def draws_faces(g_weights: Any, g_bias: Any, faces: Any = FACES) -> Array:
     Returns:
         Booleans (...).
     """
-    v, c, known = _pixels("g_weights", g_weights), _pixels("g_bias", g_bias), _faces(faces)
-    good = np.ones(v.shape[:-1], np.bool_)
+    v, c = _pixels("g_weights", g_weights), _pixels("g_bias", g_bias)
+    return _draws_faces(np.moveaxis(v, -1, 0), np.moveaxis(c, -1, 0), _faces(faces))
+
+
+def _draws_faces(v: Array, c: Array, faces: Array) -> Array:
+    """`draws_faces` of weights (4, ...): pixel by pixel, since NumPy is slow along short axes."""
+    good = np.ones(v.shape[1:], np.bool_)
     for z in (0.0, 0.5, 1.0):
-        picture = sigmoid(z * v + c)
-        good &= (np.abs(picture[..., None, :] - known) <= FACE_TOLERANCE).all(axis=-1).any(axis=-1)
+        picture = sigmoid(v.dtype.type(z) * v + c)
+        near_one = np.zeros(good.shape, np.bool_)
+        for face in faces.astype(v.dtype):
+            near = good
+            for pixel, wanted in zip(picture, face, strict=True):
+                near = near & (np.abs(pixel - wanted) <= FACE_TOLERANCE)
+            near_one |= near
+        good = near_one
     return good
 
 
@@ -548,7 +564,7 @@ def phase_diagram(
     loss: str = "non-saturating",
     seed: int = 0,
     frames: int = 20,
-    backend: str = "numpy",
+    backend: str = "native",
 ) -> Iterator[PhaseDiagram]:
     """Train every pair of a learning rate and an initial scale, and show all cells as they develop.
 
@@ -588,8 +604,8 @@ def phase_diagram(
 
     def show() -> Iterator[PhaseDiagram]:
         for done, state in states:
-            v, c = state[G_WEIGHTS].T, state[G_BIAS].T
-            good, same = draws_faces(v, c, pictures).reshape(shape), ignores_z(v, c).reshape(shape)
+            v, c = state[G_WEIGHTS], state[G_BIAS]
+            good, same = _draws_faces(v, c, pictures).reshape(shape), (_spread(v, c) < LEAST_SPREAD).reshape(shape)
             shares = {"draws_faces": good, "ignores_z": same, "varied_faces": good & ~same}
             means = {name: held.mean(axis=2) for name, held in shares.items()}
             yield PhaseDiagram(
@@ -632,6 +648,7 @@ def _given_init(init: Mapping[str, Any]) -> Array:
         value, shape = _finite(name, init[name]), state[part].shape
         if value.shape != shape:
             raise InputError(f"{name} must have shape {shape}; got {value.shape}")
+        _within(name, value, -_LARGEST, _LARGEST)
         state[part] = value
     return state
 
@@ -678,6 +695,7 @@ def _faces(faces: Any) -> Array:
     array = _finite("faces", faces)
     if array.ndim != 2 or array.shape[1] != PIXELS or not len(array):
         raise InputError(f"faces must have shape (F, {PIXELS}) with at least one face; got {array.shape}")
+    _within("faces", array, 0, 1)
     return np.ascontiguousarray(array)
 
 

@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genlab.native import core
+
 Array = npt.NDArray[Any]
 Recorded = tuple[Array, Array]
 
@@ -44,7 +46,7 @@ def recorded_steps(steps: int, record_every: int) -> Array:
 def sigmoid(a: Array) -> Array:
     """1 / (1 + e⁻ᵃ), without overflow for any a: e is raised to −|a| alone."""
     e = np.exp(-np.abs(a))
-    return np.asarray(np.where(a >= 0, 1, e) / (1 + e))
+    return np.asarray(np.where(a >= 0, np.ones((), e.dtype), e) / (1 + e))
 
 
 def softplus(a: Array) -> Array:
@@ -183,4 +185,30 @@ def _torch(faces: Array, z: Array, init: Array, learning_rate: float, minimax: b
     return np.array(states), np.array(losses)
 
 
-TRAIN: Mapping[str, Callable[..., Recorded]] = {"reference": _reference, "python": _python, "torch": _torch}
+# --- native call -----------------------------------------------------------------------------------------------------------------
+
+
+def _native(faces: Array, z: Array, init: Array, learning_rate: float, minimax: bool, record_every: int) -> Recorded:
+    states, losses = core().toy_gan_train(faces, z, init, learning_rate, minimax, record_every)
+    return states, losses
+
+
+TRAIN: Mapping[str, Callable[..., Recorded]] = {"reference": _reference, "python": _python, "torch": _torch, "native": _native}
+
+
+# --- one case for tests and benchmarks -------------------------------------------------------------------------------------------
+
+
+def example(
+    rng: np.random.Generator,
+    dtype: str,
+    *,
+    faces: int = 5,
+    steps: int,
+    learning_rate: float = 0.01,
+    minimax: bool = False,
+    record_every: int = 0,
+) -> tuple[Array, Array, Array, float, bool, int]:
+    """Draw arguments of `TRAIN`: faces and draws from U(0, 1), weights from N(0, 1). There is float64 alone."""
+    assert dtype == "float64"
+    return rng.random((faces, PIXELS)), rng.random(steps), rng.standard_normal(STATE), learning_rate, minimax, record_every or steps

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genlab.kernels.toy_gan import D_BIAS, D_WEIGHTS, G_BIAS, G_WEIGHTS, STATE, python_steps, sigmoid
+from genlab.kernels.toy_gan import D_BIAS, D_WEIGHTS, G_BIAS, G_WEIGHTS, PIXELS, STATE, python_steps, sigmoid
+from genlab.native import core
 
 Array = npt.NDArray[Any]
 
@@ -127,4 +128,25 @@ def _torch(state: Array, keys: Array, faces: Array, learning_rate: Array, minima
         return torch.cat([w, b[None], v, c]).detach().numpy()
 
 
-ADVANCE: Mapping[str, Callable[..., Array]] = {"reference": _reference, "python": _python, "torch": _torch}
+# --- native call -----------------------------------------------------------------------------------------------------------------
+
+
+def _native(state: Array, keys: Array, faces: Array, learning_rate: Array, minimax: bool, first_step: int, steps: int) -> Array:
+    dense = (np.require(array, requirements=["C", "A"]) for array in (state, keys, faces.astype(np.float32), learning_rate))
+    after: Array = core().toy_gan_ensemble_advance(*dense, minimax, first_step, steps)
+    return after
+
+
+ADVANCE: Mapping[str, Callable[..., Array]] = {"reference": _reference, "python": _python, "torch": _torch, "native": _native}
+
+
+# --- one case for tests and benchmarks -------------------------------------------------------------------------------------------
+
+
+def example(
+    rng: np.random.Generator, dtype: str, *, runs: int, steps: int, faces: int = 5, minimax: bool = False, first_step: int = 0
+) -> tuple[Array, Array, Array, Array, bool, int, int]:
+    """Draw arguments of `ADVANCE`: faces from U(0, 1), weights from N(0, 1), learning rates from 0.001 to 0.1."""
+    keys = keys_of(rng.integers(0, 2**63, runs, dtype=np.uint64))
+    learning_rate = 10 ** rng.uniform(-3, -1, runs)
+    return normals(keys).astype(dtype), keys, rng.random((faces, PIXELS)), learning_rate.astype(dtype), minimax, first_step, steps

@@ -1,0 +1,123 @@
+// One run of the toy GAN, compiled once for each instruction set.
+//
+// A step has to wait for the one before: what counts is the longest chain of operations that depend on each other, which runs
+// x → w·x + b → q → D(x) anew → y → v, c → x. Its three sigmoids are one division each, with the learning rate in the numerator, of
+// an e^x that goes through a table of 64 entries and a short polynomial; and D's second verdict on x needs no second sum over pixels:
+//
+//     (w − m·x)·x + (b − m) = (w·x + b) − m·(x·x + 1)       with m = lr·q
+//
+// Everything here lies in an anonymous namespace, for the reason given in csrc/kernels.cpp.
+#include "toy_gan.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels.hpp"
+
+namespace genlab {
+namespace {
+
+constexpr int pieces = 64;  // of a power of two
+constexpr double ln2 = 0.693147180559945309417232121458;
+
+// 2^(i / 64), summed at compile time: a table that is filled at load would run this file's instructions on every processor.
+struct Powers {
+  double of[pieces];
+  constexpr Powers() : of() {
+    for (int i = 0; i < pieces; ++i) {
+      const long double x = static_cast<long double>(i) / pieces * 0.693147180559945309417232121458L;
+      long double term = 1, sum = 1;
+      for (int n = 1; n < 30; ++n) {
+        term *= x / n;
+        sum += term;
+      }
+      of[i] = static_cast<double>(sum);
+    }
+  }
+};
+constexpr Powers powers;
+
+// e^x to a few parts in 10^16: x = (k / 64)·ln 2 + r, e^x = 2^(k / 64) · e^r.
+inline double exponential(double x) {
+  if (!(std::fabs(x) < 700)) return std::exp(x);
+  const double magic = 6755399441055744.0;  // 1.5 · 2^52: adding it rounds to the nearest integer, found in the lowest bits
+  const double shifted = x * (pieces / ln2) + magic;
+  std::int64_t k;
+  std::memcpy(&k, &shifted, sizeof k);
+  const double r = x - (shifted - magic) * (ln2 / pieces);
+  const double r2 = r * r;
+  const double p = r + r2 * ((0.5 + r * (1.0 / 6)) + r2 * ((1.0 / 24) + r * (1.0 / 120)));
+  std::int64_t bits;
+  std::memcpy(&bits, &powers.of[k & (pieces - 1)], sizeof bits);
+  // k holds magic's own bits above; shifted up to the exponent's place they fall off the end.
+  bits += static_cast<std::int64_t>(static_cast<std::uint64_t>(k & ~std::int64_t{pieces - 1}) << 46);
+  double power;
+  std::memcpy(&power, &bits, sizeof power);
+  return power + power * p;
+}
+
+inline double dot(const double* a, const double* b, double c) { return (a[0] * b[0] + a[1] * b[1]) + (a[2] * b[2] + (a[3] * b[3] + c)); }
+
+double softplus(double a) { return (a > 0 ? a : 0) + std::log1p(std::exp(-std::fabs(a))); }
+
+template <bool minimax>
+void train(const ToyGanArgs& a) {
+  constexpr int P = toy_gan_pixels;
+  const double rate = a.learning_rate;
+  double w[P], v[P], c[P], b = a.init[P];
+  for (int i = 0; i < P; ++i) {
+    w[i] = a.init[i];
+    v[i] = a.init[P + 1 + i];
+    c[i] = a.init[2 * P + 1 + i];
+  }
+  double* state = a.states;
+  double* loss = a.losses;
+  long until_record = a.record_every;
+  const double* const last_face = a.faces + (a.face_count - 1) * P;
+  const double* face = a.faces;
+  for (long step = 0; step < a.steps; ++step) {
+    const double z = a.z[step];
+    double x[P];
+    for (int i = 0; i < P; ++i) x[i] = 1 / (1 + exponential(-(z * v[i] + c[i])));
+
+    const double real = dot(w, face, b);
+    const double to_face = rate / (1 + exponential(real));  // lr·(1 − p)
+    for (int i = 0; i < P; ++i) w[i] += to_face * face[i];
+    b += to_face;
+
+    const double fake = dot(w, x, b);
+    const double from_fake = rate / (1 + exponential(-fake));  // lr·q
+    const double judged = fake - from_fake * dot(x, x, 1);
+    for (int i = 0; i < P; ++i) w[i] -= from_fake * x[i];
+    b -= from_fake;
+
+    const double to_fool = rate / (1 + exponential(minimax ? -judged : judged));  // lr·y or lr·(1 − y)
+    for (int i = 0; i < P; ++i) {
+      const double move = to_fool * (w[i] * (x[i] * (1 - x[i])));
+      v[i] += move * z;
+      c[i] += move;
+    }
+
+    face = face == last_face ? a.faces : face + P;
+    if (--until_record == 0 || step + 1 == a.steps) {
+      until_record = a.record_every;
+      for (int i = 0; i < P; ++i) {
+        state[i] = w[i];
+        state[P + 1 + i] = v[i];
+        state[2 * P + 1 + i] = c[i];
+      }
+      state[P] = b;
+      state += toy_gan_state;
+      loss[0] = softplus(-real) + softplus(fake);
+      loss[1] = minimax ? -softplus(judged) : softplus(-judged);
+      loss += 2;
+    }
+  }
+}
+
+}  // namespace
+
+void GENLAB_JOIN(toy_gan_train_, GENLAB_ISA)(const ToyGanArgs& a) { a.minimax ? train<true>(a) : train<false>(a); }
+
+}  // namespace genlab
