@@ -91,6 +91,7 @@ def test_all_six_parts_with_mouse_and_keyboard(page: Page, server: Server) -> No
     following(page)
     expect(page.get_by_text("2.303 nats")).to_be_visible()
     page.get_by_role("button", name="0.9", exact=True).click()
+    expect(page.get_by_text("slope −1/p = −1.11")).to_be_visible()
     expect(page.get_by_text("0.105 nats")).to_be_visible()
     page.get_by_role("slider").press("ArrowLeft")
     expect(page).to_have_url(part_of("0.89", "p"))
@@ -120,7 +121,7 @@ def test_all_six_parts_with_mouse_and_keyboard(page: Page, server: Server) -> No
     expect(page.get_by_label("step, of 5,000")).to_have_value("5000")
 
     # 6: the map fills; a cell is chosen by keyboard, and one of its runs opened.
-    page.get_by_text("6 A million").click()
+    page.get_by_role("radio", name="6 A million").click()
     expect(page.locator(".phases .status")).to_have_text(re.compile("5,000 of 5,000 steps each"))
     plane = page.locator(".phases .plane")
     plane.press("Shift+ArrowLeft")

@@ -73,10 +73,16 @@ export default mounts(function createMicroscope(root) {
       square.style.fill = value === undefined ? "none" : grey(value);
       const number = label(x, y + 5, value === undefined ? "" : written(value), "");
       number.style.fill = value < 0.5 ? "var(--ink)" : "var(--paper)";
-      const bias = data.generator ? [changing(x, y + SIZE / 2 + 15, `c ${written(data.c[i], 2)}`, undefined)] : [];
-      return [square, number, ...bias];
+      return [square, number, ...(data.generator ? [biasOf(x, y + SIZE / 2 + 15, i)] : [])];
     });
     return [...nodes, label(x, 16, data.source === "f" ? "a real face f" : data.picture ? "a fake x" : "", "quiet")];
+  }
+
+  function biasOf(x, y, i) {
+    const change = data.c_change?.[i];
+    const text = label(x, y, `c ${written(data.c[i])}`, change === undefined ? "" : "changed");
+    if (change !== undefined) text.append(drawn("tspan", { class: signOf(change), "font-weight": 400 }, ` ${change < 0 ? "" : "+"}${written(change, 4)}`));
+    return text;
   }
 
   function label(x, y, text, style, anchor = "middle") {

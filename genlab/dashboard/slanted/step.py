@@ -60,7 +60,7 @@ def _microscope() -> None:
     sight = sights[micro - 1]
     st.subheader(f"{micro} of {SCENES}: {sight.title}", anchor=False)
     microscope(sight.scene)
-    formula, numbers = st.columns(2, vertical_alignment="center")
+    formula, numbers = st.columns([2, 3], vertical_alignment="center")
     formula.latex(sight.formula)
     numbers.latex(sight.numbers)
     if sight.moves:
