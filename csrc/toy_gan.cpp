@@ -1,10 +1,12 @@
 // One run of the toy GAN, compiled once for each instruction set.
 //
 // A step has to wait for the one before: what counts is the longest chain of operations that depend on each other, which runs
-// x → w·x + b → q → D(x) anew → y → v, c → x. Its three sigmoids are one division each, with the learning rate in the numerator, of
-// an e^x that goes through a table of 64 entries and a short polynomial; and D's second verdict on x needs no second sum over pixels:
+// x → w·x + b → q → D(x) anew → y → v, c → x. Its three sigmoids are one division each, with the learning rate in the numerator, by
+// 1 and an e^x that goes through a table of 64 entries and a short polynomial; D's second verdict on x needs no second sum over pixels:
 //
 //     (w − m·x)·x + (b − m) = (w·x + b) − m·(x·x + 1)       with m = lr·q
+//
+// and neither does the next picture wait for v and c.
 //
 // Everything here lies in an anonymous namespace, for the reason given in csrc/kernels.cpp.
 #include "toy_gan.hpp"
@@ -38,9 +40,9 @@ struct Powers {
 };
 constexpr Powers powers;
 
-// e^x to a few parts in 10^16: x = (k / 64)·ln 2 + r, e^x = 2^(k / 64) · e^r.
-inline double exponential(double x) {
-  if (!(std::fabs(x) < 700)) return std::exp(x);
+// numerator / (1 + e^x) to a few parts in 10^16: x = (k / 64)·ln 2 + r, e^x = 2^(k / 64) · e^r.
+inline double over_one_plus_exp(double numerator, double x) {
+  if (!(std::fabs(x) < 700)) return numerator / (1 + std::exp(x));
   const double magic = 6755399441055744.0;  // 1.5 · 2^52: adding it rounds to the nearest integer, found in the lowest bits
   const double shifted = x * (pieces / ln2) + magic;
   std::int64_t k;
@@ -54,7 +56,7 @@ inline double exponential(double x) {
   bits += static_cast<std::int64_t>(static_cast<std::uint64_t>(k & ~std::int64_t{pieces - 1}) << 46);
   double power;
   std::memcpy(&power, &bits, sizeof power);
-  return power + power * p;
+  return numerator / ((1 + power) + power * p);
 }
 
 inline double dot(const double* a, const double* b, double c) { return (a[0] * b[0] + a[1] * b[1]) + (a[2] * b[2] + (a[3] * b[3] + c)); }
@@ -76,28 +78,33 @@ void train(const ToyGanArgs& a) {
   long until_record = a.record_every;
   const double* const last_face = a.faces + (a.face_count - 1) * P;
   const double* face = a.faces;
+  double z = a.z[0], minus_logit[P];
+  for (int i = 0; i < P; ++i) minus_logit[i] = -z * v[i] - c[i];
   for (long step = 0; step < a.steps; ++step) {
-    const double z = a.z[step];
     double x[P];
-    for (int i = 0; i < P; ++i) x[i] = 1 / (1 + exponential(-(z * v[i] + c[i])));
+    for (int i = 0; i < P; ++i) x[i] = over_one_plus_exp(1, minus_logit[i]);
 
     const double real = dot(w, face, b);
-    const double to_face = rate / (1 + exponential(real));  // lr·(1 − p)
+    const double to_face = over_one_plus_exp(rate, real);  // lr·(1 − p)
     for (int i = 0; i < P; ++i) w[i] += to_face * face[i];
     b += to_face;
 
-    const double fake = dot(w, x, b);
-    const double from_fake = rate / (1 + exponential(-fake));  // lr·q
-    const double judged = fake - from_fake * dot(x, x, 1);
+    const double minus_fake = -dot(w, x, b);
+    const double from_fake = over_one_plus_exp(rate, minus_fake);  // lr·q
+    const double judged = -minus_fake - from_fake * dot(x, x, 1);
     for (int i = 0; i < P; ++i) w[i] -= from_fake * x[i];
     b -= from_fake;
 
-    const double to_fool = rate / (1 + exponential(minimax ? -judged : judged));  // lr·y or lr·(1 − y)
+    const double to_fool = over_one_plus_exp(rate, minimax ? -judged : judged);  // lr·y or lr·(1 − y)
+    const double next_z = step + 1 < a.steps ? a.z[step + 1] : 0;
     for (int i = 0; i < P; ++i) {
-      const double move = to_fool * (w[i] * (x[i] * (1 - x[i])));
-      v[i] += move * z;
-      c[i] += move;
+      const double slope = w[i] * (x[i] * (1 - x[i]));
+      // What the next step waits for, straight from to_fool: next_z·(v + to_fool·slope·z) + (c + to_fool·slope).
+      minus_logit[i] = (-next_z * v[i] - c[i]) - to_fool * (slope * (next_z * z + 1));
+      v[i] += to_fool * (slope * z);
+      c[i] += to_fool * slope;
     }
+    z = next_z;
 
     face = face == last_face ? a.faces : face + P;
     if (--until_record == 0 || step + 1 == a.steps) {
@@ -109,7 +116,7 @@ void train(const ToyGanArgs& a) {
       }
       state[P] = b;
       state += toy_gan_state;
-      loss[0] = softplus(-real) + softplus(fake);
+      loss[0] = softplus(-real) + softplus(-minus_fake);
       loss[1] = minimax ? -softplus(judged) : softplus(-judged);
       loss += 2;
     }

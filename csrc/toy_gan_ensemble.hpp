@@ -11,7 +11,7 @@
 namespace genlab {
 
 // Runs that a thread takes at a time: a multiple of what every instruction set trains side by side.
-constexpr int toy_gan_ensemble_block = 48;
+constexpr int toy_gan_ensemble_block = 64;
 
 struct ToyGanEnsembleArgs {
   float* state;

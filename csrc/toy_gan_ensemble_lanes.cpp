@@ -6,6 +6,10 @@
 // Everything here lies in an anonymous namespace, for the reason given in csrc/kernels.cpp.
 #include <cstring>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 #include "toy_gan.hpp"
 #include "toy_gan_ensemble.hpp"
 
@@ -20,7 +24,7 @@ constexpr int vector_bytes = 32;
 constexpr int vector_bytes = 16;
 #endif
 constexpr int lanes = vector_bytes / 4;
-constexpr int groups = 3;
+constexpr int groups = 2;  // more of them run out of registers
 constexpr int together = groups * lanes;
 static_assert(toy_gan_ensemble_block % together == 0);
 constexpr int P = toy_gan_pixels;
@@ -39,19 +43,31 @@ inline To bits_of(From from) {
 
 // numerator / (1 + e^-a), for any a. e^-a = 2^n · 2^f with a polynomial of degree 5 on |f| <= 1/2, relative error below 2e-7.
 inline V sigmoid_times(V numerator, V a) {
+  constexpr float highest = 120.0f;  // where 1 + e^-a and its reciprocal are far from overflow still
   V t = a * -1.44269504088896341f;
-  const V low = V{} - 126.0f, high = V{} + 126.0f;
-  t = t < low ? low : t;
-  t = t > high ? high : t;
+#ifdef __AVX512F__
+  t = _mm512_min_ps(t, V{} + highest);
+  const V n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+  t = t > highest ? V{} + highest : t;
+  t = t < -highest ? V{} - highest : t;
   const V shifted = t + 12582912.0f;  // 1.5 · 2^23: adding it rounds to the nearest integer, found in the lowest bits
-  const V f = t - (shifted - 12582912.0f);
+  const V n = shifted - 12582912.0f;
+#endif
+  const V f = t - n;
   V p = f * 1.339887440e-3f + 9.618437357e-3f;
   p = p * f + 5.550332548e-2f;
   p = p * f + 2.402264791e-1f;
   p = p * f + 6.931472028e-1f;
   p = p * f + 1.0f;
-  const V power = bits_of<V>(bits_of<U>(p) + (bits_of<U>(shifted) << 23));
-  return numerator / (power + 1.0f);
+#ifdef __AVX512F__
+  const V sum = V(_mm512_scalef_ps(p, n)) + 1.0f;
+  // A division is four times as long as this first guess, good to 14 bits, and Newton's step, which doubles them.
+  const V guess = _mm512_rcp14_ps(sum);
+  return numerator * (guess * (2.0f - sum * guess));
+#else
+  return numerator / (bits_of<V>(bits_of<U>(p) + (bits_of<U>(shifted) << 23)) + 1.0f);
+#endif
 }
 
 // The draw of each run at one step; the generator is described in genlab/kernels/toy_gan_ensemble.py.

@@ -24,7 +24,8 @@ import numpy.typing as npt
 from genlab.errors import InputError, unknown_name
 from genlab.kernels import toy_gan as kernel
 from genlab.kernels import toy_gan_ensemble as ensemble
-from genlab.kernels.toy_gan import D_BIAS, D_WEIGHTS, G_BIAS, G_WEIGHTS, PIXELS, sigmoid, softplus
+from genlab.kernels.sigmoid_neuron import sigmoid, softplus
+from genlab.kernels.toy_gan import D_BIAS, D_WEIGHTS, G_BIAS, G_WEIGHTS, PIXELS
 from genlab.native import resolve_backend
 
 Array = npt.NDArray[Any]
@@ -38,6 +39,7 @@ _VARIANT = {"numpy": "reference"}
 _PARTS: Mapping[str, Any] = {"d_weights": D_WEIGHTS, "d_bias": D_BIAS, "g_weights": G_WEIGHTS, "g_bias": G_BIAS}
 # A step moves no weight further than the learning rate, so that float32 holds whatever such a run can reach.
 _LARGEST = 1e6
+_MOST_STEPS = ensemble.INIT_COUNTER
 
 
 # --- results ---------------------------------------------------------------------------------------------------------------------
@@ -123,10 +125,11 @@ def discriminate(x: Any, d_weights: Any, d_bias: Any) -> Array:
         Probabilities (...), float64.
 
     Raises:
-        InputError: NaN or infinity, or a last axis that is not 4 long.
+        InputError: NaN or infinity, a last axis that is not 4 long, or leading axes that do not broadcast.
     """
-    pictures, weights = _pixels("x", x), _pixels("d_weights", d_weights)
-    return np.asarray(sigmoid((pictures * weights).sum(axis=-1) + _finite("d_bias", d_bias)))
+    pictures, weights, bias = _pixels("x", x), _pixels("d_weights", d_weights), _finite("d_bias", d_bias)
+    _go_together(x=pictures[..., 0], d_weights=weights[..., 0], d_bias=bias)
+    return sigmoid((pictures * weights).sum(axis=-1) + bias)
 
 
 def generate(z: Any, g_weights: Any, g_bias: Any) -> Array:
@@ -141,9 +144,11 @@ def generate(z: Any, g_weights: Any, g_bias: Any) -> Array:
         Pictures (..., 4), float64.
 
     Raises:
-        InputError: NaN or infinity, or a last axis that is not 4 long.
+        InputError: NaN or infinity, a last axis that is not 4 long, or leading axes that do not broadcast.
     """
-    return sigmoid(_finite("z", z)[..., None] * _pixels("g_weights", g_weights) + _pixels("g_bias", g_bias))
+    draws, v, c = _finite("z", z), _pixels("g_weights", g_weights), _pixels("g_bias", g_bias)
+    _go_together(z=draws, g_weights=v[..., 0], g_bias=c[..., 0])
+    return sigmoid(draws[..., None] * v + c)
 
 
 # --- one run ---------------------------------------------------------------------------------------------------------------------
@@ -181,12 +186,13 @@ def train(
         BackendError: ``"native"`` was asked for and is not available.
     """
     pictures = _faces(faces)
-    steps = _count("epochs", epochs, 1) * len(pictures)
+    steps = _steps(epochs, pictures)
     rate = float(_scalar("learning_rate", _rates(learning_rate)))
+    scale = _scalar("init_scale", _scales(init_scale))
     minimax = _is_minimax(loss)
     every = _count("record_every", record_every, 0)
     keys = ensemble.keys_of(_seeds(seed, 1))
-    start = _draw_init(keys, _scales(init_scale))[:, 0] if init is None else _given_init(init)
+    start = _draw_init(keys, scale)[:, 0] if init is None else _given_init(init)
     draws = ensemble.uniforms(keys, np.arange(steps))[:, 0].astype(np.float64) if z is None else _draws(z, steps)
 
     run = kernel.TRAIN[_variant(backend)]
@@ -270,18 +276,19 @@ def one_step(
     Raises:
         InputError: An argument breaks one of the rules of `train`.
     """
-    picture = _faces([face] if np.ndim(face) == 1 else face)
-    if len(picture) != 1:
-        raise InputError(f"face must be one picture of shape (4,); got {len(picture)} of them")
-    draw = float(_draws(np.reshape(z, -1), 1)[0])
+    picture, draw = _finite("face", face), _scalar("z", _finite("z", z))
+    if picture.shape != (PIXELS,):
+        raise InputError(f"face must have shape ({PIXELS},); got {picture.shape}")
+    _within("face", picture, 0, 1)
+    _within("z", draw, 0, 1)
     rate = float(_scalar("learning_rate", _rates(learning_rate)))
     minimax = _is_minimax(loss)
     state = _given_init({"d_weights": d_weights, "d_bias": d_bias, "g_weights": g_weights, "g_bias": g_bias})
 
-    real = _real(state, picture[0], rate)
-    drawn = _drawn(_state_of(real.after), draw)
-    fake = _fake(_state_of(drawn.after), draw, rate)
-    return real, drawn, fake, _generator(_state_of(fake.after), draw, rate, minimax)
+    real = _real(state, picture, rate)
+    drawn = _drawn(_state_of(real.after), float(draw))
+    fake = _fake(_state_of(drawn.after), float(draw), rate)
+    return real, drawn, fake, _generator(_state_of(fake.after), float(draw), rate, minimax)
 
 
 def _real(state: Array, face: Array, rate: float) -> MicroStep:
@@ -417,7 +424,7 @@ def train_many(
     """
     count = _count("runs", runs, 1)
     pictures = _faces(faces)
-    steps = _count("epochs", epochs, 1) * len(pictures)
+    steps = _steps(epochs, pictures)
     seeds = _seeds(seed, count)
     stops = _stops(steps, 100) if on_progress else [steps]
     states = _states(pictures, seeds, _rates(learning_rate), _scales(init_scale), _is_minimax(loss), stops, _variant(backend))
@@ -595,7 +602,7 @@ def phase_diagram(
             raise InputError(f"{name} must have shape (n,) with at least one value; got {values.shape}")
     shape = (len(scales), len(rates), _count("runs", runs, 1))
     pictures = _faces(faces)
-    steps = _count("epochs", epochs, 1) * len(pictures)
+    steps = _steps(epochs, pictures)
     stops = _stops(steps, _count("frames", frames, 1))
     seeds = _seeds(seed, math.prod(shape))
     all_rates = np.broadcast_to(rates[None, :, None], shape).reshape(-1)
@@ -670,6 +677,13 @@ def _count(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def _steps(epochs: Any, faces: Array) -> int:
+    steps = _count("epochs", epochs, 1) * len(faces)
+    if steps > _MOST_STEPS:
+        raise InputError(f"epochs times the number of faces must be at most {_MOST_STEPS}; got {steps}")
+    return steps
+
+
 def _finite(name: str, value: Any) -> Array:
     """`value` as float64, without NaN and infinity."""
     try:
@@ -689,6 +703,16 @@ def _pixels(name: str, value: Any) -> Array:
     if array.ndim < 1 or array.shape[-1] != PIXELS:
         raise InputError(f"{name} must have a last axis of {PIXELS} pixels; got shape {array.shape}")
     return array
+
+
+def _go_together(**arrays: Array) -> None:
+    """Refuse arrays whose leading axes do not broadcast."""
+    shapes = [array.shape for array in arrays.values()]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        *names, last = arrays
+        raise InputError(f"{', '.join(names)} and {last} must have shapes that go together; got leading axes {shapes}") from None
 
 
 def _faces(faces: Any) -> Array:

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genlab.kernels.sigmoid_neuron import sigmoid, sigmoid_of_float, softplus
 from genlab.native import core
 
 Array = npt.NDArray[Any]
@@ -41,17 +42,6 @@ def recorded_steps(steps: int, record_every: int) -> Array:
 
 
 # --- reference: NumPy, written as a notebook would -------------------------------------------------------------------------------
-
-
-def sigmoid(a: Array) -> Array:
-    """1 / (1 + e⁻ᵃ), without overflow for any a: e is raised to −|a| alone."""
-    e = np.exp(-np.abs(a))
-    return np.asarray(np.where(a >= 0, np.ones((), e.dtype), e) / (1 + e))
-
-
-def softplus(a: Array) -> Array:
-    """The logarithm of 1 + eᵃ, without overflow for any a; −ln σ(a) is that of −a, and −ln(1 − σ(a)) that of a."""
-    return np.asarray(np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a))))
 
 
 def _reference(faces: Array, z: Array, init: Array, learning_rate: float, minimax: bool, record_every: int) -> Recorded:
@@ -84,13 +74,6 @@ def _reference(faces: Array, z: Array, init: Array, learning_rate: float, minima
 # --- pure Python -----------------------------------------------------------------------------------------------------------------
 
 
-def _sigmoid(a: float) -> float:
-    if a >= 0:
-        return 1 / (1 + math.exp(-a))
-    e = math.exp(a)
-    return e / (1 + e)
-
-
 def _softplus(a: float) -> float:
     return max(a, 0.0) + math.log1p(math.exp(-abs(a)))
 
@@ -98,47 +81,31 @@ def _softplus(a: float) -> float:
 def python_steps(
     faces: list[list[float]], z: list[float], init: list[float], learning_rate: float, minimax: bool
 ) -> Iterator[tuple[list[float], tuple[float, float, float]]]:
-    """The state after each step, and the three arguments of σ in it, over lists of floats."""
-    w1, w2, w3, w4, b, v1, v2, v3, v4, c1, c2, c3, c4 = init
-    exp, count = math.exp, len(faces)
+    """The state after each step, and the three arguments of D's σ in it, over lists of floats."""
+    w, b, v, c = init[D_WEIGHTS], init[D_BIAS], init[G_WEIGHTS], init[G_BIAS]
     for step, draw in enumerate(z):
-        f1, f2, f3, f4 = faces[step % count]
-        real = w1 * f1 + w2 * f2 + w3 * f3 + w4 * f4 + b
-        p = 1 / (1 + exp(-real)) if real >= 0 else _sigmoid(real)
-        move = learning_rate * (1 - p)
-        w1 += move * f1
-        w2 += move * f2
-        w3 += move * f3
-        w4 += move * f4
-        b += move
+        face = faces[step % len(faces)]
+        real = _dot(w, face) + b
+        p = sigmoid_of_float(real)
+        w = [weight + learning_rate * (1 - p) * pixel for weight, pixel in zip(w, face, strict=True)]
+        b += learning_rate * (1 - p)
 
-        x1, x2, x3, x4 = _sigmoid(draw * v1 + c1), _sigmoid(draw * v2 + c2), _sigmoid(draw * v3 + c3), _sigmoid(draw * v4 + c4)
-        fake = w1 * x1 + w2 * x2 + w3 * x3 + w4 * x4 + b
-        move = learning_rate * _sigmoid(fake)
-        w1 -= move * x1
-        w2 -= move * x2
-        w3 -= move * x3
-        w4 -= move * x4
-        b -= move
+        x = [sigmoid_of_float(draw * weight + offset) for weight, offset in zip(v, c, strict=True)]
+        fake = _dot(w, x) + b
+        q = sigmoid_of_float(fake)
+        w = [weight - learning_rate * q * pixel for weight, pixel in zip(w, x, strict=True)]
+        b -= learning_rate * q
 
-        judged = w1 * x1 + w2 * x2 + w3 * x3 + w4 * x4 + b
-        y = _sigmoid(judged)
-        move = learning_rate * (y if minimax else 1 - y)
-        g1, g2, g3, g4 = (
-            move * w1 * x1 * (1 - x1),
-            move * w2 * x2 * (1 - x2),
-            move * w3 * x3 * (1 - x3),
-            move * w4 * x4 * (1 - x4),
-        )
-        v1 += g1 * draw
-        v2 += g2 * draw
-        v3 += g3 * draw
-        v4 += g4 * draw
-        c1 += g1
-        c2 += g2
-        c3 += g3
-        c4 += g4
-        yield [w1, w2, w3, w4, b, v1, v2, v3, v4, c1, c2, c3, c4], (real, fake, judged)
+        judged = _dot(w, x) + b
+        y = sigmoid_of_float(judged)
+        gradient = [-(y if minimax else 1 - y) * weight * pixel * (1 - pixel) for weight, pixel in zip(w, x, strict=True)]
+        v = [weight - learning_rate * slope * draw for weight, slope in zip(v, gradient, strict=True)]
+        c = [offset - learning_rate * slope for offset, slope in zip(c, gradient, strict=True)]
+        yield [*w, b, *v, *c], (real, fake, judged)
+
+
+def _dot(a: list[float], b: list[float]) -> float:
+    return sum(one * other for one, other in zip(a, b, strict=True))
 
 
 def _python(faces: Array, z: Array, init: Array, learning_rate: float, minimax: bool, record_every: int) -> Recorded:
@@ -212,3 +179,9 @@ def example(
     """Draw arguments of `TRAIN`: faces and draws from U(0, 1), weights from N(0, 1). There is float64 alone."""
     assert dtype == "float64"
     return rng.random((faces, PIXELS)), rng.random(steps), rng.standard_normal(STATE), learning_rate, minimax, record_every or steps
+
+
+def rounding(*arguments: Any) -> tuple[Array, Array]:
+    """The rounding to expect of `TRAIN`, in units of the precision: that of its results, and of sums near 1 on the way."""
+    states, losses = _reference(*arguments)
+    return 1 + np.abs(states), 1 + np.abs(losses)

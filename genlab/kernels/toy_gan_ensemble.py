@@ -20,14 +20,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genlab.kernels.toy_gan import D_BIAS, D_WEIGHTS, G_BIAS, G_WEIGHTS, PIXELS, STATE, python_steps, sigmoid
+from genlab.kernels.sigmoid_neuron import sigmoid
+from genlab.kernels.toy_gan import D_BIAS, D_WEIGHTS, G_BIAS, G_WEIGHTS, PIXELS, STATE, python_steps
 from genlab.native import core
 
 Array = npt.NDArray[Any]
 
 _GOLDEN = 0x9E3779B97F4A7C15  # 2⁶⁴ divided by the golden ratio
 # Counters of what a run starts from; its draws are at 0, 1, 2 …, and no run is so long.
-_INIT_COUNTER = 2**31
+INIT_COUNTER = 2**31
 
 
 # --- the generator ---------------------------------------------------------------------------------------------------------------
@@ -58,7 +59,7 @@ def uniforms(keys: Array, counters: Array) -> Array:
 def normals(keys: Array) -> Array:
     """What each run starts from before scaling: float64 (13, runs) from N(0, 1), by Box and Muller's transform."""
     pairs = (STATE + 1) // 2
-    u = uniforms(keys, _INIT_COUNTER + np.arange(2 * pairs)).astype(np.float64)
+    u = uniforms(keys, INIT_COUNTER + np.arange(2 * pairs)).astype(np.float64)
     radius, angle = np.sqrt(-2 * np.log(u[:pairs])), 2 * np.pi * u[pairs:]
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:STATE]
 
@@ -150,3 +151,8 @@ def example(
     keys = keys_of(rng.integers(0, 2**63, runs, dtype=np.uint64))
     learning_rate = 10 ** rng.uniform(-3, -1, runs)
     return normals(keys).astype(dtype), keys, rng.random((faces, PIXELS)), learning_rate.astype(dtype), minimax, first_step, steps
+
+
+def rounding(*arguments: Any) -> tuple[Array]:
+    """The rounding to expect of `ADVANCE`, in units of the precision: that of its results, and of sums near 1 on the way."""
+    return (1 + np.abs(_reference(*arguments)),)
