@@ -15,13 +15,16 @@ struct Tap {
   int dy, dx;
 };
 
+// A tap lies `dilation` pixels from the next one; the weight has an entry for each.
 struct Layer {
   int out_channels, in_channels, height, width;
   std::vector<Tap> taps;
   std::vector<std::uint8_t> mask;  // [out][in][row][column]
+  int dilation = 1;
 
   std::size_t index(int out, int in, const Tap& tap) const {
-    return ((static_cast<std::size_t>(out) * in_channels + in) * height + height / 2 + tap.dy) * width + width / 2 + tap.dx;
+    const int row = height / 2 + tap.dy / dilation, column = width / 2 + tap.dx / dilation;
+    return ((static_cast<std::size_t>(out) * in_channels + in) * height + row) * width + column;
   }
   std::size_t weights() const { return static_cast<std::size_t>(out_channels) * in_channels * height * width; }
 };
@@ -44,6 +47,10 @@ template <class S>
 void pack_forward(const Layer& layer, const std::vector<Term>& terms, const Compute<S>* weight, const KernelTable<S>& kernels, S* to);
 template <class S>
 void pack_backward(const Layer& layer, const std::vector<Term>& terms, const Compute<S>* weight, const KernelTable<S>& kernels, S* to);
+
+// to[in][term][padded out], a term for each live tap: what `narrow_conv` multiplies the gradient of an image of few channels from.
+template <class T>
+void pack_narrow_backward(const Layer& layer, const std::vector<Term>& taps, const T* weight, int padded_out, T* to);
 
 // weight_grad[out][in][row][column] = sum over threads of packed[thread][term][padded out]; zero where masked.
 template <class T>
