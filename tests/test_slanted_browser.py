@@ -133,7 +133,7 @@ def test_all_six_parts_with_mouse_and_keyboard(page: Page, server: Server) -> No
     seed = re.findall(r"run of seed (\d+)", label)[0]
     runs.first.press("Enter")
     expect(page).to_have_url(part_of(seed, "seed"))
-    expect(page.get_by_label("seed")).to_have_value(seed)
+    expect(page.get_by_role("spinbutton", name="seed")).to_have_value(seed)
     page.reload()
     expect(page.get_by_text(re.compile(f"of seed {seed}, learning rate"))).to_be_visible()
 

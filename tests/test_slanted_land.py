@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from genlab import toy_gan
 from genlab.dashboard.slanted import discriminator, losses, million, pictures, setting, step, training
+from genlab.lecture import worked
 
 ROOT = Path(__file__).parent.parent
 PAGE = "genlab/dashboard/pages/slanted_land.py"
@@ -31,7 +32,8 @@ def fresh_caches() -> Iterator[None]:
 
 @pytest.fixture
 def small_survey(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"_SIDE": 6, "_EPOCHS": 10, "_FRAMES": 3, "_STEP_ROWS": 5, "SIZES": {"few": 4, "more": 8}}.items():
+    small = {"_SIDE": 6, "_EPOCHS": 10, "_FRAMES": 3, "_STEP_ROWS": 5, "_AT_A_TIME_SECONDS": 0, "SIZES": {"few": 4, "more": 8}}
+    for name, value in small.items():
         monkeypatch.setattr(million, name, value)
 
 
@@ -105,8 +107,8 @@ def test_an_address_that_breaks_a_rule_is_read_as_if_nothing_were_said(small_sur
     assert not app.error
 
 
-def test_a_seed_of_64_bits_survives_the_address() -> None:
-    seed = 2**64 - 1
+def test_the_largest_seed_survives_the_address() -> None:
+    seed = setting.MOST_SEED
     app = opened(part=5, seed=seed, epochs=2)
     assert f"seed {seed}" in said(app)
     assert asked(press(app, "Another start"), "seed") == "0"
@@ -139,7 +141,7 @@ def test_the_worked_sums_of_slides_51_to_53(picture: tuple[float, ...], total: s
     assert f"{pictures.signed(neuron['total'])} {pictures.signed(neuron['score'])} {neuron['says']}" == f"{total} {score} {says}"
     assert f"= {total},  σ(g) = {score}: {says}." in said(app)
     assert f"= {total},  σ(g) = {score}: **{says}**" in said(app)  # and among the five
-    assert picture in pictures.LECTURE_PICTURES
+    assert picture in worked.PICTURES
 
 
 def test_the_sum_is_written_out_as_on_the_slide() -> None:

@@ -44,7 +44,7 @@ export default mounts(function createMicroscope(root) {
       discriminator.append(drawn("path", { class: "edge", d: `M${columns.d + 36} ${middle} L${columns.out} ${middle}`, "stroke-width": 2 }));
       discriminator.append(label(columns.out, middle - 12, written(data.out, wide ? 3 : 2), "big", "end"), label(columns.out, middle + 22, `${data.out_name} = D(${data.source})`, "quiet", "end"));
     }
-    image.replaceChildren(generator, discriminator, ...pictureOf(columns.picture, rows));
+    image.replaceChildren(generator, discriminator, ...pictureOf(columns.picture, rows, wide));
     root.querySelector(".words").textContent = data.words;
     image.setAttribute("aria-label", data.words);
   }
@@ -66,22 +66,23 @@ export default mounts(function createMicroscope(root) {
     return group;
   }
 
-  function pictureOf(x, rows) {
+  function pictureOf(x, rows, wide) {
     const nodes = rows.flatMap((y, i) => {
       const value = data.picture?.[i];
       const square = drawn("rect", { class: "pixel", x: x - SIZE / 2, y: y - SIZE / 2, width: SIZE, height: SIZE, rx: 3 });
       square.style.fill = value === undefined ? "none" : grey(value);
       const number = label(x, y + 5, value === undefined ? "" : written(value), "");
       number.style.fill = value < 0.5 ? "var(--ink)" : "var(--paper)";
-      return [square, number, ...(data.generator ? [biasOf(x, y + SIZE / 2 + 15, i)] : [])];
+      return [square, number, ...(data.generator ? [biasOf(x, y + SIZE / 2 + 15, i, wide)] : [])];
     });
     return [...nodes, label(x, 16, data.source === "f" ? "a real face f" : data.picture ? "a fake x" : "", "quiet")];
   }
 
-  function biasOf(x, y, i) {
+  // Where there is no room for it, by how much a bias has moved is left to the equations.
+  function biasOf(x, y, i, wide) {
     const change = data.c_change?.[i];
     const text = label(x, y, `c ${written(data.c[i])}`, change === undefined ? "" : "changed");
-    if (change !== undefined) text.append(drawn("tspan", { class: signOf(change), "font-weight": 400 }, ` ${change < 0 ? "" : "+"}${written(change, 4)}`));
+    if (wide && change !== undefined) text.append(drawn("tspan", { class: signOf(change), "font-weight": 400 }, ` ${change < 0 ? "" : "+"}${written(change, 4)}`));
     return text;
   }
 

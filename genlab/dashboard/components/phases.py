@@ -112,7 +112,7 @@ def phases(
         "status": plan.status,
         "legend": [{"name": name, "text": text} for name, text in LEGEND.items()],
         "chosen": None if chosen is None else list(chosen),
-        # As text: a seed has 64 bits, a number of JavaScript 53.
+        # As text: a number of JavaScript has 53 bits.
         "runs": [{"seed": str(run.seed), "picture": list(run.picture), "kind": run.kind, "words": LEGEND[run.kind]} for run in runs],
         "runs_words": "What each of them draws at z = ½. Click one to watch its training.",
     }

@@ -2,7 +2,7 @@
 // losses. Everything was recorded before it is sent; scrubbing asks nobody for anything.
 
 const SECONDS = 7; // for the whole training
-const CHART = { height: 190, left: 34, right: 8, top: 10, bottom: 24 };
+const CHART = { height: 205, left: 34, right: 8, top: 30, bottom: 24 };
 
 export default mounts(function createReel(root) {
   const part = (name) => root.querySelector(`.${name}`);
@@ -126,8 +126,8 @@ export default mounts(function createReel(root) {
       drawn("text", { x: left - 5, y: height - bottom + 4, "text-anchor": "end" }, "0"),
       drawn("text", { x: left, y: height - 6 }, "step 0"),
       drawn("text", { x: width - right, y: height - 6, "text-anchor": "end" }, last.toLocaleString("en")),
-      drawn("text", { class: "d", x: width - right, y: top + 4, "text-anchor": "end" }, "loss of D"),
-      drawn("text", { class: "g", x: width - right, y: top + 20, "text-anchor": "end" }, "−ln D(G(z))"),
+      drawn("text", { class: "d", x: left, y: 12 }, "loss of D"),
+      drawn("text", { class: "g", x: left + 70, y: 12 }, "−ln D(G(z))"),
       drawn("g", { class: "ahead" }, line(lane.d, "d"), line(lane.g, "g")),
       bright,
       head,

@@ -26,7 +26,7 @@ def number(name: str, default: float, *, least: float, most: float) -> float:
 
 
 def whole(name: str, default: int, *, least: int, most: int) -> int:
-    """One whole number, of up to 64 bits."""
+    """One whole number."""
     text = st.query_params.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and least <= int(text) <= most else default
 

@@ -8,6 +8,7 @@ import streamlit as st
 from genlab import toy_gan
 from genlab.dashboard.components.neuron import Judged, neuron
 from genlab.dashboard.slanted import address, pictures
+from genlab.lecture import worked
 
 _LIMIT = 5.0
 _CURVE_REACH = 6.0
@@ -55,7 +56,7 @@ def _neuron() -> None:
 
 def _slide(current: tuple[float, ...]) -> None:
     with st.expander("The five pictures of slide 53, worked out with these weights"):
-        for picture in pictures.LECTURE_PICTURES:
+        for picture in worked.PICTURES:
             score = _score(picture, current)
             st.markdown(
                 f"{pictures.sum_in_words(picture, current, pictures.logit(picture, current), score)}: **{pictures.verdict(score)}**"
@@ -71,7 +72,7 @@ def _score(picture: tuple[float, ...], current: tuple[float, ...]) -> float:
 
 def _judged(current: tuple[float, ...]) -> list[Judged]:
     shelf = [(tuple(map(float, face)), True) for face in toy_gan.FACES] + [
-        (picture, False) for picture in (pictures.NO_FACE, *pictures.noise())
+        (picture, False) for picture in (worked.NOISE, *pictures.noise())
     ]
     found = []
     for picture, face in shelf:

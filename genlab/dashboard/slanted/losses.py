@@ -12,11 +12,12 @@ from genlab import toy_gan
 from genlab.dashboard.slanted import address
 from genlab.dashboard.slanted.discriminator import weights
 from genlab.dashboard.slanted.pictures import picture, signed
+from genlab.lecture.worked import error_of
 
 _LEAST, _MOST = 0.01, 0.99
 REAL, FAKE = "−ln p", "−ln(1 − p)"
 _TANGENT = 0.12  # how far to each side a tangent is drawn
-_PICKS = (0.1, 0.5, 0.9)
+_PICKS = (0.1, 0.5, 0.9)  # slides 57 to 61 work out the outer two
 
 
 def losses() -> None:
@@ -39,7 +40,8 @@ def _curves() -> None:
         *own, bias = weights()
         own_p = float(np.clip(toy_gan.discriminate(picture(), own, bias), _LEAST, _MOST).round(2))
         st.button("your neuron’s", on_click=address.put, kwargs={"p": own_p}, help=f"{own_p:.2f}, which your neuron says of your picture")
-    errors, slopes = {REAL: -np.log(p), FAKE: -np.log(1 - p)}, {REAL: -1 / p, FAKE: 1 / (1 - p)}
+    errors = {REAL: error_of(p, real=True), FAKE: error_of(p, real=False)}
+    slopes = {REAL: -1 / p, FAKE: 1 / (1 - p)}
     words = f"At p = {p:.2f}: " + ", ".join(f"{name} is {errors[name]:.3f} with slope {signed(slopes[name])}" for name in errors) + "."
     chart, figures = st.columns([5, 2], gap="large", vertical_alignment="center")
     with chart:
@@ -51,7 +53,7 @@ def _curves() -> None:
         st.caption(f"slope 1/(1 − p) = {signed(slopes[FAKE])}; through the sigmoid, p = {signed(p)}")
     st.caption(
         "The curves are steep where the discriminator is sure and wrong; the sigmoid’s own slope p(1 − p) tames that, so what "
-        f"reaches the weights is p − 1 or p, never more than 1. Where the slides print 0.11 and 0.1, both are {-np.log(0.9):.3f}, rounded."
+        f"reaches the weights is p − 1 or p, never more than 1. Where the slides print 0.11 and 0.1, both are {error_of(_PICKS[-1], real=True):.3f}, rounded."
     )
 
 

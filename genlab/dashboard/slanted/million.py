@@ -26,6 +26,7 @@ _FRAMES = 25
 _STEP_ROWS = 50
 _SHOWN_RUNS = 24
 _REFRESH_SECONDS = 0.2
+_AT_A_TIME_SECONDS = 0.1
 _KEY = "slanted_survey"
 
 
@@ -54,8 +55,14 @@ class Survey:
         """Whether rows are numbers of steps."""
         return self.across == AXES[1]
 
-    def advance(self) -> None:
-        """Compute one frame."""
+    def advance(self, seconds: float) -> None:
+        """Compute one frame, and further ones until so much time has passed."""
+        while not self.finished and seconds >= 0:
+            before = self.seconds
+            self._compute()
+            seconds -= self.seconds - before
+
+    def _compute(self) -> None:
         start = time.perf_counter()
         frame = next(self.source, None)
         self.seconds += time.perf_counter() - start
@@ -109,7 +116,7 @@ def _panel(survey: Survey, identity: str, loss: str) -> None:
     """Compute a little, show what is known. Runs as a fragment, again and again until all is computed."""
     working = not survey.finished
     if working:
-        survey.advance()
+        survey.advance(_AT_A_TIME_SECONDS)
         if survey.finished:
             st.rerun()  # once, so that the timer ends
     cell = _cell(survey)

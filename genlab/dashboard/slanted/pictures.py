@@ -1,4 +1,4 @@
-"""The pictures of slanted land that are not in the library, its worked discriminator, and numbers as people write them."""
+"""The pictures that the parts share, and numbers as people write them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ import numpy as np
 
 from genlab import toy_gan
 from genlab.dashboard.slanted import address
+from genlab.lecture import worked
 
-# Slide 51: the weights of the discriminator that the lecture works with, and its bias.
-LECTURE_WEIGHTS = (1.0, -1.0, -1.0, 1.0, -1.0)
-# Slide 53, in its order: what this discriminator is shown.
-LECTURE_PICTURES = ((0.5, 0.0, 0.0, 0.5), (1.0, 0.5, 0.5, 1.0), (1.0, 0.0, 0.0, 1.0), (1.0, 0.5, 0.0, 1.0), (0.25, 1.0, 0.5, 0.75))
-FACE, NO_FACE = LECTURE_PICTURES[2], LECTURE_PICTURES[4]
-
+LECTURE_WEIGHTS = (*worked.D_WEIGHTS, worked.D_BIAS)
 # One pixel away from a face.
 ALMOST_FACE = (1.0, 0.0, 0.0, 0.0)
 
@@ -28,7 +24,7 @@ def noise() -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(map(float, picture)) for picture in drawn)
 
 
-def picture(default: Sequence[float] = FACE) -> tuple[float, ...]:
+def picture(default: Sequence[float] = worked.FACE) -> tuple[float, ...]:
     """The picture that the visitor has drawn."""
     return address.numbers("picture", default, least=0, most=1)
 

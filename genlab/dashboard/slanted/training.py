@@ -11,12 +11,13 @@ from genlab.dashboard.components.reel import Lane, reel
 from genlab.dashboard.slanted import address
 from genlab.dashboard.slanted.pictures import signed
 from genlab.dashboard.slanted.setting import MOST_EPOCHS, MOST_SEED, Setting, current, trained
+from genlab.lecture.worked import ideal_losses
 
 _ROWS = 200  # of a recording, as many as can be told apart on the scrubber
 _DRAWS = 8
 _FORMULAS = {"non-saturating": "G minimises −ln D(G(z))", "minimax": "G minimises ln(1 − D(G(z)))"}
 # What the losses would be if D could only guess: p = q = y = ½.
-LN4, LN2 = float(np.log(4)), float(np.log(2))
+LN4, LN2 = ideal_losses()
 
 
 def training() -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 from genlab import toy_gan
 from genlab.dashboard.components.easel import easel
 from genlab.dashboard.slanted import pictures
+from genlab.lecture import worked
 
 
 def world() -> None:
@@ -28,7 +29,7 @@ def _easel() -> None:
         picture,
         {
             "faces of the lecture": toy_gan.FACES.tolist(),
-            "slide 53: which of these is one?": pictures.LECTURE_PICTURES,
+            "slide 53: which of these is one?": worked.PICTURES,
             "noise": pictures.noise(),
         },
         score=score,
