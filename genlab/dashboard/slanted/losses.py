@@ -53,7 +53,8 @@ def _curves() -> None:
         st.caption(f"slope 1/(1 − p) = {signed(slopes[FAKE])}; through the sigmoid, p = {signed(p)}")
     st.caption(
         "The curves are steep where the discriminator is sure and wrong; the sigmoid’s own slope p(1 − p) tames that, so what "
-        f"reaches the weights is p − 1 or p, never more than 1. Where the slides print 0.11 and 0.1, both are {error_of(_PICKS[-1], real=True):.3f}, rounded."
+        "reaches the weights is p − 1 or p, never more than 1. "
+        f"Where the slides print 0.11 and 0.1, both are {error_of(_PICKS[-1], real=True):.3f}, rounded."
     )
 
 
