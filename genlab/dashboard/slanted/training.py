@@ -60,7 +60,7 @@ def _reel(setting: Setting) -> None:
     inspected = reel(
         steps,
         lanes,
-        z=draws(),
+        z=draws().tolist(),
         ideals={"ln 4": (LN4, "d"), "ln 2": (LN2, "g")},
         start=int(np.searchsorted(steps, asked)) if "step" in st.query_params else None,
         identity=str(setting),
