@@ -90,7 +90,7 @@ def _controls(setting: Setting, number: int, micro: int, loss: str) -> None:
 
 def take_apart(setting: Setting, loss: str, number: int) -> list[Sight]:
     """The micro-steps of step `number` of that training, counted from 1."""
-    run = trained(setting, loss, 1)
+    run = trained(setting, loss)
     history = run.history
     assert history is not None
     before = number - 1
