@@ -90,6 +90,8 @@ def million() -> None:
         address.linked(st.segmented_control, "GANs", "gans", size, tuple(SIZES), forget=("cell",), required=True)
         loss = address.choice("loss", toy_gan.LOSSES)
         address.linked(st.selectbox, "loss of G", "loss", loss, toy_gan.LOSSES, width=180)
+    # A map that is being worked on is not out of date: Streamlit would fade it.
+    st.html("<style>.st-key-phases { opacity: 1 !important; }</style>")
     survey = _survey(across, size, loss)
     st.fragment(_panel, run_every=None if survey.finished else _REFRESH_SECONDS)(survey, f"{across} {size} {loss}", loss)
 
