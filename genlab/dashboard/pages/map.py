@@ -1,0 +1,5 @@
+"""The map."""
+
+import streamlit as st
+
+st.title("The map", anchor=False)
