@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from genlab.errors import InputError
 
@@ -15,6 +15,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+
+ItemsOfText = BeforeValidator(lambda value: tuple(value.split(",")) if isinstance(value, str) else value)
+"""For settings that are tuples: a command line gives them as text, such as ``1,2,4``."""
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
