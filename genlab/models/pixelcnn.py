@@ -30,7 +30,10 @@ class Settings(_Settings):
     channels: int = Field(32, ge=1, le=1024, description="The paper's h; the residual stream has 2h channels.")
     blocks: int = Field(7, ge=0, le=100, description="Number of residual blocks.")
     dilations: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], ItemsOfText] = Field(
-        (1,), min_length=1, max_length=100, description="Distance between the taps of each block's 3×3 convolution, in turn over the blocks."
+        (1,),
+        min_length=1,
+        max_length=100,
+        description="Distance between the taps of each block's 3×3 convolution, in turn over the blocks.",
     )
 
 

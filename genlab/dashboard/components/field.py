@@ -28,6 +28,7 @@ def field(model: CausalModel, images: NDArray[np.uint8], place: Place) -> None:
     """
     from genlab.receptive_field import gradients, layers
 
+    image: NDArray[np.uint8] = images[:1].transpose(0, 2, 3, 1)
     found = np.abs(gradients(model, images, row=place.row, column=place.column))
     felt = found[0].sum(0)
     seen = (found > 0).any((0, 1))
@@ -37,7 +38,7 @@ def field(model: CausalModel, images: NDArray[np.uint8], place: Place) -> None:
         "levels": model.levels,
         "row": place.row,
         "column": place.column,
-        "values": base64(images[:1].transpose(0, 2, 3, 1)),
+        "values": base64(image),
         "felt": base64((felt / max(felt.max(), 1e-30)).astype("<f4")),
         "seen": base64(seen.astype(np.uint8)),
         "counts": {"earlier": int(earlier.sum()), "seen": int((seen & earlier).sum()), "leaked": int((seen & ~earlier).sum())},
