@@ -66,6 +66,7 @@ class Layer:
         channels: Input and output channels.
         live: bool ``(height, width)``: which taps the mask leaves alive.
         strength: ``(height, width)``: root mean square of the live weights at each tap, zero at dead ones.
+        dilation: Distance in pixels between neighbouring taps.
         reach: Number of pixels of the image that a pixel of this layer can depend on, far from the border.
     """
 
@@ -74,6 +75,7 @@ class Layer:
     channels: tuple[int, int]
     live: NDArray[np.bool_]
     strength: NDArray[np.float64]
+    dilation: int
     reach: int
 
 
@@ -88,7 +90,7 @@ def layers(model: CausalModel) -> list[Layer]:
         power = np.where(mask, weight.astype(np.float64) ** 2, 0).sum((0, 1))
         strength = np.sqrt(power / np.maximum(alive, 1))
         channels = (mask.shape[1], mask.shape[0])
-        found.append(Layer(node.name, node.centre, channels, alive > 0, strength, len(reaches[node.name])))
+        found.append(Layer(node.name, node.centre, channels, alive > 0, strength, node.dilation, len(reaches[node.name])))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # Trained models that come with genlab, the best to look at first.
 PACKAGED = {"mnist-pixelcnn": "MNIST, 28×28", "digits-pixelcnn": "small digits, 8×8"}
 IMAGES = 32
+FRONT_IMAGES = 32
 RUNS_AT_MOST = 40
 
 
@@ -70,6 +72,17 @@ def model_of(source: Source) -> CausalModel:
     if not source.path:
         return create_model("pixelcnn", image_shape=(1, 8, 8), levels=17, channels=32, blocks=5).eval()
     return load_model(source.path)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def front_digits(seed: int) -> tuple[NDArray[np.uint8], int, float, int]:
+    """Fresh digits by the best model that comes with genlab: images, levels, the seconds they took, and the model's parameters."""
+    from genlab.sampling import sample
+
+    model = model_of(sources()[0])
+    start = time.perf_counter()
+    images = sample(model, FRONT_IMAGES, seed=seed)
+    return images, model.levels, time.perf_counter() - start, model.parameter_count()
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

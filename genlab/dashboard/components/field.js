@@ -80,7 +80,8 @@ function createField(root) {
       const canvas = document.createElement("canvas");
       const [name, words] = [document.createElement("b"), document.createElement("span")];
       name.textContent = layer.name;
-      words.textContent = `${layer.size.join("×")}, mask ${layer.centre}: sees ${layer.reach}`;
+      const apart = layer.dilation > 1 ? ` (taps ${layer.dilation} apart)` : "";
+      words.textContent = `${layer.size.join("×")}, mask ${layer.centre}${apart}: sees ${layer.reach}`;
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `${layer.name}: ${layer.live.filter(Boolean).length} of ${layer.live.length} taps alive`);
       item.append(canvas, name, words);

@@ -31,7 +31,7 @@ def field(model: CausalModel, images: NDArray[np.uint8], place: Place) -> None:
     image: NDArray[np.uint8] = images[:1].transpose(0, 2, 3, 1)
     found = np.abs(gradients(model, images, row=place.row, column=place.column))
     felt = found[0].sum(0)
-    seen = (found > 0).any((0, 1))
+    seen: NDArray[np.bool_] = np.asarray((found > 0).any((0, 1)))
     earlier = np.arange(seen.size).reshape(seen.shape) < place.row * seen.shape[1] + place.column
     data = {
         "shape": model.image_shape,
@@ -49,6 +49,7 @@ def field(model: CausalModel, images: NDArray[np.uint8], place: Place) -> None:
                 "size": layer.live.shape,
                 "channels": layer.channels,
                 "reach": layer.reach,
+                "dilation": layer.dilation,
                 "live": layer.live.ravel().astype(int).tolist(),
                 "strength": (layer.strength / layer.strength.max()).round(4).ravel().tolist(),
             }

@@ -28,6 +28,7 @@ function createWall(root) {
       frame = requestAnimationFrame(tick);
     }
     paint();
+    arrange();
   }
 
   function build() {
@@ -63,6 +64,15 @@ function createWall(root) {
     if (share() < 1) frame = requestAnimationFrame(tick);
   }
 
+  // Whole rows alone, if the page wants a band and not all images.
+  function arrange() {
+    if (!shown?.rows || !canvases.length) return;
+    const gap = parseFloat(getComputedStyle(list).columnGap);
+    const columns = Math.max(1, Math.floor((list.clientWidth + gap) / (canvases[0].offsetWidth + gap)));
+    const fitting = columns * Math.max(1, Math.min(shown.rows, Math.floor(shown.count / columns)));
+    canvases.forEach((canvas, n) => (canvas.closest("li").hidden = n >= fitting));
+  }
+
   function paint() {
     if (!shown || !canvases.length) return;
     const { width, height, channels, values, given, large } = shown;
@@ -78,8 +88,12 @@ function createWall(root) {
     });
   }
 
+  const resized = new ResizeObserver(arrange);
+  resized.observe(root.querySelector(".wall"));
+
   function close() {
     cancelAnimationFrame(frame);
+    resized.disconnect();
     walls.delete(root);
   }
 

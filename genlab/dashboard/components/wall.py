@@ -24,6 +24,7 @@ def wall(
     given: int = 0,
     seconds: float = 0.0,
     large: int = 96,
+    rows_at_most: int = 0,
 ) -> None:
     """Show images.
 
@@ -37,6 +38,7 @@ def wall(
         given: So many rows from the top were given and not drawn; a line is put below them.
         seconds: How long the drawing is shown to take; with 0 the images are there at once.
         large: No image is shown wider than so many CSS pixels.
+        rows_at_most: Show only so many rows, and whole ones; with 0 all images are shown.
     """
     data: dict[str, Any] = {
         "id": identity,
@@ -48,6 +50,7 @@ def wall(
         "given": given,
         "seconds": seconds,
         "large": large,
+        "rows": rows_at_most,
         "alt": alt,
     }
     _mount(data=data, key=key)

@@ -40,7 +40,7 @@ def page() -> None:
                 temperature = st.slider(
                     "temperature", 0.1, 2.0, 1.0, 0.05, help="1 is the model's own distribution; below, the likely is favoured."
                 )
-                finish(source, drawing, temperature)
+                finish(source, drawing)
         except GenlabError as error:
             st.error(str(error))
 
@@ -71,10 +71,12 @@ def beginning(source: Source) -> tuple[Drawing, str]:
     return Drawing(levels, rows), f"{source} {number}"
 
 
-def finish(source: Source, drawing: Drawing, temperature: float) -> None:
+def finish(source: Source, drawing: Drawing) -> None:
     """The twelve completions, and what they cost."""
     height, width = drawing.levels.shape
-    if st.button("Finish it otherwise"):
+    warmth, again = st.columns([2, 1], vertical_alignment="bottom")
+    temperature = warmth.slider("temperature", 0.1, 2.0, 1.0, 0.05, help=TEMPERATURE)
+    if again.button("Draw others", width="stretch"):
         st.session_state["finish_seed"] = st.session_state.get("finish_seed", 0) + 1
     seed = st.session_state.get("finish_seed", 0)
     images, bits, seconds = completions(source, drawing.levels.tobytes(), drawing.rows, temperature, seed)
@@ -87,7 +89,7 @@ def finish(source: Source, drawing: Drawing, temperature: float) -> None:
         words=[f"{value:.0f} bits" for value in bits],
         given=drawing.rows,
         seconds=SHOWN_SECONDS,
-        large=112,
+        large=104,
     )
     drawn = (height - drawing.rows) * width
     st.caption(

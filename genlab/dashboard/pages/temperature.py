@@ -48,8 +48,7 @@ def show(source: Source, seed: int) -> None:
     levels = model_of(source).levels
     for temperature, (images, bits) in rows.items():
         label, strip = st.columns([1, 7], vertical_alignment="center")
-        label.markdown(f"**T = {temperature:g}**" if temperature == 1 else f"T = {temperature:g}")
-        label.caption(f"{bits.mean():.0f} bits")
+        label.markdown(f"**T = {temperature:g}**  \n:small[{bits.mean():.0f} bits]")
         with strip:
             wall(
                 images[:SHOWN],
@@ -57,13 +56,14 @@ def show(source: Source, seed: int) -> None:
                 key=f"heat {temperature}",
                 identity=f"{source} {temperature} {seed}",
                 alt=f"Drawn at temperature {temperature:g}",
-                large=64,
+                large=56,
             )
     st.caption(f"{len(TEMPERATURES) * COUNTED} images drawn in {duration(seconds)}; the first {SHOWN} of each {COUNTED} are shown.")
     st.header("Likely is not the same as typical", anchor=False)
     st.markdown(
-        "Each point is an image and what it costs, −log₂ *p*(*x*), under the model's own distribution (*T* = 1). Cold images are "
-        "cheaper than any real digit: the likeliest image is not a likely kind of image. Only at *T* = 1 do drawn images cost what real ones do, or nearly."
+        "Each stroke is an image and what it costs, −log₂ *p*(*x*), under the model's own distribution (*T* = 1). The colder, the cheaper: "
+        "the likeliest images are plain ones, and few real digits are. The dashed line is the mean cost of real digits that the model "
+        "never saw."
     )
     costs = {temperature: bits for temperature, (_, bits) in rows.items()}
     real = real_cost(source)
