@@ -121,12 +121,44 @@ def test_a_double_click_is_one_job(folder: Path) -> None:
     assert len([path for path in folder.iterdir() if path.name != ".jobs"]) == 1
 
 
-def test_a_second_training_is_refused_while_one_is_active(folder: Path) -> None:
-    job = jobs.start("pixelcnn", "digits", ENDLESS, key="first")
-    with pytest.raises(JobError, match=f"only 1 training .* stop {job.name} or wait"):
-        jobs.start("pixelcnn", "digits", ENDLESS, key="second")
-    assert [each.name for each in jobs.list_jobs()] == [job.name]
-    assert len([path for path in folder.iterdir() if path.name != ".jobs"]) == 1
+def test_a_second_training_waits_for_the_slot_and_then_begins_by_itself() -> None:
+    first = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    waiting = [jobs.start("pixelcnn", "digits", SHORT, key=str(number)) for number in range(2)]
+    assert [(job.state, job.place) for job in waiting] == [("queued", 1), ("queued", 2)]
+    assert jobs.get(first.name).state == "running"
+    os.kill(first.pid or 0, signal.SIGKILL)  # a dead process takes its slot along
+    assert [ended(job).state for job in waiting] == ["finished", "finished"]
+    begun = [job.run.metrics("event")[0]["time"] for job in waiting]
+    assert begun == sorted(begun)
+    assert waiting[0].run.metrics("event")[-1]["time"] <= begun[1]  # never both at once
+
+
+def test_one_that_waits_leaves_the_queue_when_it_is_stopped_and_can_come_back() -> None:
+    first = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    second, third = (jobs.start("pixelcnn", "digits", SHORT, key=key) for key in "ab")
+    jobs.stop(second.name)
+    assert (ended(second).state, jobs.get(second.name).message) == ("stopped", "stopped before the first step")
+    assert jobs.get(third.name).place == 1
+    assert jobs.resume(second.name).place == 2  # at the end of the queue
+    jobs.stop(first.name)
+    assert [ended(job).state for job in (second, third)] == ["finished", "finished"]
+    assert third.run.metrics("event")[-1]["time"] <= second.run.metrics("event")[0]["time"]
+
+
+def test_one_that_is_killed_while_it_waits_is_lost_and_can_be_resumed() -> None:
+    first = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    second = jobs.start("pixelcnn", "digits", SHORT)
+    os.kill(second.pid or 0, signal.SIGKILL)
+    assert ended(second).state == "lost"
+    assert jobs.resume(second.name).state == "queued"
+    os.kill(first.pid or 0, signal.SIGKILL)
+    assert ended(second).state == "finished"
+
+
+def test_a_process_that_nobody_entered_into_the_database_does_not_wait_for_ever(folder: Path) -> None:
+    code = "from genlab import jobs; jobs._ORPHAN_SECONDS = 0.1; jobs._main('work', 'nobody')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (1, "genlab: error: job nobody was never entered into the database")
 
 
 def test_a_job_survives_the_process_that_started_it() -> None:
