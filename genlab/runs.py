@@ -81,6 +81,9 @@ class Run:
         missing = [key for key in ("model", "data", "training", "seed") if key not in config]
         if missing:
             raise RunError(f"{file} lacks {', '.join(missing)}")
+        for part, key in (("model", "name"), ("model", "settings"), ("data", "name"), ("training", None)):
+            if not isinstance(config[part], dict) or (key is not None and key not in config[part]):
+                raise RunError(f"{file} holds no {part}{f'.{key}' if key else ''}; got {str(config[part])[:60]!r}")
         return dict(config)
 
     @property
@@ -414,7 +417,7 @@ def load_model(path: Run | Path | str, *, weights: str = "best") -> CausalModel:
     file = _weights_file(path)
     header = read_header(file)
     try:
-        # On torch's "meta" device nothing takes memory: a header may claim a network of any size, the file's tensors must first bear it out.
+        # On torch's "meta" device nothing takes memory: whatever network a header claims, the file's tensors must bear it out first.
         with torch.device("meta"):
             model = create_model(header["model"]["name"], **header["model"]["settings"])
     except (InputError, KeyError, TypeError) as error:
