@@ -76,7 +76,7 @@ class Limits:
     """
 
     jobs: int = 4
-    minutes: float = 240.0
+    minutes: float = 240
     steps: int = 2_000_000
     parameters: int = 10_000_000
     disk: int = 4 * 2**30
@@ -306,7 +306,7 @@ def restore(name: str, *, visitor: str | None = None) -> Job:
         row = _row_of(database, name)
         if row is None or row.removed is None or name not in _names_in(_trash_folder()):
             raise JobError(f"run must be one of the deleted runs; got {name!r}")
-        _require_owner(name, row.visitor, visitor, "bring back")
+        _require_owner(name, row.visitor, visitor, "restore")
         if name in _names_in(runs_folder()):
             raise JobError(f"run {name} cannot be brought back: there is a run of that name again")
         database.execute("UPDATE jobs SET removed = NULL WHERE name = ?", (name,))
@@ -406,7 +406,7 @@ def _own(name: str, visitor: str | None, verb: str) -> Job:
 
 def _require_owner(name: str, owner: str | None, visitor: str | None, verb: str) -> None:
     if None not in (owner, visitor) and owner != visitor:
-        raise JobError(f"run {name} belongs to another visitor, who alone may {verb} it; you can watch it")
+        raise JobError(f"run {name} belongs to another visitor: you can watch it, but not {verb} it")
 
 
 def _require_within_limits(database: sqlite3.Connection, visitor: str, demand: Demand) -> None:
@@ -416,7 +416,7 @@ def _require_within_limits(database: sqlite3.Connection, visitor: str, demand: D
         ("parameters", demand.parameters, LIMITS.parameters),
     ):
         if asked is not None and asked > most:
-            raise JobError(f"{what} must be at most {most:,g} for a visitor; this training asks for {asked:,g}")
+            raise JobError(f"{what} must be at most {most:,} for a visitor; this training asks for {asked:,}")
     rows = _rows(database, "visitor = ?", visitor)
     active = [row.name for row in rows if row.is_alive]
     if len(active) >= LIMITS.jobs:

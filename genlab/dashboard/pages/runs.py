@@ -90,7 +90,7 @@ def table(states: Mapping[str, jobs.State]) -> None:
         hide_index=True,
         column_config={
             "bits/dim": st.column_config.NumberColumn(format="%.4f", help="best validation; compares only under the same protocol"),
-            "curve": st.column_config.LineChartColumn(help="validation, or training before the first validation", color="auto-inverse"),
+            "curve": st.column_config.LineChartColumn(help="validation, or training before the first validation", color="blue"),
             "step": st.column_config.NumberColumn(format="localized"),
             "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
         },
@@ -209,7 +209,7 @@ def one_run() -> None:
     choose_run(job)
     state_and_buttons(job)
     has_config, is_open = (job.run.path / "config.json").exists(), job.is_open_to(visitor())
-    st.page_link("genlab/dashboard/pages/training.py", label="Its curve and its samples, live", query_params={"run": job.name})
+    st.page_link("genlab/dashboard/pages/training.py", label="Watch it on the Training page →", query_params={"run": job.name})
     if is_open:
         rename(job)
     if has_config:
