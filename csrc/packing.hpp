@@ -15,13 +15,16 @@ struct Tap {
   int dy, dx;
 };
 
+// A tap lies `dilation` pixels from the next one; the weight has an entry for each.
 struct Layer {
   int out_channels, in_channels, height, width;
   std::vector<Tap> taps;
   std::vector<std::uint8_t> mask;  // [out][in][row][column]
+  int dilation = 1;
 
   std::size_t index(int out, int in, const Tap& tap) const {
-    return ((static_cast<std::size_t>(out) * in_channels + in) * height + height / 2 + tap.dy) * width + width / 2 + tap.dx;
+    const int row = height / 2 + tap.dy / dilation, column = width / 2 + tap.dx / dilation;
+    return ((static_cast<std::size_t>(out) * in_channels + in) * height + row) * width + column;
   }
   std::size_t weights() const { return static_cast<std::size_t>(out_channels) * in_channels * height * width; }
 };

@@ -32,8 +32,12 @@ Layer read_layer(const py::dict& from) {
   Layer layer{
       static_cast<int>(mask.shape(0)), static_cast<int>(mask.shape(1)), static_cast<int>(mask.shape(2)), static_cast<int>(mask.shape(3)), {}, {}};
   layer.mask.assign(live, live + mask.size());
+  layer.dilation = integer(from, "dilation");
+  if (layer.dilation < 1) throw py::value_error("dilation must be at least 1");
   for (const auto& tap : py::cast<std::vector<std::pair<int, int>>>(from["taps"])) {
-    if (std::abs(tap.first) > layer.height / 2 || std::abs(tap.second) > layer.width / 2) throw py::value_error("a tap lies outside its kernel");
+    if (tap.first % layer.dilation != 0 || tap.second % layer.dilation != 0) throw py::value_error("a tap is no multiple of its dilation");
+    if (std::abs(tap.first / layer.dilation) > layer.height / 2 || std::abs(tap.second / layer.dilation) > layer.width / 2)
+      throw py::value_error("a tap lies outside its kernel");
     layer.taps.push_back({tap.first, tap.second});
   }
   return layer;

@@ -16,6 +16,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+ItemsOfText = BeforeValidator(lambda value: tuple(value.split(",")) if isinstance(value, str) else value)
+"""For settings that are tuples: a command line gives them as text, such as ``1,2,4``."""
+
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
 

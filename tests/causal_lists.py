@@ -54,7 +54,8 @@ def graphs(draw: st.DrawFn) -> Graph:
         name = f"n{index}"
         match operation:
             case "conv":
-                nodes.append(builder.conv(name, first, channels, kernel_size=draw(st.sampled_from([1, 1, 3]))))
+                size, dilation = draw(st.sampled_from([(1, 1), (1, 1), (3, 1), (3, 2), ((3, 5), 2)]))
+                nodes.append(builder.conv(name, first, channels, kernel_size=size, dilation=dilation))
             case "relu":
                 nodes.append(builder.relu(name, first))
             case "add":

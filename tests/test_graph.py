@@ -29,6 +29,22 @@ def test_horizons_add_up_along_a_path():
     assert rows["vertical_gates"] == (-1, 2, 0)
 
 
+def test_dilation_moves_the_taps_apart_not_the_weights():
+    b = builder()
+    first = b.conv("first", b.image, 3, kernel_size=3, dilation=2, mask_type="A")
+    graph = b.build(b.conv("output", first, 2), BINARY)
+    assert graph["first"].taps == ((-2, -2), (-2, 0), (-2, 2), (0, -2))
+    assert graph.horizons["output"] == (0, -2, 0)
+    assert graph.mask(graph["first"])[0, 0].tolist() == [[True] * 3, [True, False, False], [False] * 3]
+
+
+@pytest.mark.parametrize(("dilation", "tap"), [(2, (-1, 0)), (2, (-4, 0)), (0, (-1, 0))])
+def test_a_tap_that_dilation_cannot_reach_is_refused(dilation, tap):
+    with pytest.raises(InputError, match="of node 'first'"):
+        b = builder()
+        b.build(b.conv("first", b.image, 2, kernel_size=3, dilation=dilation, taps=[tap]), BINARY)
+
+
 def test_image_channels_are_ordered_too():
     b = GraphBuilder((3, 4, 4))
     first = b.conv("first", b.image, 6, kernel_size=3, mask_type="A")

@@ -48,6 +48,7 @@ class Node:
         taps: The neighbours ``(dy, dx)`` it reads; ``((0, 0),)`` for operations on one pixel.
         visit: When it is computed: ``given``, ``row`` or ``pixel``.
         kernel_size: ``(height, width)``, odd, of the weight that holds the taps (``conv`` only).
+        dilation: Distance in pixels between neighbouring entries of the weight (``conv`` only).
         centre: Which image channels the centre tap passes on: ``"A"`` earlier ones, ``"B"`` also the same, ``"all"``.
     """
 
@@ -58,9 +59,14 @@ class Node:
     taps: tuple[Tap, ...] = ((0, 0),)
     visit: Visit = "pixel"
     kernel_size: tuple[int, int] = (1, 1)
+    dilation: int = 1
     centre: Literal["A", "B", "all"] = "B"
     scale: float = 1.0
     shift: float = 0.0
+
+    def cell(self, tap: Tap) -> tuple[int, int]:
+        """The (row, column) of the weight that a tap is multiplied by."""
+        return self.kernel_size[0] // 2 + tap[0] // self.dilation, self.kernel_size[1] // 2 + tap[1] // self.dilation
 
     def latest_tap(self, groups: int) -> Offset | None:
         """The lexicographically latest offset this node reads at, or None if every tap is dead."""
@@ -126,12 +132,11 @@ class Graph:
         source = self[node.inputs[0]]
         shape = (node.channels, source.channels, *node.kernel_size)
         mask = np.zeros(shape, dtype=bool)
-        middle_row, middle_column = node.kernel_size[0] // 2, node.kernel_size[1] // 2
-        for dy, dx in node.taps:
-            mask[:, :, middle_row + dy, middle_column + dx] = True
+        for tap in node.taps:
+            mask[:, :, *node.cell(tap)] = True
         if (0, 0) in node.taps and node.centre != "all" and source.visit != "given":
             allowed = channel_mask(node.centre, node.channels, source.channels, (1, 1), groups=self.groups)[:, :, 0, 0]
-            mask[:, :, middle_row, middle_column] &= allowed
+            mask[:, :, *node.cell((0, 0))] &= allowed
         return mask
 
     def multiply_adds_per_pixel(self) -> int:
@@ -164,6 +169,7 @@ class GraphBuilder:
         channels: int,
         *,
         kernel_size: int | tuple[int, int] = 1,
+        dilation: int = 1,
         mask_type: Literal["A", "B"] = "B",
         taps: Sequence[Tap] | None = None,
         visit: Visit = "pixel",
@@ -175,6 +181,7 @@ class GraphBuilder:
             source: Name of the node it reads.
             channels: Output channels.
             kernel_size: Odd height and width.
+            dilation: Distance in pixels between neighbouring entries of the kernel (Yu and Koltun 2016).
             mask_type: The masks of van den Oord et al. 2016: ``"A"`` hides the pixel itself, ``"B"`` shows it.
             taps: Any other pattern of ``(dy, dx)`` in place of the raster mask; the centre then follows `mask_type`.
             visit: ``"row"`` for a node that depends on earlier rows alone.
@@ -182,7 +189,7 @@ class GraphBuilder:
         height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         if taps is None:
             live = channel_mask("B", 1, 1, (height, width))[0, 0]
-            taps = [(int(row) - height // 2, int(column) - width // 2) for row, column in np.argwhere(live)]
+            taps = [(dilation * (int(row) - height // 2), dilation * (int(column) - width // 2)) for row, column in np.argwhere(live)]
             if mask_type == "A" and self.image_shape[0] == 1 and self._visit(source) != "given":
                 taps = [tap for tap in taps if tap != (0, 0)]
         return self._append(
@@ -194,6 +201,7 @@ class GraphBuilder:
                 tuple(taps),
                 visit,
                 (height, width),
+                dilation,
                 "all" if self._visit(source) == "given" else mask_type,
             )
         )
@@ -292,10 +300,14 @@ def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
     height, width = node.kernel_size
     if height < 1 or width < 1 or height % 2 == 0 or width % 2 == 0:
         raise InputError(f"kernel_size of node {node.name!r} must be odd; got {node.kernel_size}")
+    if node.dilation < 1:
+        raise InputError(f"dilation of node {node.name!r} must be at least 1; got {node.dilation}")
     if len(set(node.taps)) != len(node.taps):
         raise InputError(f"taps of node {node.name!r} must differ; got {node.taps}")
     for dy, dx in node.taps:
-        if abs(dy) > height // 2 or abs(dx) > width // 2:
+        if dy % node.dilation or dx % node.dilation:
+            raise InputError(f"tap {(dy, dx)} of node {node.name!r} must be a multiple of its dilation, {node.dilation}")
+        if abs(dy) > height // 2 * node.dilation or abs(dx) > width // 2 * node.dilation:
             raise InputError(f"tap {(dy, dx)} of node {node.name!r} lies outside its {height}×{width} kernel")
     if node.operation in ("relu", "add", "gate"):
         if node.taps != ((0, 0),):

@@ -123,8 +123,7 @@ def _specification(graph: Graph, mode: Mode, dtype: str) -> dict[str, Any]:
         raise BackendError(f"the native walk does not take given maps yet (node {next(iter(program.given))!r}); use backend='torch'")
     layers = []
     for node in graph.convolutions:
-        middle = (node.kernel_size[0] // 2, node.kernel_size[1] // 2)
-        layers.append({"mask": graph.mask(node).astype(np.uint8), "taps": list(node.taps), "middle": middle})
+        layers.append({"mask": graph.mask(node).astype(np.uint8), "taps": list(node.taps), "dilation": node.dilation})
     image = graph.nodes[0]
     return {
         "dtype": dtype,

@@ -61,8 +61,8 @@ def parameters_map(
                 values[node.name] = (given or {})[node.name].to(dtype)
             case "conv":
                 weight, bias = parameters[node.name]
-                padding = (node.kernel_size[0] // 2, node.kernel_size[1] // 2)
-                values[node.name] = F.conv2d(sources[0], weight.where(live[node.name], 0), bias, padding=padding)
+                padding = tuple(node.dilation * (size // 2) for size in node.kernel_size)
+                values[node.name] = F.conv2d(sources[0], weight.where(live[node.name], 0), bias, padding=padding, dilation=node.dilation)
             case _:
                 values[node.name] = _elementwise(node, sources)
     return values[graph.output]
@@ -224,8 +224,7 @@ class _Memory:
         """The weight as one matrix ``(taps · C_in, C_out)``, taps in the order of `Node.taps`."""
         live = torch.from_numpy(self._graph.mask(node)).to(weight.device)
         masked = weight.where(live, 0)
-        rows, columns = node.kernel_size[0] // 2, node.kernel_size[1] // 2
-        parts = [masked[:, :, rows + dy, columns + dx].T for dy, dx in node.taps]
+        parts = [masked[:, :, *node.cell(tap)].T for tap in node.taps]
         return torch.cat(parts) if parts else masked.new_zeros((0, node.channels)), bias
 
     def read(self, name: str, y: int, x: int) -> torch.Tensor:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import altair as alt
 import numpy as np
+from numpy.typing import NDArray
 
 from genlab.lecture import Published
 
@@ -101,3 +102,35 @@ def _rows(records: Records, split: str) -> list[dict[str, Any]]:
     chosen = np.unique(np.linspace(0, len(records) - 1, min(len(records), _POINTS)).round().astype(int))
     names = ("step", "seconds", "bits_per_dim")
     return [{name: records[i][name] for name in names if name in records[i]} | {"split": split} for i in chosen]
+
+
+def bits_by_temperature(costs: Mapping[float, NDArray[np.float64]], real: float | None) -> alt.LayerChart | alt.FacetChart:
+    """A point for each image at the temperature it was drawn at, and a line at what real images cost.
+
+    Args:
+        costs: Bits of each image, by temperature.
+        real: Mean bits of real images, if known.
+    """
+    rows = [
+        {"temperature": f"{temperature:g}", "bits": float(value), "kind": "drawn"}
+        for temperature, values in costs.items()
+        for value in values
+    ]
+    order = [f"{temperature:g}" for temperature in costs]
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=["drawn", "real digits"]), legend=None)
+    points = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_tick(thickness=1.5, width=30, opacity=0.45)
+        .encode(
+            x=alt.X("temperature:O", sort=order, title="temperature", axis=alt.Axis(labelAngle=0, grid=False)),
+            y=alt.Y("bits:Q", title="−log₂ p(x), bits", axis=alt.Axis(tickCount=5)),
+            color=colour,
+            tooltip=[alt.Tooltip("temperature:O"), alt.Tooltip("bits:Q", format=".1f")],
+        )
+    )
+    layers = [points]
+    if real is not None:
+        line = alt.Chart(alt.InlineData(values=[{"bits": real, "kind": "real digits"}])).encode(y="bits:Q", color=colour)
+        layers.append(line.mark_rule(strokeWidth=1.5, strokeDash=[5, 4]))
+        layers.append(line.mark_text(align="left", baseline="bottom", dy=-4, x=4, fontSize=13).encode(text="kind:N"))
+    return alt.layer(*layers).properties(height=340)

@@ -7,13 +7,18 @@ van den Oord, Kalchbrenner and Kavukcuoglu 2016, "Pixel Recurrent Neural Network
     ReLU, 1×1 → 2h;  ReLU, 1×1 → C · levels;  softmax
 
 NOTE: the image enters as 2·level/(levels − 1) − 1, so that the zero padding differs from every extreme level; the paper does not say.
+NOTE: `dilations` other than 1 are not the paper's: they let as few layers see further (Yu and Koltun 2016, van den Oord et al. 2016c).
 """
 
 from __future__ import annotations
 
+from itertools import cycle
+from typing import Annotated
+
 from pydantic import Field
 
 from genlab.causal import Categorical, Graph, GraphBuilder
+from genlab.settings import ItemsOfText
 from genlab.settings import Settings as _Settings
 
 
@@ -24,6 +29,12 @@ class Settings(_Settings):
     levels: int = Field(2, ge=2, le=256, description="Number of values a pixel can take.")
     channels: int = Field(32, ge=1, le=1024, description="The paper's h; the residual stream has 2h channels.")
     blocks: int = Field(7, ge=0, le=100, description="Number of residual blocks.")
+    dilations: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], ItemsOfText] = Field(
+        (1,),
+        min_length=1,
+        max_length=100,
+        description="Distance between the taps of each block's 3×3 convolution, in turn over the blocks.",
+    )
 
 
 def build(settings: Settings) -> Graph:
@@ -31,10 +42,10 @@ def build(settings: Settings) -> Graph:
     h = settings.channels
     builder = GraphBuilder(settings.image_shape, scale=2 / (settings.levels - 1), shift=-1)
     stream = builder.conv("input", builder.image, 2 * h, kernel_size=7, mask_type="A")
-    for block in range(1, settings.blocks + 1):
+    for block, dilation in zip(range(1, settings.blocks + 1), cycle(settings.dilations), strict=False):
         name = f"block{block}"
         inner = builder.conv(f"{name}_reduce", builder.relu(f"{name}_relu1", stream), h)
-        inner = builder.conv(f"{name}_conv", builder.relu(f"{name}_relu2", inner), h, kernel_size=3)
+        inner = builder.conv(f"{name}_conv", builder.relu(f"{name}_relu2", inner), h, kernel_size=3, dilation=dilation)
         inner = builder.conv(f"{name}_expand", builder.relu(f"{name}_relu3", inner), 2 * h)
         stream = builder.add(name, inner, stream)
     hidden = builder.conv("head", builder.relu("head_relu", stream), 2 * h)

@@ -5,10 +5,13 @@ A component is a family with one stem: ``theatre.py``, ``.html``, ``.css`` and `
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
@@ -22,3 +25,8 @@ def component(stem: str) -> ComponentRenderer:
         (_HERE / name).read_text(encoding="utf-8") for name in (f"{stem}.html", f"{stem}.css", f"{stem}.js", "ink.js")
     )
     return st.components.v2.component(f"genlab_{stem}", html=html, css=css, js=f"{shared}\n{script}")
+
+
+def base64(array: NDArray[Any]) -> str:
+    """The array's bytes, for one of JavaScript's typed arrays."""
+    return b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
