@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,14 +12,14 @@ import streamlit as st
 
 from genlab import jobs
 from genlab.dashboard.charts import overlaid_curves
+from genlab.dashboard.downloads import downloads
 from genlab.dashboard.run_in_address import choose_run, run_in_address
 from genlab.dashboard.run_panel import state_and_buttons
 from genlab.dashboard.story import Records, parameters_in_words, read_story
 from genlab.dashboard.visitor import remember_visitor, visitor
 from genlab.dashboard.words import STATES, duration, megabytes, plain
 from genlab.errors import GenlabError
-from genlab.export import script
-from genlab.runs import Run, load_model, runs_folder, save_model
+from genlab.runs import Run, runs_folder
 
 _POLL_SECONDS = 2.0
 _SPARK_POINTS = 60
@@ -233,29 +232,6 @@ def rename(job: jobs.Job) -> None:
     if pressed:
         jobs.rename(job.name, label, visitor=visitor())
         st.rerun()
-
-
-def downloads(job: jobs.Job) -> None:
-    """The weights, the config, and a script that does it again; files are made when they are asked for."""
-    with st.container(horizontal=True):
-        if job.run.checkpoint_path.exists():
-            weights, file = partial(_weights, job.run), f"{job.name}.safetensors"
-            st.download_button("Weights (safetensors)", weights, file, "application/octet-stream", on_click="ignore")
-        config = (job.run.path / "config.json").read_bytes()
-        st.download_button("Config (JSON)", config, f"{job.name}.json", "application/json", on_click="ignore")
-        code = script(job.run)
-        st.download_button("Export as a Python script", code, f"{job.name}.py", "text/x-python", on_click="ignore")
-    with st.expander("the script"):
-        st.code(code, language="python", wrap_lines=True)
-
-
-def _weights(run: Run) -> bytes:
-    """The best weights as one file that `genlab.load_model` takes."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        save_model(load_model(run), file := Path(folder) / "model.safetensors")
-        return file.read_bytes()
 
 
 page()
