@@ -29,6 +29,8 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("theatre", "Pixel theatre"),
         Entry("completion", "Finish my digit"),
         Entry("temperature", "Temperature"),
+        Entry("training", "Training"),
+        Entry("runs", "Runs"),
     ],
 }
 
