@@ -17,7 +17,7 @@ from genlab.dashboard import stage
 from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
 from genlab.dashboard.components.race import run_race
-from genlab.dashboard.components.theatre import Place, _place, score_records
+from genlab.dashboard.components.theatre import Place, _place, draw_records, score_records
 from genlab.dashboard.components.tree import _as_data, pages_of
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
 from genlab.dashboard.taxonomy import TREE
@@ -105,7 +105,7 @@ def test_fresh_digits_differ_from_the_last():
 
 def test_real_digits_are_scored_and_not_drawn():
     app = opened("theatre")
-    assert components(app) == 2  # the theatre and the receptive field
+    assert components(app) == 4  # the theatre, the receptive field, real digits and their bits
     app.segmented_control[0].set_value("real, held out")
     rerun(app)
     source = stage.sources()[0]
@@ -117,9 +117,30 @@ def test_real_digits_are_scored_and_not_drawn():
     np.testing.assert_allclose(records.bits.sum(1), expected, rtol=1e-4)
 
 
+def test_what_the_theatre_plays_is_what_the_model_expected():
+    torch.manual_seed(0)
+    model = genlab.create_model("pixelcnn", image_shape=(3, 4, 5), levels=7, channels=3, blocks=1)
+    records = draw_records(model, images=6, seed=3)
+    drawn = genlab.sample(model, 6, seed=3)
+    assert np.array_equal(records.values.reshape(6, 4, 5, 3), drawn.transpose(0, 2, 3, 1))
+    assert records.probabilities.shape == (6, 60, 7)
+    np.testing.assert_allclose(records.probabilities.sum(-1), 1, rtol=1e-6)
+    chosen = np.take_along_axis(records.probabilities, records.values[..., None].astype(int), -1)[..., 0]
+    np.testing.assert_allclose(records.bits, -np.log2(chosen), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(records.bits.sum(1), -genlab.log_prob(model, drawn) / np.log(2), rtol=1e-4)
+    assert ((records.entropy >= 0) & (records.entropy <= np.log2(7) + 1e-6)).all()
+
+
+def test_a_model_of_many_levels_sends_fewer_images():
+    model = genlab.create_model("pixelcnn", image_shape=(1, 28, 28), levels=256, channels=1, blocks=0)
+    records = draw_records(model, images=32, seed=0)
+    assert len(records.values) == 7
+    assert records.probabilities.size <= 1_500_000
+
+
 def test_the_race_is_run_there_and_then():
     app = press(opened("theatre"), "Race them")
-    assert components(app) == 3
+    assert components(app) == 5
     result = app.session_state["race"][1]
     assert [runner.backend for runner in result.runners] == ["native", "torch", "naive"]
     assert all(runner.stamps[-1][0] > 0 for runner in result.runners)

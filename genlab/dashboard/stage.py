@@ -50,7 +50,7 @@ def sources() -> list[Source]:
     found = [Source(name, 0, f"{words}, comes with genlab") for name, words in PACKAGED.items() if pretrained_path(name)]
     for run in list_runs()[:RUNS_AT_MOST]:
         if run.checkpoint_path.exists():
-            found.append(Source(str(run.path.resolve()), run.checkpoint_path.stat().st_mtime_ns, f"run {run.path.name}"))
+            found.append(Source(str(run.path.resolve()), run.checkpoint_path.stat().st_mtime_ns, f"run {run.label}"))
     return found or [Source("", 0, "an untrained model")]
 
 
