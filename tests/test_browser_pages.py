@@ -18,6 +18,7 @@ expect.set_options(timeout=PATIENCE_MS)
 STREAMLITS_OWN = {
     "list": r'<ul data-testid="stSidebarNavItems"',  # sections are divs in a list
     "listitem": r'^<li class="st-emotion-cache-\w+ \w+">',  # and their entries' list has its role taken away
+    "scrollable-region-focusable": r'^<pre class="st-emotion-cache',  # st.code
 }
 
 
