@@ -10,8 +10,8 @@ from playwright.sync_api import Page
 
 from tests.browser import PATIENCE_MS, ROOT, Server, chromium
 
-_SHARE_DRAWN = 0.62
-_WIDTH, _HEIGHT = 1280, 1180
+_SHARE_DRAWN = 0.67
+_WIDTH, _HEIGHT = 1280, 1400
 
 
 def main() -> None:
@@ -31,15 +31,12 @@ def main() -> None:
             where.filter(has_text=f"{pixels} of").wait_for()
             before = page.locator(".field .sentence").inner_text()
             page.get_by_role("button", name="what does it see?").click()
-            _wait_for_another(page, before)
+            page.locator(".field .sentence").filter(has_not_text=before).wait_for()
+            page.locator("[data-test-script-state=notRunning]").wait_for()
             page.mouse.move(0, _HEIGHT)
             page.screenshot(path=ROOT / "docs" / "screenshot.png")
         finally:
             server.kill()
-
-
-def _wait_for_another(page: Page, sentence: str) -> None:
-    page.locator(".field .sentence").filter(has_not_text=sentence).wait_for()
 
 
 if __name__ == "__main__":

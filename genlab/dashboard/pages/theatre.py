@@ -17,7 +17,7 @@ from genlab.errors import GenlabError, InputError
 SHOWS = ("drawn by the model", "real, held out")
 # Images that the receptive field is looked for in, the chosen one included.
 WITNESSES = 8
-REAL = 9
+REAL = 8
 
 
 def page() -> None:
