@@ -6,12 +6,10 @@ import re
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page
-
 from tests.browser import PATIENCE_MS, ROOT, Server, chromium
 
 _SHARE_DRAWN = 0.67
-_WIDTH, _HEIGHT = 1280, 1400
+_WIDTH, _HEIGHT = 1280, 1345
 
 
 def main() -> None:
