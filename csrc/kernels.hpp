@@ -63,6 +63,22 @@ struct ConvArgs {
   bool accumulate;
 };
 
+// out[p][o] = sum over taps and channels of x[p·x_stride + offsets[tap] + c] · w[o][tap][c]: a convolution to fewer channels than a vector
+// holds, which would be mostly padding as a tile of `conv`. Here the vector runs over the channels that are summed up.
+template <class S>
+struct NarrowConvArgs {
+  const S* x;
+  std::ptrdiff_t x_stride;
+  const std::int32_t* offsets;
+  int taps;
+  int channels;  // of x, padded
+  const S* weight;
+  int outputs;
+  int pixels;
+  S* out;
+  std::ptrdiff_t out_stride;
+};
+
 // weight_grad[k][c] += sum over rows and pixels of x[offsets[k]] · grad[c]
 template <class S>
 struct WeightGradArgs {
@@ -106,6 +122,7 @@ struct KernelTable {
   int lanes;  // values in a vector
   int panel;  // output channels in a panel
   void (*conv)(const ConvArgs<S>&);
+  void (*narrow_conv)(const NarrowConvArgs<S>&);
   void (*weight_grad)(const WeightGradArgs<S>&);
   void (*relu)(const ElementArgs<S>&);
   void (*add)(const ElementArgs<S>&);
