@@ -126,6 +126,8 @@ struct KernelTable {
   void (*weight_grad)(const WeightGradArgs<S>&);
   void (*relu)(const ElementArgs<S>&);
   void (*add)(const ElementArgs<S>&);
+  void (*sigmoid)(const ElementArgs<S>&);       // out = σ(first)
+  void (*sigmoid_grad)(const ElementArgs<S>&);  // out = grad · first · (1 − first), where first is a sigmoid
   void (*gate)(const ElementArgs<S>&);
   void (*masked_add)(const ElementArgs<S>&);  // out (+)= mask ? (mask > 0 ? grad : 0) : grad
   void (*gate_grad)(const ElementArgs<S>&);
@@ -137,11 +139,16 @@ struct KernelTable {
   void (*interleave)(const S* row, int positions, int channels, int start, int pairs, Pair<S>* to);
 };
 
+struct ToyGanArgs;
+struct ToyGanEnsembleArgs;
+
 struct InstructionSet {
   const char* name;
   KernelTable<float> f32;
   KernelTable<double> f64;
   const KernelTable<bfloat16>* bf16;  // null where the processor has no bfloat16 dot product
+  void (*toy_gan_train)(const ToyGanArgs&);
+  void (*toy_gan_ensemble_advance)(const ToyGanEnsembleArgs&, std::ptrdiff_t first_run);  // a block of runs
 
   template <class S>
   const KernelTable<S>& table() const;
@@ -160,6 +167,10 @@ extern const InstructionSet kernels_baseline;
 extern const InstructionSet kernels_avx2;
 extern const InstructionSet kernels_avx512;
 extern const InstructionSet kernels_avx512bf16;
+
+// The preprocessor is the one place where the build can hand the name of an instruction set to a source.
+#define GENLAB_JOIN_(a, b) a##b
+#define GENLAB_JOIN(a, b) GENLAB_JOIN_(a, b)
 
 inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from genlab import benchmark
-from genlab.benchmark import kernels, report, sampling, torch_peers, training
+from genlab.benchmark import kernels, report, sampling, torch_peers, toy_gan, training
 from genlab.benchmark.examples import YARDSTICK, random_levels, random_model
 from genlab.benchmark.table import Agreement, Case, CaseResult, Effort, SideResult, geometric_mean, relative_error
 from genlab.benchmark.timing import clean_environment, measure, start_workers
@@ -35,8 +35,9 @@ TINY = {
     ),
     "training": (training.case(SMALL_MODEL, images=4, sides=[*EAGER_STEPS, "matrix product 512 NumPy"]),),
     "sampling": (sampling.case(SMALL_MODEL, images=3, sides=list(sampling.SIDES)),),
+    "toy-gan": (toy_gan.one_run(30), toy_gan.many_runs(50, 20)),
 }
-TABLES = {"kernels": kernels.TABLE, "training": training.TABLE, "sampling": sampling.TABLE}
+TABLES = {"kernels": kernels.TABLE, "training": training.TABLE, "sampling": sampling.TABLE, "toy-gan": toy_gan.TABLE}
 
 
 # --- the tables ------------------------------------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def test_cases_are_whole(table, quick):
         assert [table.sides[name].role for name in case.sides].count("native") == 1
         assert any(table.sides[name].role == "peer" for name in case.sides)
         assert not (quick and any(table.sides[name].once for name in case.sides))
-    if table is not sampling.TABLE:
+    if table in (kernels.TABLE, training.TABLE):
         assert any(name.startswith("torch.compile") for case in cases for name in case.sides)
 
 
@@ -266,7 +267,7 @@ def finite(name):
 
 
 def test_all_tables_at_tiny_sizes(tmp_path, monkeypatch, capsys):
-    for module in (kernels, training, sampling):
+    for module in (kernels, training, sampling, toy_gan):
         cases = TINY[module.TABLE.name]
         monkeypatch.setattr(module, "TABLE", replace(module.TABLE, cases=lambda quick, cases=cases: cases))
     monkeypatch.setattr(benchmark, "QUICK", Effort(rounds=3, seconds=0.0))
@@ -322,7 +323,7 @@ def test_disagreement_and_failure_are_exit_code_1(made_up, monkeypatch, capsys, 
 
 
 def test_main_refuses(tmp_path, capsys):
-    with pytest.raises(InputError, match="which must be one of all, kernels, sampling, training; got 'toys'"):
+    with pytest.raises(InputError, match="which must be one of all, kernels, sampling, toy-gan, training; got 'toys'"):
         benchmark.main("toys", True)
     for path in (tmp_path, tmp_path / "missing" / "bench.json"):
         with pytest.raises(InputError, match="json_path must name a file in a folder that exists; got "):

@@ -1,6 +1,6 @@
 """Native against Python, side by side in one run, after checking that they agree: ``genlab bench``.
 
-- `genlab.benchmark.kernels`, `training` and `sampling`: one file per table, each with what it compares and why that is fair.
+- `genlab.benchmark.kernels`, `training`, `sampling` and `toy_gan`: one file per table, each with what it compares and why that is fair.
 - `genlab.benchmark.timing`: the core, which knows no framework. `worker`: the process of one framework.
 - `genlab.benchmark.torch_peers` and `python_peers`: the textbook forms that genlab is compared with.
 """
@@ -18,7 +18,7 @@ from genlab.benchmark.timing import measure, start_workers
 from genlab.errors import InputError, unknown_name
 from genlab.native import core
 
-TABLES = ("kernels", "training", "sampling")
+TABLES = ("kernels", "training", "sampling", "toy-gan")
 QUICK = Effort(rounds=7, seconds=1.0)
 FULL = Effort(rounds=21, seconds=10.0)
 
@@ -27,7 +27,7 @@ def main(which: str, quick: bool = False, json_path: Path | None = None) -> int:
     """Runs one table or all, prints them, and writes them to a file.
 
     Args:
-        which: ``"kernels"``, ``"training"``, ``"sampling"`` or ``"all"``.
+        which: ``"kernels"``, ``"training"``, ``"sampling"``, ``"toy-gan"`` or ``"all"``.
         quick: Smaller cases, fewer rounds and one compiled peer in place of all: minutes for everything.
         json_path: Where machine, versions, settings, raw times, ratios and agreement go as JSON.
 
@@ -50,7 +50,7 @@ def main(which: str, quick: bool = False, json_path: Path | None = None) -> int:
     tables = []
     complete = True
     for name in TABLES if which == "all" else (which,):
-        table: Table = import_module(f"{__name__}.{name}").TABLE
+        table: Table = import_module(f"{__name__}.{name.replace('-', '_')}").TABLE
         results = run(table, table.cases(quick), QUICK if quick else FULL)
         tables.append(report.as_json(table, results))
         complete &= not any(result.refusal or side.failure for result in results for side in result.sides)

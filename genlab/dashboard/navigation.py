@@ -32,6 +32,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("training", "Training"),
         Entry("runs", "Runs"),
     ],
+    "Two networks, one game": [Entry("slanted_land", "Slanted land")],
 }
 
 PAGES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
