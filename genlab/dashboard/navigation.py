@@ -33,6 +33,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("runs", "Runs"),
     ],
     "Two networks, one game": [Entry("slanted_land", "Slanted land")],
+    "Looking back": [Entry("quiz", "Quiz"), Entry("bench", "Bench")],
 }
 
 PAGES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
