@@ -171,6 +171,13 @@ def test_each_claim_is_proved_at_the_press_of_a_button(number):
     assert "The check took" in app.success[0].value
 
 
+def test_a_claim_that_cannot_be_checked_here_says_why():
+    a_run(image_shape=(3, 4, 4), levels=256)
+    app = press(opened("theatre", run="mine"), "Check it", 1)
+    assert "This cannot be checked here: model must have few enough levels" in app.warning[0].value
+    assert len([button for button in app.button if button.label == "Check it"]) == 4  # and the page goes on
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -12,7 +12,7 @@ from genlab.dashboard.components.theatre import Place, Records, theatre
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.proof_button import proof_button
 from genlab.dashboard.stage import Source, choose_source, cost, drawn, model_of, real
-from genlab.errors import GenlabError, InputError
+from genlab.errors import BackendError, GenlabError, InputError
 
 SHOWS = ("drawn by the model", "real, held out")
 # Images that the receptive field is looked for in, the chosen one included.
@@ -65,7 +65,10 @@ def sight(source: Source, records: Records, place: Place) -> None:
     )
     images = _images(records)
     order = [place.image, *(i for i in range(len(images)) if i != place.image)]
-    field(model_of(source), images[order[:WITNESSES]], place)
+    try:
+        field(model_of(source), images[order[:WITNESSES]], place)
+    except BackendError as error:  # a network that no walk differentiates yet
+        st.info(f"Its gradients cannot be had: {error}")
     proof_button("no_leak", "No prediction depends on its own pixel or a later one, not in one bit.", source)
 
 
