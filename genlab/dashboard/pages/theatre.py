@@ -41,15 +41,11 @@ def page() -> None:
 def play(source: Source) -> tuple[Records, Place]:
     """The theatre itself; returns what is played, and the pixel the visitor points at."""
     left, right = st.columns([4, 1], vertical_alignment="bottom")
-    with left:
-        show = (
-            st.segmented_control("digits", SHOWS, default=SHOWS[0], required=True, label_visibility="collapsed")
-            if source.path
-            else SHOWS[0]
-        )
-    with right:
-        if st.button("Draw others", width="stretch", disabled=show != SHOWS[0]):
-            st.session_state["draw_seed"] = st.session_state.get("draw_seed", 0) + 1
+    show = SHOWS[0]
+    if source.path:  # an untrained model has no data of which some could be held out
+        show = left.segmented_control("digits", SHOWS, default=SHOWS[0], required=True, label_visibility="collapsed")
+    if show == SHOWS[0] and right.button("Draw others", width="stretch"):
+        st.session_state["draw_seed"] = st.session_state.get("draw_seed", 0) + 1
     seed = st.session_state.get("draw_seed", 0)
     with st.spinner("The model is drawing …"):
         records, words = (drawn(source, seed), "") if show == SHOWS[0] else real(source)
