@@ -24,7 +24,8 @@ def script(run: Run) -> str:
     data = validate(DataSettings, {name: value for name, value in config["data"].items() if name != "record"})
     training = validate(TrainSettings, {**config["training"], "seed": config["seed"]})
     settings = {name: value for name, value in config["model"]["settings"].items() if name not in ("image_shape", "levels")}
-    train = _different(training) | {"seed": training.seed, "epochs": training.epochs} | _end(run, training)
+    train = {"epochs": training.epochs, "seed": training.seed} | _different(training) | _end(run, training)
+    train = {name: value for name, value in train.items() if value is not None or name not in ("epochs", "minutes")}
     versions = ", ".join(f"{name} {value}" for name, value in (config.get("versions") or {}).items())
     return f"""\
 # The run {run.name!r}, once more.
@@ -36,7 +37,7 @@ import genlab
 data = genlab.load_dataset({_call(repr(data.name), _different(data, "name"))})
 torch.manual_seed({training.seed})  # decides the first weights
 model = genlab.create_model({_call(repr(config["model"]["name"]), settings, "image_shape=data.image_shape, levels=data.levels")})
-run = genlab.train({_call("model, data", {name: value for name, value in train.items() if value is not None})})
+run = genlab.train({_call("model, data", train)})
 
 best = min(run.metrics("valid"), key=lambda record: record["nats"])
 print(f"{{run.path}}: best validation {{best['bits_per_dim']:.6f}} bits/dim at step {{best['step']}}")

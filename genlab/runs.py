@@ -127,7 +127,7 @@ class Run:
             if kind is not None and f'"{kind}"' not in line:
                 continue  # most lines are of another kind, and reading them is most of the work
             try:
-                records.append(json.loads(line))
+                records.append(_record(line))
             except ValueError:
                 if number < len(lines):
                     raise RunError(f"{self.path / 'metrics.jsonl'} is torn at line {number}: {line[:60]!r}") from None
@@ -465,6 +465,14 @@ def _weights_file(path: Run | Path | str) -> Path:
     _ = run.config
     packaged = run.path / "model.safetensors"
     return packaged if packaged.exists() else run.checkpoint_path
+
+
+def _record(line: str) -> dict[str, Any]:
+    """One line of `metrics.jsonl`, if it is an object that says its kind and its step."""
+    record = json.loads(line)
+    if not (isinstance(record, dict) and "kind" in record and isinstance(record.get("step"), int)):
+        raise ValueError(line)
+    return record
 
 
 def _one_line(text: str) -> str:

@@ -41,7 +41,7 @@ def again(run: Run, folder: Path) -> Run:
 @pytest.mark.parametrize(
     "settings",
     [
-        ("epochs=2", "seed=7", "learning_rate=2e-3", "binarize=threshold", "data.seed=3"),
+        ("epochs=2", "training.seed=7", "learning_rate=2e-3", "binarize=threshold", "data.seed=3"),
         ("epochs=2", "learning_rates=5:1e-3,20:5e-4", "clip_norm=none", "levels=4"),
     ],
 )

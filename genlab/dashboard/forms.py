@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
 
@@ -44,39 +44,47 @@ def fields(
 
 
 def field(kind: type[Settings], name: str, value: Any, *, label: str | None = None) -> Any:
-    """The input for one field: a choice of words for a ``Literal``, a number for an int or a float; both may be none."""
+    """The input for one field: a choice of words for a ``Literal``, a number for an int or a float (each may be none), else a text."""
     entry = kind.model_fields[name]
-    options = get_args(entry.annotation) if isinstance(entry.annotation, types.UnionType) else (entry.annotation,)
+    options = [_bare(option) for option in _alternatives(entry.annotation)]
     label, help_text = label or name.replace("_", " "), entry.description
     for option in options:
         if get_origin(option) is Literal:
             words = [*([_NONE] if type(None) in options else []), *get_args(option)]
             chosen = st.selectbox(label, words, index=words.index(value or _NONE) if value or _NONE in words else 0, help=help_text)
             return None if chosen == _NONE else chosen
-    number = int if _has(int, options) else float
-    numbers: dict[str, Any] = {key: number(bound) for key, bound in _bounds(entry.metadata, options).items()}
+    if not {int, float} & set(options):
+        return st.text_input(label, as_text(value), help=help_text)
+    number = int if int in options else float
+    rules = [*entry.metadata, *(rule for option in _alternatives(entry.annotation) for rule in getattr(option, "__metadata__", ()))]
+    numbers: dict[str, Any] = {key: number(bound) for key, bound in _bounds(rules).items()}
     numbers |= {"value": None if value is None else number(value), "step": number(_step(value, number))}
     return st.number_input(label, **numbers, format="%d" if number is int else "%g", placeholder=_NONE, help=help_text)
 
 
-def _has(kind: type, options: Iterable[Any]) -> bool:
-    return any(option is kind or kind in get_args(option) for option in options)
+def as_text(value: Any) -> str:
+    """A setting as the command line takes it: ``1,2,4`` for a tuple."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _bounds(metadata: Iterable[Any], options: Iterable[Any]) -> dict[str, Any]:
-    """What ``ge`` and ``le`` say, wherever in the annotation they stand."""
-    rules = [*metadata, *(rule for option in options for rule in _unfolded(getattr(option, "__metadata__", ())))]
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    """What stands between the bars of ``A | B``."""
+    return get_args(annotation) if isinstance(annotation, types.UnionType) or get_origin(annotation) is Union else (annotation,)
+
+
+def _bare(option: Any) -> Any:
+    """The type itself, without the rules that ``Annotated`` adds."""
+    return get_args(option)[0] if get_origin(option) is Annotated else option
+
+
+def _bounds(rules: Iterable[Any]) -> dict[str, Any]:
+    """What ``ge`` and ``le`` say; pydantic's `Field` may keep its rules one level deeper."""
     found = {}
-    for rule in rules:
+    for rule in [each for outer in rules for each in (outer, *getattr(outer, "metadata", ()))]:
         for key, bound in (("min_value", "ge"), ("max_value", "le")):
             if hasattr(rule, bound):
                 found[key] = getattr(rule, bound)
     return found
-
-
-def _unfolded(metadata: Iterable[Any]) -> list[Any]:
-    """Pydantic's `Field` keeps its rules one level deeper."""
-    return [rule for item in metadata for rule in (item, *getattr(item, "metadata", ()))]
 
 
 def _step(value: Any, number: type) -> float:

@@ -161,7 +161,7 @@ def compare(names: Sequence[str]) -> None:
     picked = st.segmented_control("curves", list(against), default="by step", required=True, label_visibility="collapsed")
     curves: dict[str, Records] = {label: story.valid or story.train for label, story in stories.items()}
     words = "; ".join(f"{label} ends at {records[-1]['bits_per_dim']:.3f} bits/dim" for label, records in curves.items() if records)
-    st.altair_chart(overlaid_curves(curves, against=against.get(picked, "step")), width="stretch", alt=words or "No curve yet.")
+    st.altair_chart(overlaid_curves(curves, against=against.get(picked, "step")), width="stretch", alt=f"Curves {picked}. {words}")
     st.caption("Validation; training where no epoch is done yet.")
     settings({label: _settings(story.config) for label, story in stories.items()})
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import streamlit as st
 
 from genlab import jobs
-from genlab.dashboard.forms import field, fields
+from genlab.dashboard.forms import as_text, field, fields
 from genlab.dashboard.run_in_address import choose_run, run_in_address
 from genlab.dashboard.run_panel import watch
 from genlab.dashboard.story import parameter_count, read_story
@@ -117,7 +117,7 @@ def start(model: str, data: Mapping[str, Any], network: Mapping[str, Any], train
         "training": {**checked.model_dump(exclude_defaults=True), **capped},
         "model": settings.model_dump(exclude=set(_FROM_DATA)),
     }
-    options = ["--set", *(f"{part}.{name}={value}" for part, values in asked.items() for name, value in values.items())]
+    options = ["--set", *(f"{part}.{name}={as_text(value)}" for part, values in asked.items() for name, value in values.items())]
     return _once(model, images.name, options, demand)
 
 
