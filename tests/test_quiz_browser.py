@@ -77,6 +77,7 @@ def test_the_whole_quiz_by_keyboard(browser: Browser, server: Server) -> None:
         page.keyboard.press("Enter")
     expect(page.get_by_test_id("stMetricValue").nth(0)).to_have_text("5 of 6")
     expect(page.get_by_test_id("stMetricValue").nth(1)).to_have_text("5.00 of 6")
+    expect(page.get_by_text("Enter tries again.")).to_be_visible()
     page.keyboard.press("Enter")
     asked(page, 2)
     type_answer(page, "b")

@@ -138,6 +138,22 @@ def test_a_game_goes_on_when_the_database_does_not(tmp_path: Path) -> None:
     assert quiz_store.recall("Ada", QUIZ) == {0: {"a"}}
 
 
+def test_a_double_click_is_one_step() -> None:
+    game = Game(QUIZ)
+    game.go_back(0)
+    game.go_on(0)
+    game.go_on(0)
+    assert (game.position, game.can_go_back) == (1, True)
+    game.go_back(1)
+    game.go_back(1)
+    assert game.position == 0
+    for position in range(6):
+        game.go_on(position)
+    assert game.position is None
+    with pytest.raises(LookupError):
+        game.answer({"a"})
+
+
 def test_the_instructor_gets_all_answers() -> None:
     assert "No answer has been kept" in said(opened())
     quiz_store.remember("<b>=Eve</b>", QUIZ, 0, QUIZ.mark(0, {"a"}))

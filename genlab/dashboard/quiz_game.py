@@ -70,14 +70,16 @@ class Game:
         self._keep(self.position, mark)
         return mark
 
-    def go_on(self) -> None:
-        """To the next question, or to the review."""
-        self._next, self.judged = min(self._next + 1, len(self._series)), False
+    def go_on(self, position: int) -> None:
+        """From the question at `position` to the next one, or to the review; from any other, nowhere: a double click is one step."""
+        if self.position == position:
+            self._next, self.judged = self._next + 1, False
 
-    def go_back(self) -> None:
-        """To the question before; as it was answered, if it was."""
-        self._next = max(self._next - 1, 0)
-        self.judged = self.position in self.answers
+    def go_back(self, position: int) -> None:
+        """From the question at `position` to the one before, as it was answered, if it was."""
+        if self.position == position and self._next > 0:
+            self._next -= 1
+            self.judged = self.position in self.answers
 
     def try_missed(self) -> None:
         """A new series of the questions that were not answered exactly."""

@@ -1,4 +1,4 @@
-"""Letter keys that tick checkboxes, so that a quiz needs no mouse and no tabbing."""
+"""Letter keys that tick checkboxes and Enter that goes on, so that a quiz needs no mouse and no tabbing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _mount = component("letters")
 
 
 def letters(boxes: Mapping[str, str], *, button: str, hint: str) -> None:
-    """Let each letter tick a checkbox, and Enter on a checkbox press a button; keys that are typed into a field are left alone.
+    """Let each letter tick a checkbox, and Enter press a button; keys that are typed into a field are left alone.
 
     Args:
         boxes: From letter to the checkbox's widget key, which must be a word.

@@ -42,7 +42,7 @@ def broken(error: GenlabError) -> None:
     st.markdown(
         f"`{VARIABLE}` names this file. Mend the line, or start the dashboard without the variable for the lecture's own questions."
     )
-    st.button("Read the file again", type="primary", shortcut="Enter")
+    st.button("Read the file again", type="primary")
 
 
 def game_of(quiz: Quiz) -> Game:
@@ -60,8 +60,8 @@ def question(game: Game, position: int) -> None:
         st.header(plain(asked.text), anchor=False)
         if game.judged:
             judge(asked, game.quiz.mark(position, game.answers[position]))
-            buttons(game)
-            letters({}, button="check", hint="Enter goes on.")
+            buttons(game, position)
+            letters({}, button="next", hint="Enter goes on.")
         else:
             keys = ask(game, position, asked)
             letters(keys, button="check", hint=f"Several may be right. Keys {', '.join(keys)} tick, Enter checks.")
@@ -75,20 +75,20 @@ def ask(game: Game, position: int, asked: Question) -> dict[str, str]:
         for letter, text in asked.options.items():
             st.checkbox(f"{letter}. {plain(text)}", key=keys[letter])
         with st.container(horizontal=True):
-            pressed = st.form_submit_button("Check", key="check", type="primary", shortcut="Enter", on_click=check, args=(game, keys))
-            st.form_submit_button("Skip", on_click=game.go_on)
+            pressed = st.form_submit_button("Check", key="check", type="primary", on_click=check, args=(game, position, keys))
+            st.form_submit_button("Skip", on_click=game.go_on, args=(position,))
             if game.can_go_back:
-                st.form_submit_button("Back", on_click=game.go_back)
+                st.form_submit_button("Back", on_click=game.go_back, args=(position,))
     if pressed:
         # A check with something ticked would have led to the verdict.
         st.warning("Tick at least one letter, or skip the question.")
     return keys
 
 
-def check(game: Game, keys: Mapping[str, str]) -> None:
-    """Answer with what is ticked, if anything is."""
+def check(game: Game, position: int, keys: Mapping[str, str]) -> None:
+    """Answer with what is ticked, if anything is; the second of two hurried presses changes nothing."""
     ticked = {letter for letter, key in keys.items() if st.session_state.get(key)}
-    if ticked:
+    if ticked and game.position == position and not game.judged:
         game.answer(ticked)
 
 
@@ -119,13 +119,14 @@ def see(link: Link) -> None:
         st.caption(f"{plain(link.words)} (on the page {plain(link.page)}, which this dashboard does not have)")
 
 
-def buttons(game: Game) -> None:
+def buttons(game: Game, position: int) -> None:
     """The way on, and back."""
     done, count = game.progress
     with st.container(horizontal=True):
-        st.button("To the review" if done == count else "Next question", type="primary", shortcut="Enter", on_click=game.go_on)
+        label = "To the review" if done == count else "Next question"
+        st.button(label, key="next", type="primary", on_click=game.go_on, args=(position,))
         if game.can_go_back:
-            st.button("Back", on_click=game.go_back)
+            st.button("Back", on_click=game.go_back, args=(position,))
 
 
 def review(game: Game) -> None:
@@ -141,8 +142,10 @@ def review(game: Game) -> None:
     with st.container(horizontal=True):
         if missed := len(result.missed):
             label = f"Try again the {missed} missed" if missed > 1 else "Try again the one missed"
-            st.button(label, type="primary", shortcut="Enter", on_click=game.try_missed)
+            st.button(label, key="again", type="primary", on_click=game.try_missed)
         st.button("Start again", on_click=game.start_again)
+    if missed:
+        letters({}, button="again", hint="Enter tries again.")
     for number, (asked, mark) in enumerate(zip(game.quiz.questions, result.marks, strict=True), 1):
         with st.expander(f"{'✓' if mark.exact else '✗'} **{number}.** {plain(asked.text)}"):
             judge(asked, mark)
