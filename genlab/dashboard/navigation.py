@@ -32,7 +32,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("training", "Training"),
         Entry("runs", "Runs"),
     ],
-    "Two networks, one game": [Entry("slanted_land", "Slanted land")],
+    "Two adversaries": [Entry("slanted_land", "Slanted land")],
     "Looking back": [Entry("quiz", "Quiz"), Entry("bench", "Bench")],
 }
 
