@@ -13,6 +13,7 @@ Knows nothing of any user interface. Leaves out trainings started in a terminal:
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
@@ -318,7 +320,11 @@ def list_removed(visitor: str | None = None) -> list[str]:
     """The names of the runs that this visitor can bring back, the one removed last first."""
     kept = _names_in(_trash_folder())
     with _connection() as database:
-        rows = [row for row in _rows(database, "removed IS NOT NULL") if row.name in kept and visitor in (None, row.visitor)]
+        rows = [
+            row
+            for row in _rows(database, "removed IS NOT NULL")
+            if row.name in kept and (visitor is None or row.visitor in (None, visitor))
+        ]
     return [row.name for row in sorted(rows, key=lambda row: row.removed or 0.0, reverse=True)]
 
 
@@ -364,11 +370,10 @@ def _observe(run: Run, row: _Row | None, queue: Sequence[str]) -> Job:
     place = queue.index(run.name) + 1 if run.name in queue else 0
     known: dict[str, Any] = {"pid": pid, "created": row.created if row else _config_time(run), "visitor": row.visitor if row else None}
     try:
-        events = run.metrics("event")
+        last = _last_event(run)
     except RunError as error:
         return Job(run, "failed", str(error), **known)
-    last = events[-1] if events else None
-    if row and last and last["time"] < row.started:
+    if row and last and _time_of(last) < row.started:
         last = None  # said by an earlier process
     message = str(last.get("message") or "") if last else ""
     if pid is not None:
@@ -385,6 +390,26 @@ def _observe(run: Run, row: _Row | None, queue: Sequence[str]) -> Job:
     if last is None or state not in ("stopped", "finished", "failed"):
         return Job(run, "lost", "the process ended without a word: it was killed, or the computer went down", **known)
     return Job(run, state, message, **known)
+
+
+def _last_event(run: Run) -> dict[str, Any] | None:
+    """The last event of a run; its records are read anew only if they have changed, since a page with many runs asks every second."""
+    try:
+        file = (run.path / "metrics.jsonl").stat()
+    except FileNotFoundError:
+        return None
+    return _last_event_of(run, file.st_mtime_ns, file.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _last_event_of(run: Run, *_: int) -> dict[str, Any] | None:
+    events = run.metrics("event")
+    return events[-1] if events else None
+
+
+def _time_of(event: Mapping[str, Any]) -> float:
+    time = event.get("time")
+    return time if isinstance(time, int | float) else math.inf  # a damaged file is told of elsewhere
 
 
 def _config_time(run: Run) -> float:

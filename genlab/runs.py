@@ -138,7 +138,7 @@ class Run:
         if self.holder is not None:
             return "running"
         events = self.metrics("event")
-        return _ENDS.get(events[-1]["event"], "interrupted") if events else "interrupted"
+        return _ENDS.get(str(events[-1].get("event")), "interrupted") if events else "interrupted"
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -104,7 +104,7 @@ def test_a_training_outlives_widgets_a_reload_another_browser_and_the_server(bro
     page.get_by_role("option", name="MNIST 28×28, 4 levels").click()
     assert process_id(page) == pid
 
-    page.get_by_role("link", name="Temperature").click()
+    page.get_by_role("link", name="Finish my digit").click()
     slider = page.get_by_role("slider").first
     slider.wait_for()
     slider.press("ArrowRight")

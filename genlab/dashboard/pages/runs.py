@@ -188,7 +188,9 @@ def settings(columns: Mapping[str, Mapping[str, str]]) -> None:
     same = {name: values[0] for name, values in rows.items() if name not in differing}
     if differing:
         frame = pd.DataFrame([["≠", name, *values] for name, values in differing.items()], columns=["", "setting", *columns])
-        st.dataframe(frame.style.map(_marked, subset=list(columns)), hide_index=True, alt="Settings that differ", key="differing")
+        narrow = {"": st.column_config.TextColumn(width=30)}
+        marked = frame.style.map(_marked, subset=list(columns))
+        st.dataframe(marked, hide_index=True, column_config=narrow, alt="Settings that differ", key="differing")
     elif len(columns) > 1:
         st.caption("These runs have the same settings throughout.")
     with st.expander(f"the same in all: {len(same)} settings" if len(columns) > 1 else "its settings", expanded=not differing):
@@ -196,7 +198,8 @@ def settings(columns: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def _marked(_: str) -> str:
-    return "font-weight: 600; background-color: color-mix(in srgb, orange 22%, transparent)"
+    # The table is drawn on a canvas, which knows neither the theme's variables nor mixed colours.
+    return "font-weight: 600; background-color: rgba(226, 125, 38, 0.2)"
 
 
 def one_run() -> None:
