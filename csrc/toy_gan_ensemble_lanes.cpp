@@ -46,8 +46,9 @@ inline V sigmoid_times(V numerator, V a) {
   constexpr float highest = 120.0f;  // where 1 + e^-a and its reciprocal are far from overflow still
   V t = a * -1.44269504088896341f;
 #ifdef __AVX512F__
-  t = _mm512_min_ps(t, V{} + highest);
-  const V n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  constexpr __mmask16 all = 0xffff;  // GCC 12 warns of something undefined in the forms without a mask; the code is the same
+  t = _mm512_maskz_min_ps(all, t, V{} + highest);
+  const V n = _mm512_maskz_roundscale_ps(all, t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #else
   t = t > highest ? V{} + highest : t;
   t = t < -highest ? V{} - highest : t;
@@ -61,9 +62,9 @@ inline V sigmoid_times(V numerator, V a) {
   p = p * f + 6.931472028e-1f;
   p = p * f + 1.0f;
 #ifdef __AVX512F__
-  const V sum = V(_mm512_scalef_ps(p, n)) + 1.0f;
+  const V sum = V(_mm512_maskz_scalef_ps(all, p, n)) + 1.0f;
   // A division is four times as long as this first guess, good to 14 bits, and Newton's step, which doubles them.
-  const V guess = _mm512_rcp14_ps(sum);
+  const V guess = _mm512_maskz_rcp14_ps(all, sum);
   return numerator * (guess * (2.0f - sum * guess));
 #else
   return numerator / (bits_of<V>(bits_of<U>(p) + (bits_of<U>(shifted) << 23)) + 1.0f);

@@ -26,11 +26,12 @@ from genlab.kernels import toy_gan as kernel
 from genlab.kernels import toy_gan_ensemble as ensemble
 from genlab.kernels.sigmoid_neuron import sigmoid, softplus
 from genlab.kernels.toy_gan import D_BIAS, D_WEIGHTS, G_BIAS, G_WEIGHTS, PIXELS
+from genlab.lecture import worked
 from genlab.native import resolve_backend
 
 Array = npt.NDArray[Any]
 
-FACES = np.array([[1, 0, 0, 1], [0.9, 0.1, 0.2, 0.8], [0.9, 0.2, 0.1, 0.8], [0.8, 0.1, 0.2, 0.9], [0.8, 0.2, 0.1, 0.9]])
+FACES = np.array(worked.FACES)
 FACES.flags.writeable = False
 
 LOSSES = ("non-saturating", "minimax")

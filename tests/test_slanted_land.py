@@ -318,7 +318,7 @@ def test_a_cells_runs_are_those_that_were_counted(small_survey: None) -> None:
     plan = shown(rerun(app))
     kinds = [run["kind"] for run in plan["runs"]]
     assert len(kinds) == 8
-    counts = {name: np.frombuffer(b64decode(plan[name]), np.uint8).reshape(6, 6) for name in ("varied", "same")}
+    counts = {name: np.frombuffer(b64decode(plan[name]), "<u2").reshape(6, 6) for name in ("varied", "same")}
     assert {name: kinds.count(name) for name in counts} == {name: count[4, 5] for name, count in counts.items()}
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+# Serrano, 'GANs in slanted land'.
+FACES = ((1.0, 0.0, 0.0, 1.0), (0.9, 0.1, 0.2, 0.8), (0.9, 0.2, 0.1, 0.8), (0.8, 0.1, 0.2, 0.9), (0.8, 0.2, 0.1, 0.9))
+
 D_WEIGHTS = (1.0, -1.0, -1.0, 1.0)
 D_BIAS = -1.0
 

@@ -7,6 +7,7 @@ export default mounts(function createPhases(root) {
   const canvas = root.querySelector("canvas");
   let data = null;
   let cursor = null; // [row, column]
+  let chosen = null; // the cell whose runs are shown
   let shares = {};
 
   function show(received) {
@@ -16,15 +17,19 @@ export default mounts(function createPhases(root) {
     if (isNew) {
       canvas.width = data.xs.length;
       canvas.height = data.ys.length;
-      cursor = data.chosen ?? [Math.floor(data.ys.length / 2), Math.floor(data.xs.length / 2)];
+      cursor = [Math.floor(data.ys.length / 2), Math.floor(data.xs.length / 2)];
+      chosen = null;
       axes();
     }
+    // A cell that the address names can be chosen only once it is computed.
+    if (String(data.chosen) !== String(chosen)) cursor = data.chosen ?? cursor;
+    chosen = data.chosen;
     paint();
     write();
     paintRuns();
   }
 
-  const decode = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const decode = (text) => new Uint16Array(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
 
   function axes() {
     part("xlabel").textContent = data.x_name;

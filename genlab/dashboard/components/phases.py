@@ -126,4 +126,4 @@ def _side(name: str, axis: Axis) -> dict[str, Any]:
 
 
 def _counts(array: Array) -> str:
-    return b64encode(np.ascontiguousarray(array, np.uint8).tobytes()).decode("ascii")
+    return b64encode(np.ascontiguousarray(array, "<u2").tobytes()).decode("ascii")

@@ -58,7 +58,7 @@ def _curves() -> None:
     )
 
 
-def error_curves(p: float, errors: dict[str, float], slopes: dict[str, float]) -> alt.LayerChart:
+def error_curves(p: float, errors: dict[str, float], slopes: dict[str, float]) -> alt.LayerChart | alt.FacetChart:
     """Both error functions, with the picked point and its tangent on each.
 
     Args:

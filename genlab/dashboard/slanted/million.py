@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ _EPOCHS = 1000
 _RATES = (1e-3, 10.0)
 _SCALES = (0.05, 20.0)
 _FRAMES = 25
+_FRAMES_OF_MANY = 60  # so that a million do not keep one waiting for the first
+_MANY = 50
 _STEP_ROWS = 50
 _SHOWN_RUNS = 24
 _REFRESH_SECONDS = 0.2
@@ -87,6 +90,8 @@ def million() -> None:
         address.linked(st.segmented_control, "GANs", "gans", size, tuple(SIZES), forget=("cell",), required=True)
         loss = address.choice("loss", toy_gan.LOSSES)
         address.linked(st.selectbox, "loss of G", "loss", loss, toy_gan.LOSSES, width=180)
+    # A map that is being worked on is not out of date: Streamlit would fade it.
+    st.html("<style>.st-key-phases { opacity: 1 !important; }</style>")
     survey = _survey(across, size, loss)
     st.fragment(_panel, run_every=None if survey.finished else _REFRESH_SECONDS)(survey, f"{across} {size} {loss}", loss)
 
@@ -105,18 +110,20 @@ def _survey(across: str, size: str, loss: str) -> Survey:
 def _start(across: str, runs: int, loss: str) -> Survey:
     rates = np.geomspace(*_RATES, _SIDE)
     if across == AXES[1]:
-        runs *= _SIDE // _STEP_ROWS  # there is one row of runs, seen at many steps
+        runs *= _SIDE  # there is one row of runs, seen at many steps
         source = toy_gan.phase_diagram(rates, [1.0], runs=runs, epochs=_EPOCHS, loss=loss, frames=_STEP_ROWS)
     else:
-        source = toy_gan.phase_diagram(rates, np.geomspace(*_SCALES, _SIDE), runs=runs, epochs=_EPOCHS, loss=loss, frames=_FRAMES)
+        source = toy_gan.phase_diagram(
+            rates, np.geomspace(*_SCALES, _SIDE), runs=runs, epochs=_EPOCHS, loss=loss, frames=_FRAMES_OF_MANY if runs > _MANY else _FRAMES
+        )
     return Survey(across, runs, source)
 
 
 def _panel(survey: Survey, identity: str, loss: str) -> None:
     """Compute a little, show what is known. Runs as a fragment, again and again until all is computed."""
-    working = not survey.finished
-    if working:
-        survey.advance(_AT_A_TIME_SECONDS)
+    if not survey.finished:
+        with contextlib.nullcontext() if survey.frames else st.spinner("The first steps of all of them …"):
+            survey.advance(_AT_A_TIME_SECONDS)
         if survey.finished:
             st.rerun()  # once, so that the timer ends
     cell = _cell(survey)
@@ -166,8 +173,8 @@ def _map(survey: Survey) -> Map:
         x=_log_axis("learning rate", rates),
         y=side,
         runs_per_cell=newest.runs,
-        varied=np.round(varied * newest.runs).astype(np.uint8),
-        same=np.round((faces - varied) * newest.runs).astype(np.uint8),
+        varied=np.round(varied * newest.runs).astype(np.uint16),
+        same=np.round((faces - varied) * newest.runs).astype(np.uint16),
         rows_known=_known_rows(survey),
         done=newest.steps_done / newest.steps,
         status=status,

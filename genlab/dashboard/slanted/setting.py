@@ -45,9 +45,8 @@ def current() -> Setting:
     )
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def trained(setting: Setting, loss: str, record_every: int) -> toy_gan.Run:
-    """The run of that setting, recorded."""
+def train(setting: Setting, loss: str, record_every: int) -> toy_gan.Run:
+    """Train with that setting, and record."""
     return toy_gan.train(
         epochs=setting.epochs,
         learning_rate=setting.learning_rate,
@@ -56,3 +55,9 @@ def trained(setting: Setting, loss: str, record_every: int) -> toy_gan.Run:
         init_scale=setting.init_scale,
         record_every=record_every,
     )
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def trained(setting: Setting, loss: str) -> toy_gan.Run:
+    """The run of that setting, every step recorded."""
+    return train(setting, loss, 1)

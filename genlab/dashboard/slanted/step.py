@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from genlab import toy_gan
@@ -14,6 +15,8 @@ from genlab.dashboard.components.microscope import Scene, microscope
 from genlab.dashboard.slanted import address
 from genlab.dashboard.slanted.pictures import signed
 from genlab.dashboard.slanted.setting import Setting, current, trained
+
+Array = npt.NDArray[Any]
 
 SCENES = 8
 
@@ -87,7 +90,7 @@ def _controls(setting: Setting, number: int, micro: int, loss: str) -> None:
 
 def take_apart(setting: Setting, loss: str, number: int) -> list[Sight]:
     """The micro-steps of step `number` of that training, counted from 1."""
-    run = trained(setting, loss, 1)
+    run = trained(setting, loss)
     history = run.history
     assert history is not None
     before = number - 1
@@ -307,7 +310,7 @@ def _tex(value: float | None, digits: int = 3) -> str:
     return f"{_number(value):.{digits}f}"
 
 
-def _row(values: Sequence[float] | None, digits: int = 3) -> str:
+def _row(values: Sequence[float] | Array | None, digits: int = 3) -> str:
     assert values is not None
     separator = r",\,"
     return f"({separator.join(f'{value:.{digits}f}' for value in values)})"
@@ -319,7 +322,7 @@ def _lines(*lines: str) -> str:
     return rf"\small \begin{{aligned}} {line_break.join(lines)} \end{{aligned}}"
 
 
-def _dot(w: Sequence[float], x: Sequence[float], b: float) -> str:
+def _dot(w: Sequence[float] | Array, x: Sequence[float] | Array, b: float) -> str:
     """The sum of a neuron, over two lines."""
     first, second, third, last = (rf"{_bracketed(weight)} \cdot {pixel:.2f}" for weight, pixel in zip(w, x, strict=True))
     return rf"{first} + {second} \\ &\quad + {third} + {last} {'-' if b < 0 else '+'} {abs(b):.3f}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
@@ -10,7 +12,7 @@ from genlab import toy_gan
 from genlab.dashboard.components.reel import Lane, reel
 from genlab.dashboard.slanted import address
 from genlab.dashboard.slanted.pictures import signed
-from genlab.dashboard.slanted.setting import MOST_EPOCHS, MOST_SEED, Setting, current, trained
+from genlab.dashboard.slanted.setting import MOST_EPOCHS, MOST_SEED, Setting, current, train
 from genlab.lecture.worked import ideal_losses
 
 _ROWS = 200  # of a recording, as many as can be told apart on the scrubber
@@ -55,12 +57,12 @@ def _another(seed: int) -> None:
 
 @st.fragment
 def _reel(setting: Setting) -> None:
-    steps, lanes = recordings(setting)
+    steps, lanes, seconds = recordings(setting)
     asked = address.whole("step", 0, least=0, most=setting.steps)
     inspected = reel(
         steps,
         lanes,
-        z=draws(),
+        z=draws().tolist(),
         ideals={"ln 4": (LN4, "d"), "ln 2": (LN2, "g")},
         start=int(np.searchsorted(steps, asked)) if "step" in st.query_params else None,
         identity=str(setting),
@@ -71,7 +73,8 @@ def _reel(setting: Setting) -> None:
         address.put(part=4, step=max(1, min(inspected, setting.steps)), micro=1)
         st.rerun()
     st.caption(
-        f"{setting.steps:,} steps of seed {setting.seed}, learning rate {setting.learning_rate:g}. Pictures are those of z from 0 to 1. "
+        f"Twice {setting.steps:,} steps in {1000 * seconds:.1f} ms, of seed {setting.seed}, learning rate {setting.learning_rate:g}. "
+        "Pictures are those of z from 0 to 1. "
         f"Losses are averaged over the {len(toy_gan.FACES)} faces and {_DRAWS} draws, in nats."
     )
 
@@ -88,17 +91,20 @@ def draws() -> npt.NDArray[np.float64]:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def recordings(setting: Setting) -> tuple[list[int], list[Lane]]:
-    """The recorded steps, and a lane for each loss."""
+def recordings(setting: Setting) -> tuple[list[int], list[Lane], float]:
+    """The recorded steps, a lane for each loss, and the seconds that the trainings took."""
     every = max(1, setting.steps // _ROWS)
     lanes = []
     steps: list[int] = []
+    seconds = 0.0
     for loss in toy_gan.LOSSES:
-        history = trained(setting, loss, every).history
+        start = time.perf_counter()
+        history = train(setting, loss, every).history
+        seconds += time.perf_counter() - start
         assert history is not None
         steps = history.step.tolist()
         lanes.append(_lane(loss, history))
-    return steps, lanes
+    return steps, lanes, seconds
 
 
 def _lane(loss: str, history: toy_gan.History) -> Lane:
