@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.browser import PATIENCE_MS, ROOT, Server, chromium
 
 _SHARE_DRAWN = 0.67
-_WIDTH, _HEIGHT = 1280, 1345
+_WIDTH, _HEIGHT = 1280, 1372
 
 
 def main() -> None:
