@@ -4,13 +4,19 @@ from pathlib import Path
 
 import streamlit as st
 
-st.set_page_config(page_title="genlab", page_icon=Path(__file__).parent / "genlab" / "dashboard" / "icon.svg", layout="wide")
+from genlab.dashboard.navigation import FIRST, SECTIONS
+
+DASHBOARD = Path(__file__).parent / "genlab" / "dashboard"
+SIDEBAR = 232  # as wide as its longest entry
+
+st.set_page_config(page_title="genlab", page_icon=DASHBOARD / "icon.svg", layout="wide", initial_sidebar_state=SIDEBAR)
+st.logo(DASHBOARD / "wordmark.svg", size="large", icon_image=DASHBOARD / "icon.svg")
+st.html(DASHBOARD / "theme.css")
 page = st.navigation(
-    [
-        st.Page("genlab/dashboard/pages/pixelcnn.py", title="PixelCNN", default=True),
-        st.Page("genlab/dashboard/pages/slanted_land.py", title="Slanted land"),
-        st.Page("genlab/dashboard/pages/quiz.py", title="Quiz"),
-        st.Page("genlab/dashboard/pages/bench.py", title="Bench"),
-    ]
+    {
+        section: [st.Page(entry.file, title=entry.title, url_path=entry.name, default=entry.name == FIRST) for entry in entries]
+        for section, entries in SECTIONS.items()
+    },
+    expanded=True,
 )
 page.run()

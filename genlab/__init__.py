@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from genlab import causal, datasets, kernels, lecture, models, nn, toy_gan
+    from genlab import causal, datasets, kernels, lecture, models, nn, proofs, toy_gan
     from genlab.datasets import load_dataset
     from genlab.evaluation import evaluate, log_prob
     from genlab.models import create_model, list_models
@@ -32,7 +32,7 @@ _HOME = {
     "load_model": "genlab.runs",
     "native_info": "genlab.native",
 }
-_ROOMS = ("causal", "datasets", "kernels", "lecture", "models", "nn", "toy_gan")
+_ROOMS = ("causal", "datasets", "kernels", "lecture", "models", "nn", "proofs", "toy_gan")
 
 __all__ = [
     "__version__",
@@ -49,6 +49,7 @@ __all__ = [
     "models",
     "native_info",
     "nn",
+    "proofs",
     "sample",
     "stream",
     "toy_gan",

@@ -1,4 +1,4 @@
-"""A run is a folder: `config.json`, `metrics.jsonl`, `checkpoint.safetensors`, `samples/`, `log.txt` and `lock`.
+"""A run is a folder: `config.json`, `metrics.jsonl`, `checkpoint.safetensors`, `samples/`, `log.txt`, `lock`, and a label if it has one.
 
 ARCHITECTURE.md says what each file holds. Nothing here knows how to train; nothing here is pickled. torch loads only for weights,
 so that listing runs stays quick.
@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from genlab.errors import InputError, RunError, unknown_name
+from genlab.settings import TrainSettings, validate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genlab.causal.native_program import Painter
     from genlab.models.causal_model import CausalModel
 
 FORMAT = 1
@@ -33,6 +35,7 @@ _ENDS: dict[str, State] = {"finished": "finished", "stopped": "stopped", "failed
 _WEIGHTS = {"best": "best", "ema": "ema", "raw": "model"}
 # Asking whether a lock is held takes it for an instant, so a lock that is found held is tried again for this long.
 _LOCK_PATIENCE_SECONDS = 0.3
+_LABEL_LENGTH = 60
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,15 @@ class Run:
     def name(self) -> str:
         """The folder's name."""
         return self.path.name
+
+    @property
+    def label(self) -> str:
+        """What people call it: the label somebody gave it, else the folder's name. Plain text of one line, never to be taken for markup."""
+        try:
+            label = (self.path / "label.txt").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return self.name
+        return _one_line(label)[:_LABEL_LENGTH] or self.name
 
     @property
     def config(self) -> dict[str, Any]:
@@ -70,6 +82,9 @@ class Run:
         missing = [key for key in ("model", "data", "training", "seed") if key not in config]
         if missing:
             raise RunError(f"{file} lacks {', '.join(missing)}")
+        for part, key in (("model", "name"), ("model", "settings"), ("data", "name"), ("training", None)):
+            if not isinstance(config[part], dict) or (key is not None and key not in config[part]):
+                raise RunError(f"{file} holds no {part}{f'.{key}' if key else ''}; got {str(config[part])[:60]!r}")
         return dict(config)
 
     @property
@@ -109,8 +124,10 @@ class Run:
         """
         records = []
         for number, line in enumerate(lines := self._metrics_lines(), 1):
+            if kind is not None and f'"{kind}"' not in line:
+                continue  # most lines are of another kind, and reading them is most of the work
             try:
-                records.append(json.loads(line))
+                records.append(_record(line))
             except ValueError:
                 if number < len(lines):
                     raise RunError(f"{self.path / 'metrics.jsonl'} is torn at line {number}: {line[:60]!r}") from None
@@ -121,7 +138,7 @@ class Run:
         if self.holder is not None:
             return "running"
         events = self.metrics("event")
-        return _ENDS.get(events[-1]["event"], "interrupted") if events else "interrupted"
+        return _ENDS.get(str(events[-1].get("event")), "interrupted") if events else "interrupted"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -248,6 +265,43 @@ def remove_run(run: Run) -> None:
         shutil.rmtree(run.path)
 
 
+def write_label(run: Run, label: str) -> None:
+    """Give a run a label for people to read; an empty one takes it away. The folder keeps its name.
+
+    Raises:
+        InputError: The label is too long.
+        RunError: The disk is full or refuses.
+    """
+    label = _one_line(label)
+    if len(label) > _LABEL_LENGTH:
+        raise InputError(f"label must have at most {_LABEL_LENGTH} characters; got {len(label)}")
+    write_aside(run.path / "label.txt", (label + "\n").encode())
+
+
+def request_learning_rate(run: Run, rate: float) -> None:
+    """Ask the process that trains into the folder to go on with another learning rate from its next step on.
+
+    Raises:
+        InputError: The rate is out of the bounds of `TrainSettings.learning_rate`.
+        RunError: The disk is full or refuses.
+    """
+    rate = validate(TrainSettings, {"learning_rate": rate}).learning_rate
+    write_aside(run.path / "control.json", json.dumps({"learning_rate": rate}).encode())
+
+
+def take_learning_rate(run: Run) -> float | None:
+    """The rate that was asked for since the last call, or None. What is no valid request is dropped."""
+    file = run.path / "control.json"
+    if not file.exists():
+        return None
+    try:
+        asked = json.loads(file.read_text(encoding="utf-8"))
+        file.unlink()
+        return validate(TrainSettings, {"learning_rate": asked["learning_rate"]}).learning_rate
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def write_config(run: Run, config: Mapping[str, Any]) -> None:
     """Write `config.json`, aside first and then renamed."""
     write_aside(run.path / "config.json", (json.dumps({"format": FORMAT, **config}, indent=2) + "\n").encode())
@@ -355,6 +409,8 @@ def load_model(path: Run | Path | str, *, weights: str = "best") -> CausalModel:
         InputError: `weights` is not one of the three.
         RunError: The folder or file is missing, torn, of another format, or doesn't fit the model it names.
     """
+    import torch
+
     from genlab.models import create_model
 
     if weights not in _WEIGHTS:
@@ -362,15 +418,42 @@ def load_model(path: Run | Path | str, *, weights: str = "best") -> CausalModel:
     file = _weights_file(path)
     header = read_header(file)
     try:
-        model = create_model(header["model"]["name"], **header["model"]["settings"])
+        # On torch's "meta" device nothing takes memory: whatever network a header claims, the file's tensors must bear it out first.
+        with torch.device("meta"):
+            model = create_model(header["model"]["name"], **header["model"]["settings"])
     except (InputError, KeyError, TypeError) as error:
         raise RunError(f"{file} names a model that this genlab cannot build: {error}") from None
     group = _WEIGHTS[weights] if "step" in header else "model"
     averaged = {name for name, _ in model.named_parameters()}
     sources = {name: f"{group if name in averaged else 'model'}/{name}" for name in model.state_dict()}
     tensors, _ = read_tensors(file, {sources[name]: tensor for name, tensor in model.state_dict().items()})
-    model.load_state_dict({name: tensors[source] for name, source in sources.items()})
+    model.load_state_dict({name: tensors[source] for name, source in sources.items()}, assign=True)
     return model.eval()
+
+
+def load_painter(name: str) -> Painter:
+    """A packaged pretrained model that can only draw, loaded without torch: for a page that wants to show something at once.
+
+    Raises:
+        RunError: There is no such model, or its file is torn.
+        InputError: It names a model that this genlab does not know.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    from genlab.causal.native_program import Painter
+    from genlab.models import build_graph
+
+    folder = pretrained_path(name)
+    if folder is None:
+        raise RunError(f"there is no packaged model {name!r}")
+    described = Run(folder).config["model"]
+    try:
+        arrays = load_file(folder / "model.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{folder / 'model.safetensors'} could not be read: {error}") from None
+    weights = {tensor.removeprefix("model/"): array for tensor, array in arrays.items()}
+    return Painter(described["name"], build_graph(described["name"], **described["settings"]), weights)
 
 
 def _weights_file(path: Run | Path | str) -> Path:
@@ -382,6 +465,19 @@ def _weights_file(path: Run | Path | str) -> Path:
     _ = run.config
     packaged = run.path / "model.safetensors"
     return packaged if packaged.exists() else run.checkpoint_path
+
+
+def _record(line: str) -> dict[str, Any]:
+    """One line of `metrics.jsonl`, if it is an object that says its kind and its step."""
+    record = json.loads(line)
+    if not (isinstance(record, dict) and "kind" in record and isinstance(record.get("step"), int)):
+        raise ValueError(line)
+    return record
+
+
+def _one_line(text: str) -> str:
+    """The text without what does not print, such as line ends and marks that turn the direction of writing."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _compare_tensors(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:

@@ -60,6 +60,16 @@ class DataSettings(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
+def _rate_changes(value: Any) -> Any:
+    """The pairs out of ``"120:1e-3,300:5e-4"``, as the command line gives them; in the order of their steps."""
+    if isinstance(value, str):
+        value = [part.split(":") for part in value.split(",")]
+    return sorted(value, key=lambda change: int(change[0])) if isinstance(value, list | tuple) else value
+
+
+RateChange = tuple[Annotated[int, Field(ge=0)], Annotated[float, Field(gt=0, le=10)]]
+
+
 class TrainSettings(Settings):
     """How a model is trained. A field's description is also the help of the command line and of the dashboard's form."""
 
@@ -72,8 +82,14 @@ class TrainSettings(Settings):
         le=1e6,
         description="budget of training time over all sessions of the run; whichever ends first",
     )
+    steps: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="ends after so many steps; unlike epochs it does not stretch the learning rate's schedule"
+    )
     batch_size: int = Field(64, ge=1, le=1_000_000, description="images per step")
     learning_rate: float = Field(4e-3, gt=0, le=10, description="Adam's step size after the warm-up")
+    learning_rates: Annotated[tuple[RateChange, ...], BeforeValidator(_rate_changes)] = Field(
+        (), description="other learning rates from some step on, as step:rate,step:rate; what is changed in mid-run is recorded here"
+    )
     warmup_steps: int = Field(
         50, ge=0, le=1_000_000, description="steps over which the learning rate rises linearly; a tenth of the known steps at most"
     )

@@ -28,7 +28,7 @@ from genlab.errors import InputError, RunError, TrainingError
 from genlab.evaluation import bits_per_dim, check_fits, evaluate
 from genlab.images import grid, save_png
 from genlab.native import native_info
-from genlab.runs import Run, is_run, new_run_path, read_tensors, save_tensors, write_config
+from genlab.runs import Run, is_run, new_run_path, read_tensors, save_tensors, take_learning_rate, write_config
 from genlab.sampling import sample
 from genlab.settings import TrainSettings, validate
 
@@ -40,7 +40,8 @@ DEFAULT_EPOCHS = 10
 SAMPLES = 64
 
 # What may differ when a run is resumed: how long and how often, never what is computed at a step.
-_FREE = {"epochs", "minutes", "patience", "checkpoint_seconds", "sample_seconds", "log_seconds"}
+_FREE = {"epochs", "minutes", "steps", "patience", "checkpoint_seconds", "sample_seconds", "log_seconds"}
+_BUDGETS = {"epochs", "minutes", "steps"}
 _MESSAGE_SECONDS = 5.0
 
 
@@ -51,7 +52,7 @@ class Progress:
     Attributes:
         epoch: Passes over the training images begun, from 1.
         step: Steps done.
-        steps_total: Steps in all, or None if only minutes limit the run.
+        steps_total: Steps in all epochs, or None if no number of epochs was given.
         loss: Mean since the last report, in nats an image.
         bits_per_dim: The same in bits/dim.
         valid_bits_per_dim: Of the last validation, or None before the first.
@@ -103,11 +104,11 @@ def train(
     Args:
         model: The model; its weights are trained in place. A resumed run replaces them by the checkpoint's.
         data: The images, of the model's shape and levels.
-        epochs: Passes over the training images; 10 if neither `epochs` nor ``minutes`` is given.
+        epochs: Passes over the training images; 10 if none of `epochs`, ``minutes`` and ``steps`` is given.
         seed: Decides the order of the images and every draw; None means 0, or what a resumed run began with.
         out: The run folder, new or empty; None makes ``<model>-<data>-<time>`` below ``$GENLAB_RUNS_DIR`` or ``./runs``.
         resume: Go on with the run in `out`. What isn't given is taken from its config; what is given must agree with it, except how
-            long (`epochs` or ``minutes``, which then replace both) and how often (``patience``, ``..._seconds``).
+            long (`epochs`, ``minutes`` or ``steps``, which then replace all three) and how often (``patience``, ``..._seconds``).
         backend: ``"native"``, ``"torch"`` or ``"auto"``.
         on_progress: Called with a `Progress` at every record and validation.
         **settings: Other fields of `genlab.settings.TrainSettings`, such as ``minutes=2, learning_rate=1e-3``.
@@ -130,7 +131,7 @@ def train(
         config, checked = _resumed_config(run, model, data, asked) if resume else _new_config(run, model, data, asked)
         with _stop_signals() as received:
             # Made first: a checkpoint that cannot be taken over leaves the folder as it is.
-            session = _Session(run, model, data, checked, received, on_progress)
+            session = _Session(run, model, data, config, checked, received, on_progress)
             write_config(run, config)
             session.run_to_end()
     if "SIGINT" in received:
@@ -143,15 +144,16 @@ def learning_rate_at(step: int, settings: TrainSettings, steps_total: int | None
 
     Args:
         step: The step about to be made, from 0.
-        settings: Rate, warm-up and schedule.
+        settings: Rate and its changes, warm-up and schedule. A change replaces the rate that warm-up and schedule scale.
         steps_total: Steps in all, or None if unknown; cosine then stays constant. A warm-up takes a tenth of them at most.
     """
+    rate = next((rate for begin, rate in reversed(settings.learning_rates) if begin <= step), settings.learning_rate)
     warmup = settings.warmup_steps if steps_total is None else min(settings.warmup_steps, steps_total // 10)
     if step < warmup:
-        return settings.learning_rate * (step + 1) / warmup
+        return rate * (step + 1) / warmup
     if settings.schedule == "constant" or steps_total is None:
-        return settings.learning_rate
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps_total - warmup)))
+        return rate
+    return rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps_total - warmup)))
 
 
 def ema_decay_at(step: int, decay: float) -> float:
@@ -186,7 +188,7 @@ def _new_config(run: Run, model: CausalModel, data: Dataset, asked: Mapping[str,
     if is_run(run.path):
         raise InputError(f"out must be a new or empty folder; {run.path} holds a run already (resume=True goes on with it)")
     settings = validate(TrainSettings, asked)
-    if settings.epochs is None and settings.minutes is None:
+    if settings.epochs is settings.minutes is settings.steps is None:
         settings = settings.model_copy(update={"epochs": DEFAULT_EPOCHS})
     return _config(model, data, settings), settings
 
@@ -196,11 +198,13 @@ def _resumed_config(run: Run, model: CausalModel, data: Dataset, asked: Mapping[
     config = run.config
     recorded = validate(TrainSettings, {**config["training"], "seed": config["seed"]})
     # A new budget replaces the old one whole: ten more epochs must not end at once because the old minutes are used up.
-    kept = recorded.model_dump(exclude={"epochs", "minutes"} if {"epochs", "minutes"} & asked.keys() else set())
+    kept = recorded.model_dump(exclude=_BUDGETS if _BUDGETS & asked.keys() else set())
     settings = validate(TrainSettings, {**kept, **asked})
     wanted = _config(model, data, settings)
-    for part in ("data", "model", "training"):
+    for part in ("data", "model"):
         _refuse_difference(run, part, _flat(config[part]), _flat(wanted[part]))
+    # A run of an older genlab lacks the settings that it did not know; it was trained with their defaults.
+    _refuse_difference(run, "training", recorded.model_dump(mode="json", exclude={"seed"}), wanted["training"])
     _refuse_difference(run, "training", {"seed": config["seed"]}, {"seed": wanted["seed"]})
     return {**wanted, "versions": config.get("versions")}, settings
 
@@ -369,17 +373,19 @@ class _Session:
         run: Run,
         model: CausalModel,
         data: Dataset,
+        config: Mapping[str, Any],
         settings: TrainSettings,
         received: list[str],
         on_progress: Callable[[Progress], object] | None,
     ) -> None:
-        self._run, self._model, self._data, self._settings = run, model, data, settings
+        self._run, self._model, self._data, self._config, self._settings = run, model, data, config, settings
         self._received, self._on_progress = received, on_progress
         self._weights = _Weights(model, settings)
         self._steps_per_epoch = math.ceil(len(data.train) / settings.batch_size)
         self._steps_total = None if settings.epochs is None else settings.epochs * self._steps_per_epoch
         self._versions = _versions()
         self._changed: list[str] = []
+        self._told: set[int] = set()
         self._step = self._best_step = 0
         self._best = math.inf
         self._seconds_before = 0.0
@@ -413,6 +419,7 @@ class _Session:
 
     def _begin(self) -> None:
         self._run.cut_back(self._step)
+        self._told = {record["step"] for record in self._run.metrics("event") if record["event"] == "learning_rate"}
         if self._resumed:
             for record in self._run.metrics("valid")[-1:]:
                 self._valid_bits_per_dim, self._valid_step = record["bits_per_dim"], record["step"]
@@ -434,6 +441,8 @@ class _Session:
             return "stopped", f"stopped by {self._received[0]} at step {self._step}"
         if self._steps_total is not None and self._step >= self._steps_total:
             return "finished", f"finished {settings.epochs} {'epoch' if settings.epochs == 1 else 'epochs'}"
+        if settings.steps is not None and self._step >= settings.steps:
+            return "finished", f"finished {settings.steps:,} {'step' if settings.steps == 1 else 'steps'}"
         if settings.minutes is not None and self._seconds >= 60 * settings.minutes:
             return "finished", f"finished {settings.minutes:g} minutes"
         if settings.patience is not None and self._best < math.inf and epochs_since_best >= settings.patience:
@@ -441,7 +450,10 @@ class _Session:
         return None
 
     def _train_step(self) -> None:
-        """One step, and whatever is due after it."""
+        """One step, and whatever is due before and after it."""
+        if (rate := take_learning_rate(self._run)) is not None:
+            self._change_learning_rate(rate)
+        self._tell_learning_rate()
         self._step_weights()
         if self._due("record", self._settings.log_seconds):
             self._record()
@@ -452,6 +464,22 @@ class _Session:
             self._save_checkpoint()
         if self._due("sample", max(self._settings.sample_seconds, self._sample_pause)):
             self._save_sample()
+
+    def _change_learning_rate(self, rate: float) -> None:
+        """From the step about to be made on. On disk before it is used, so that a resumed run changes it at the same step."""
+        earlier = tuple(change for change in self._settings.learning_rates if change[0] != self._step)
+        self._settings = validate(TrainSettings, {**self._settings.model_dump(), "learning_rates": (*earlier, (self._step, rate))})
+        self._config = {**self._config, "training": self._settings.model_dump(mode="json", exclude={"seed"})}
+        write_config(self._run, self._config)
+        self._run.append_log(f"learning rate {rate:g} from step {self._step + 1} on")
+
+    def _tell_learning_rate(self) -> None:
+        """Record a change that takes effect at the step about to be made, unless that was done before an interruption."""
+        rate = dict(self._settings.learning_rates).get(self._step)
+        if rate is None or self._step in self._told:
+            return
+        self._told.add(self._step)
+        self._append("event", {"event": "learning_rate", "message": f"learning rate {rate:g}", "time": time.time()})
 
     def _step_weights(self) -> None:
         begun = time.perf_counter()
@@ -601,6 +629,8 @@ class _Session:
         steps = self._step - self._first_step
         if self._steps_total is not None and steps:
             estimates.append((self._steps_total - self._step) * (self._seconds - self._seconds_before) / steps)
+        if self._settings.steps is not None and steps:
+            estimates.append((self._settings.steps - self._step) * (self._seconds - self._seconds_before) / steps)
         if self._settings.minutes is not None:
             estimates.append(60 * self._settings.minutes - self._seconds)
         return max(0.0, min(estimates)) if estimates else None

@@ -45,6 +45,11 @@ class Server:
             )
         wait_until(self._is_up)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """SIGKILL: no chance to tidy up."""
         if self._process is not None:

@@ -1,12 +1,15 @@
 """Background training with real processes: every job here is `genlab train` on real digits."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from genlab import jobs
-from genlab.jobs import Job, JobError
+from genlab.errors import InputError
+from genlab.jobs import Demand, Job, JobError, Limits
 from tests.waiting import wait_until
 
 TINY = ("--set", "channels=2", "blocks=1", "sample_seconds=1000", "log_seconds=0.1", "checkpoint_seconds=0.2")
@@ -121,12 +125,44 @@ def test_a_double_click_is_one_job(folder: Path) -> None:
     assert len([path for path in folder.iterdir() if path.name != ".jobs"]) == 1
 
 
-def test_a_second_training_is_refused_while_one_is_active(folder: Path) -> None:
-    job = jobs.start("pixelcnn", "digits", ENDLESS, key="first")
-    with pytest.raises(JobError, match=f"only 1 training .* stop {job.name} or wait"):
-        jobs.start("pixelcnn", "digits", ENDLESS, key="second")
-    assert [each.name for each in jobs.list_jobs()] == [job.name]
-    assert len([path for path in folder.iterdir() if path.name != ".jobs"]) == 1
+def test_a_second_training_waits_for_the_slot_and_then_begins_by_itself() -> None:
+    first = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    waiting = [jobs.start("pixelcnn", "digits", SHORT, key=str(number)) for number in range(2)]
+    assert [(job.state, job.place) for job in waiting] == [("queued", 1), ("queued", 2)]
+    assert jobs.get(first.name).state == "running"
+    os.kill(first.pid or 0, signal.SIGKILL)  # a dead process takes its slot along
+    assert [ended(job).state for job in waiting] == ["finished", "finished"]
+    begun = [job.run.metrics("event")[0]["time"] for job in waiting]
+    assert begun == sorted(begun)
+    assert waiting[0].run.metrics("event")[-1]["time"] <= begun[1]  # never both at once
+
+
+def test_one_that_waits_leaves_the_queue_when_it_is_stopped_and_can_come_back() -> None:
+    first = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    second, third = (jobs.start("pixelcnn", "digits", SHORT, key=key) for key in "ab")
+    jobs.stop(second.name)
+    assert (ended(second).state, jobs.get(second.name).message) == ("stopped", "stopped before the first step")
+    assert jobs.get(third.name).place == 1
+    assert jobs.resume(second.name).place == 2  # at the end of the queue
+    jobs.stop(first.name)
+    assert [ended(job).state for job in (second, third)] == ["finished", "finished"]
+    assert third.run.metrics("event")[-1]["time"] <= second.run.metrics("event")[0]["time"]
+
+
+def test_one_that_is_killed_while_it_waits_is_lost_and_can_be_resumed() -> None:
+    first = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    second = jobs.start("pixelcnn", "digits", SHORT)
+    os.kill(second.pid or 0, signal.SIGKILL)
+    assert ended(second).state == "lost"
+    assert jobs.resume(second.name).state == "queued"
+    os.kill(first.pid or 0, signal.SIGKILL)
+    assert ended(second).state == "finished"
+
+
+def test_a_process_that_nobody_entered_into_the_database_does_not_wait_for_ever(folder: Path) -> None:
+    code = "from genlab import jobs; jobs._ORPHAN_SECONDS = 0.1; jobs._main('work', 'nobody')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (1, "genlab: error: job nobody was never entered into the database")
 
 
 def test_a_job_survives_the_process_that_started_it() -> None:
@@ -172,6 +208,206 @@ def test_a_run_started_elsewhere_is_watched_and_stopped_too(folder: Path) -> Non
     assert jobs.get("mine").state == "stopped"
 
 
+# Who may do what --------------------------------------------------------------------------------------------------------------
+
+
+def test_another_visitors_job_is_watched_and_nothing_else() -> None:
+    job = trained(jobs.start("pixelcnn", "digits", ENDLESS, visitor="anna"))
+    assert (job.is_open_to("anna"), job.is_open_to("bert"), job.is_open_to(None)) == (True, False, True)
+    assert jobs.get(job.name).state == "running"
+    attempts = {
+        "stop": lambda: jobs.stop(job.name, visitor="bert"),
+        "resume": lambda: jobs.resume(job.name, visitor="bert"),
+        "rename": lambda: jobs.rename(job.name, "mine", visitor="bert"),
+        "delete": lambda: jobs.remove(job.name, visitor="bert"),
+        "change": lambda: jobs.change_learning_rate(job.name, 1e-3, visitor="bert"),
+    }
+    for verb, attempt in attempts.items():
+        with pytest.raises(JobError, match=f"belongs to another visitor: you can watch it, but not {verb} it"):
+            attempt()
+    assert jobs.get(job.name).state == "running"
+    assert job.run.label == job.name
+    jobs.stop(job.name, visitor="anna")
+    assert ended(job).state == "stopped"
+    jobs.remove(job.name, visitor="anna")
+    assert (jobs.list_removed("anna"), jobs.list_removed("bert"), jobs.list_removed()) == ([job.name], [], [job.name])
+    with pytest.raises(JobError, match="another visitor: you can watch it, but not restore it"):
+        jobs.restore(job.name, visitor="bert")
+
+
+def test_a_visitor_can_have_so_many_jobs_and_no_more(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(jobs, "LIMITS", Limits(jobs=2))
+    mine = [jobs.start("pixelcnn", "digits", ENDLESS, visitor="anna", key=key) for key in "ab"]
+    with pytest.raises(JobError, match=f"2 trainings at work or in the queue; stop one of {mine[0].name}, {mine[1].name} or wait"):
+        jobs.start("pixelcnn", "digits", ENDLESS, visitor="anna", key="c")
+    assert jobs.start("pixelcnn", "digits", ENDLESS, visitor="anna", key="b").name == mine[1].name  # the same request again
+    assert jobs.start("pixelcnn", "digits", ENDLESS, visitor="bert").state == "queued"
+    assert len([path for path in folder.iterdir() if path.name != ".jobs"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("demand", "sentence"),
+    [
+        (Demand(minutes=241), "minutes must be at most 240 for a visitor; this training asks for 241"),
+        (Demand(steps=2_000_001), "steps must be at most 2,000,000 for a visitor; this training asks for 2,000,001"),
+        (Demand(parameters=10_000_001), "parameters must be at most 10,000,000 for a visitor; this training asks for 10,000,001"),
+    ],
+)
+def test_a_training_that_is_too_large_for_a_visitor_is_refused(demand: Demand, sentence: str) -> None:
+    with pytest.raises(JobError, match=sentence):
+        jobs.start("pixelcnn", "digits", ENDLESS, visitor="anna", demand=demand)
+    assert jobs.list_names() == []
+
+
+def test_the_disk_is_shared_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = ended(jobs.start("pixelcnn", "digits", SHORT, visitor="anna"))
+    monkeypatch.setattr(jobs, "LIMITS", Limits(disk=1000))
+    for name in (job.name, None):
+        with pytest.raises(JobError, match="MB of disk, the limit is 0 MB; delete some"):
+            jobs.start("pixelcnn", "digits", SHORT, visitor="anna")
+        if name:
+            jobs.remove(name)  # what can be brought back still takes its place
+    assert jobs.start("pixelcnn", "digits", SHORT, visitor="bert").is_active
+    monkeypatch.setattr(jobs, "LIMITS", Limits(spare=2**62))
+    with pytest.raises(JobError, match="the disk is nearly full"):
+        jobs.start("pixelcnn", "digits", SHORT, visitor="carl")
+
+
+# Delete, bring back, rename, change ---------------------------------------------------------------------------------------------
+
+
+def test_delete_and_bring_back(folder: Path) -> None:
+    job = ended(jobs.start("pixelcnn", "digits", SHORT))
+    files = {path.relative_to(folder): path.read_bytes() for path in job.run.path.rglob("*") if path.is_file() and path.name != "lock"}
+    jobs.remove(job.name)
+    assert (jobs.list_names(), jobs.list_removed()) == ([], [job.name])
+    with pytest.raises(JobError, match="run must be one of the runs in"):
+        jobs.get(job.name)
+    assert jobs.restore(job.name) == job
+    assert {path: (folder / path).read_bytes() for path in files} == files
+    assert jobs.list_removed() == []
+    with pytest.raises(JobError, match="must be one of the deleted runs"):
+        jobs.restore(job.name)
+    with pytest.raises(JobError, match="must be one of the deleted runs"):
+        jobs.restore("../../etc")
+
+
+def test_what_was_deleted_long_ago_is_gone_for_good(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = (ended(jobs.start("pixelcnn", "digits", SHORT, key=key)) for key in "ab")
+    jobs.remove(old.name)
+    monkeypatch.setattr(jobs, "_KEEP_REMOVED_SECONDS", -1.0)
+    jobs.remove(new.name)
+    assert jobs.list_removed() == []
+    assert [path.name for path in (folder / ".jobs" / "trash").iterdir()] == []
+
+
+def test_a_run_at_work_is_not_deleted() -> None:
+    job = jobs.start("pixelcnn", "digits", ENDLESS)
+    with pytest.raises(JobError, match=r"cannot be deleted: it is .*; stop it first"):
+        jobs.remove(job.name)
+    assert jobs.get(job.name).is_active
+
+
+@pytest.mark.parametrize("label", ["<script>alert(1)</script>", "**bold** [x](http://y)", "../../etc/passwd", "a/b", "Grüße 数字"])
+def test_a_label_is_text_and_never_a_path(label: str, folder: Path) -> None:
+    job = ended(jobs.start("pixelcnn", "digits", SHORT))
+    before = sorted(folder.rglob("*"))
+    jobs.rename(job.name, f" {label}\n\u202e ")
+    assert job.run.label == label
+    assert sorted({*folder.rglob("*")} - {*before}) == [job.run.path / "label.txt"]
+    jobs.rename(job.name, "")
+    assert job.run.label == job.name
+
+
+def test_a_label_of_any_length_is_refused_or_cut() -> None:
+    job = ended(jobs.start("pixelcnn", "digits", SHORT))
+    with pytest.raises(InputError, match="label must have at most 60 characters; got 61"):
+        jobs.rename(job.name, "x" * 61)
+    (job.run.path / "label.txt").write_bytes(b"\xff\xfe" + b"y" * 100_000)
+    assert len(job.run.label) == 60
+
+
+def test_the_learning_rate_changes_in_mid_run_and_the_change_is_recorded() -> None:
+    job = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    jobs.change_learning_rate(job.name, 1e-4)
+    wait_until(lambda: job.run.metrics("train")[-1]["learning_rate"] == 1e-4)
+    assert "learning_rate" in events(job)
+    assert job.run.config["training"]["learning_rates"][-1][1] == 1e-4
+    for rate in (0.0, -1.0, float("nan"), 11.0):
+        with pytest.raises(InputError, match="learning_rate"):
+            jobs.change_learning_rate(job.name, rate)
+    (job.run.path / "control.json").write_text('{"learning_rate": "<b>"')  # whatever lies there does no harm
+    wait_until(lambda: not (job.run.path / "control.json").exists())
+    assert jobs.get(job.name).state == "running"
+    jobs.stop(job.name)
+    assert ended(job).state == "stopped"
+    with pytest.raises(JobError, match="no learning rate to change: it is stopped"):
+        jobs.change_learning_rate(job.name, 1e-3)
+
+
+# Faults ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_database_that_another_process_keeps_locked_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    job = ended(jobs.start("pixelcnn", "digits", SHORT))
+    monkeypatch.setattr(jobs, "_BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(folder / ".jobs" / "jobs.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JobError, match=r"is busy: another process has kept it locked for 0\.05 s\. Nothing was changed; try again"):
+            jobs.start("pixelcnn", "digits", SHORT)
+        assert jobs.list_jobs() == [job]  # who only reads is not held up
+        other.execute("COMMIT")
+    assert [path.name for path in folder.iterdir() if path.name != ".jobs"] == [job.name]
+
+
+def test_one_that_waits_outlasts_a_locked_database(folder: Path) -> None:
+    first = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    second = jobs.start("pixelcnn", "digits", SHORT)
+    with closing(sqlite3.connect(folder / ".jobs" / "jobs.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        os.kill(first.pid or 0, signal.SIGKILL)
+        wait_until(lambda: not jobs.get(first.name).is_active)
+        assert jobs.get(second.name).is_active
+        other.execute("COMMIT")
+    assert ended(second).state == "finished"
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing_behind(folder: Path) -> None:
+    """A real fault: the kernel refuses to let any file of this process grow, as a full disk would."""
+    job = ended(jobs.start("pixelcnn", "digits", SHORT))
+    code = textwrap.dedent("""
+        import resource, signal
+        from genlab import jobs
+        from genlab.errors import GenlabError
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        for attempt in (lambda: jobs.start("pixelcnn", "digits"), lambda: jobs.rename(jobs.list_names()[0], "x")):
+            try:
+                attempt()
+            except GenlabError as error:
+                print(error)
+    """)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    started, renamed = done.stdout.strip().splitlines()
+    assert re.search("jobs.sqlite, could not be used: (disk I/O error|database or disk is full)", started)
+    assert "label.txt could not be written: File too large; what was there before is kept" in renamed
+    assert [path.name for path in folder.iterdir() if path.name != ".jobs"] == [job.name]
+    assert jobs.list_jobs() == [job]
+
+
+def test_a_table_of_an_older_genlab_gains_its_new_columns(folder: Path) -> None:
+    (folder / ".jobs").mkdir(parents=True)
+    with closing(sqlite3.connect(folder / ".jobs" / "jobs.sqlite", isolation_level=None)) as database:
+        database.execute(
+            "CREATE TABLE jobs (name TEXT PRIMARY KEY, key TEXT UNIQUE, arguments TEXT NOT NULL, pid INTEGER, born TEXT, "
+            "created REAL NOT NULL, started REAL NOT NULL, stop_requested REAL)"
+        )
+        database.execute("INSERT INTO jobs VALUES ('old', NULL, '[]', NULL, NULL, 1, 1, NULL)")
+    (folder / "old").mkdir()
+    assert [(job.name, job.state) for job in jobs.list_jobs()] == [("old", "lost")]
+    assert ended(jobs.start("pixelcnn", "digits", SHORT)).state == "finished"
+
+
 def test_a_database_that_cannot_be_used_is_told_in_a_sentence(folder: Path) -> None:
     file = folder / ".jobs" / "jobs.sqlite"
     file.mkdir(parents=True)
@@ -186,6 +422,6 @@ def test_a_database_that_cannot_be_used_is_told_in_a_sentence(folder: Path) -> N
 
 @pytest.mark.parametrize("name", ["", "nothing", "../runs", ".jobs", "/", "a\0b"])
 def test_a_name_that_is_no_run_is_refused(name: str) -> None:
-    for ask in (jobs.get, jobs.stop, jobs.resume):
+    for ask in (jobs.get, jobs.stop, jobs.resume, jobs.remove, lambda name: jobs.rename(name, "x")):
         with pytest.raises(JobError, match="run must be one of the runs in"):
             ask(name)

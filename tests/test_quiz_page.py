@@ -49,7 +49,7 @@ def answer(app: AppTest, letters: set[str]) -> AppTest:
 
 
 def said(app: AppTest) -> str:
-    kinds = (app.info, app.success, app.warning, app.error, app.caption, app.markdown, app.subheader, app.title)
+    kinds = (app.info, app.success, app.warning, app.error, app.caption, app.markdown, app.header, app.title)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
@@ -60,7 +60,7 @@ def metrics(app: AppTest) -> dict[str, str]:
 def test_from_the_first_question_to_the_review_and_the_missed_ones_again() -> None:
     app = opened()
     for position, key in enumerate(KEYS):
-        assert app.subheader[0].value == plain(QUIZ.questions[position].text)
+        assert app.header[0].value == plain(QUIZ.questions[position].text)
         assert [box.label for box in app.checkbox] == [f"{a}. {text}" for a, text in QUIZ.questions[position].options.items()]
         assert not any(box.value for box in app.checkbox)
         answer(app, key if position != 1 else {"a", "b", "c"})
@@ -72,21 +72,21 @@ def test_from_the_first_question_to_the_review_and_the_missed_ones_again() -> No
     assert "Ticked, but not in the key." in said(app)
 
     press(app, "Try again the one missed")
-    assert app.subheader[0].value == plain(QUIZ.questions[1].text)
+    assert app.header[0].value == plain(QUIZ.questions[1].text)
     press(answer(app, KEYS[1]), "To the review")
     assert metrics(app)["exactly right"] == "6 of 6"
     assert [button.label for button in app.button] == ["Start again"]
     press(app, "Start again")
-    assert app.subheader[0].value == plain(QUIZ.questions[0].text)
+    assert app.header[0].value == plain(QUIZ.questions[0].text)
 
 
 def test_nothing_ticked_is_no_answer_and_a_question_may_be_skipped() -> None:
     app = press(opened(), "Check")
     assert "Tick at least one letter" in said(app)
     press(app, "Skip")
-    assert app.subheader[0].value == plain(QUIZ.questions[1].text)
+    assert app.header[0].value == plain(QUIZ.questions[1].text)
     press(app, "Back")
-    assert app.subheader[0].value == plain(QUIZ.questions[0].text)
+    assert app.header[0].value == plain(QUIZ.questions[0].text)
     for _ in KEYS:
         press(app, "Skip")
     assert metrics(app) == {"exactly right": "0 of 6", "partial credit, apart from that": "0.00 of 6"}
@@ -105,7 +105,7 @@ def test_answers_are_kept_under_a_name_those_given_before_it_too() -> None:
     other = opened()  # another browser
     other.text_input[0].set_value("Ada")
     rerun(other)
-    assert other.subheader[0].value == plain(QUIZ.questions[2].text)  # goes on where it was left
+    assert other.header[0].value == plain(QUIZ.questions[2].text)  # goes on where it was left
     for _ in range(4):
         press(other, "Skip")
     assert metrics(other)["exactly right"] == "1 of 6"
@@ -197,7 +197,7 @@ def test_a_replaced_file_is_shown_as_it_stands(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("GENLAB_QUIZ", str(file))
     app = answer(opened(), {"a"})
     assert "which this dashboard does not have" in said(app)
-    for element in (*app.title, *app.subheader, *app.markdown, *app.info, *app.caption):
+    for element in (*app.title, *app.header, *app.markdown, *app.info, *app.caption):
         # Backslashes before all punctuation, an invisible character after a colon: nothing is left to be read as Markdown.
         assert not re.search(
             r"(?<!\\)[<$`\[]|(?<!\\):(?=red|material|smile)", str(element.value).replace(":red[✗]", "").replace(":green[✓]", "")
@@ -221,7 +221,7 @@ def test_other_questions_in_mid_game_begin_another_game(tmp_path: Path, monkeypa
     monkeypatch.setenv("GENLAB_QUIZ", str(tmp_path / "mine.yaml"))
     assert [box.label[0] for box in rerun(app).checkbox] == ["a", "b"]
     monkeypatch.delenv("GENLAB_QUIZ")
-    assert rerun(app).subheader[0].value == plain(QUIZ.questions[1].text)
+    assert rerun(app).header[0].value == plain(QUIZ.questions[1].text)
 
 
 def test_the_pages_that_questions_lead_to_exist() -> None:

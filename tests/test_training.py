@@ -21,8 +21,8 @@ from tiny import STEPS_PER_EPOCH, digits, tiny_model, tiny_run
 
 import genlab
 from genlab.errors import BackendError, InputError, RunError, TrainingError
-from genlab.runs import Run, load_model, read_header
-from genlab.settings import TrainSettings
+from genlab.runs import Run, load_model, read_header, request_learning_rate
+from genlab.settings import TrainSettings, validate
 from genlab.training import Progress, ema_decay_at, generator_at, learning_rate_at
 
 
@@ -135,6 +135,85 @@ def test_at_most_so_many_images_are_validated(tmp_path: Path) -> None:
     run = tiny_run(tmp_path / "run", valid_images=10)
     model = load_model(run)
     assert run.metrics("valid")[-1]["nats"] == pytest.approx(genlab.evaluate(model, digits(), split="valid", limit=10).nats)
+
+
+# Learning rates in mid-run ----------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """What a test raises where a process would be killed: nothing that training could tidy up after."""
+
+
+def ask_at(run: Path, step: int, rate: float, *, kill_at: int | None = None) -> Any:
+    """A watcher that asks for another rate once that step is done, and ends the process at another step."""
+    asked: list[int] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.step >= step and not asked:
+            asked.append(progress.step)
+            request_learning_rate(Run(run), rate)
+        if kill_at is not None and progress.step >= kill_at:
+            raise Killed
+
+    return watch
+
+
+def test_a_rate_changed_in_mid_run_and_interrupted_gives_the_weights_of_an_undisturbed_run(tmp_path: Path) -> None:
+    often = {"epochs": 3, "log_seconds": 0}
+    with pytest.raises(Killed):
+        # Checkpoints are rare: the change at step 20 is newer than the only one, of step 0.
+        genlab.train(tiny_model(), digits(), out=tmp_path / "a", on_progress=ask_at(tmp_path / "a", 20, 5e-4, kill_at=40), **often)
+    broken = Run(tmp_path / "a")
+    assert read_header(broken.checkpoint_path)["step"] == 0
+    assert broken.config["training"]["learning_rates"] == [[20, 5e-4]]
+    resumed = genlab.train(tiny_model(1), digits(), out=tmp_path / "a", resume=True)
+
+    whole = genlab.train(tiny_model(), digits(), out=tmp_path / "b", learning_rates=[(20, 5e-4)], **often)
+    plain = genlab.train(tiny_model(), digits(), out=tmp_path / "c", **often)
+    assert_same_checkpoint(resumed, whole)
+    name = "model/nodes.input.weight"
+    assert not torch.equal(load_file(whole.checkpoint_path)[name], load_file(plain.checkpoint_path)[name])
+    for run in (resumed, whole):
+        changes = [record for record in run.metrics("event") if record["event"] == "learning_rate"]
+        assert [(record["step"], record["message"]) for record in changes] == [(20, "learning rate 0.0005")]
+        steps = [record["step"] for record in run.metrics()]
+        assert steps == sorted(steps)
+
+
+def test_a_change_replaces_the_rate_that_warm_up_and_schedule_scale() -> None:
+    settings = TrainSettings(learning_rate=1e-2, learning_rates="30:1e-3,10:2e-3", warmup_steps=20)  # type: ignore[arg-type]
+    assert settings.learning_rates == ((10, 2e-3), (30, 1e-3))
+    plain = TrainSettings(learning_rate=1.0, warmup_steps=20)
+    for step, rate in ((9, 1e-2), (10, 2e-3), (29, 2e-3), (30, 1e-3), (150, 1e-3)):
+        assert learning_rate_at(step, settings, 200) == pytest.approx(rate * learning_rate_at(step, plain, 200))
+
+
+@pytest.mark.parametrize("changes", ["x", "1:2:3", "5:0", "5:-1", "-1:0.1", "5:11", "5:nan", [(1, "x")], 3])
+def test_changes_out_of_their_bounds_are_refused(changes: Any) -> None:
+    with pytest.raises(InputError, match="learning_rates"):
+        validate(TrainSettings, {"learning_rates": changes})
+
+
+def test_a_run_of_an_older_genlab_lacks_the_new_settings_and_can_be_resumed(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path / "run")
+    config = run.config
+    config["training"] = {name: value for name, value in config["training"].items() if name not in ("learning_rates", "steps")}
+    (run.path / "config.json").write_text(json.dumps(config))
+    assert genlab.train(tiny_model(), digits(), out=run.path, resume=True, epochs=2).metrics("valid")[-1]["epoch"] == 2
+
+
+def test_a_number_of_steps_ends_a_run_without_touching_its_schedule(tmp_path: Path) -> None:
+    short = tiny_run(tmp_path / "short", epochs=3, steps=30)
+    assert short.metrics("event")[-1]["message"].startswith("finished 30 steps")
+    assert short.metrics()[-1]["step"] == 30
+    longer = tiny_run(tmp_path / "longer", epochs=3, log_seconds=0)
+    rates = {record["step"]: record["learning_rate"] for record in longer.metrics("train")}
+    assert short.metrics("train")[-1]["learning_rate"] == rates[30]
+    # The longer run saw the same thirty steps.
+    resumed = genlab.train(tiny_model(), digits(), out=short.path, resume=True, epochs=3)
+    names = [name for name in load_file(resumed.checkpoint_path) if name.startswith("model/")]
+    ours, theirs = load_file(resumed.checkpoint_path), load_file(longer.checkpoint_path)
+    assert [name for name in names if not torch.equal(ours[name], theirs[name])] == []
 
 
 # Schedules ------------------------------------------------------------------------------------------------------------------

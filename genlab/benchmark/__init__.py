@@ -1,7 +1,7 @@
 """Native against Python, side by side in one run, after checking that they agree: ``genlab bench``.
 
-- `genlab.benchmark.roofline`, `kernels`, `training`, `memory`, `sampling`, `growth` and `toy_gan`: one file each, with what it compares and why
-  that is fair.
+- `genlab.benchmark.roofline`, `kernels`, `training`, `memory`, `sampling`, `growth` and `toy_gan`: one file each, with what it
+  compares and why that is fair.
 - `genlab.benchmark.timing`: the core, which knows no framework. `worker`: the process of one framework.
 - `genlab.benchmark.torch_peers`, `jax_peers` and `python_peers`: the textbook forms that genlab is compared with.
 - `genlab.benchmark.background`: a benchmark as a detached process, for whoever only looks on.

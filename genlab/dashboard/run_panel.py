@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import math
+import os
+import time
+from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
@@ -12,135 +14,166 @@ import streamlit as st
 from genlab import jobs
 from genlab.dashboard.charts import learning_curve
 from genlab.dashboard.components.filmstrip import filmstrip
+from genlab.dashboard.navigation import PAGES
+from genlab.dashboard.story import Records, Story, parameters_in_words, read_story
+from genlab.dashboard.visitor import visitor
+from genlab.dashboard.words import duration, plain
 from genlab.errors import GenlabError
 
-Records = Sequence[Mapping[str, Any]]
+POLL_SECONDS = float(os.environ.get("GENLAB_POLL_SECONDS", "1"))
+_SILENCE_SECONDS = 60.0
 
 
-def run_panel(name: str, *, state: jobs.State) -> None:
+def watch(job: jobs.Job, *, earlier: str | None = None) -> None:
+    """A run's panel, which alone runs again every second, and only while there is something to see."""
+    st.fragment(run_panel, run_every=POLL_SECONDS if job.is_active else None)(job.name, state=job.state, earlier=earlier)
+
+
+def run_panel(name: str, *, state: jobs.State, earlier: str | None = None) -> None:
     """Show a run. Runs as a fragment, again and again while the run is active.
 
     Args:
         name: The run.
         state: What the page found it to be; once that has changed, the whole page runs again.
+        earlier: Another run to compare with.
     """
     try:
         job = jobs.get(name)
         if job.state != state:
             st.rerun()
-        _state_and_buttons(job)
+        state_and_buttons(job)
         if (job.run.path / "config.json").exists():
-            _results(job)
+            _results(job, earlier)
     except GenlabError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
 
 
-def _state_and_buttons(job: jobs.Job) -> None:
+def state_and_buttons(job: jobs.Job) -> None:
+    """What the run is doing, and the one thing that can be done about it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         _say_state(job)
-        if job.is_active:
-            if st.button("Stop training", disabled=job.state == "stopping"):
-                jobs.stop(job.name)
+        if not job.is_open_to(visitor()):
+            st.caption("Started in another browser: only from there can it be stopped or changed.", width="content")
+        elif job.is_active:
+            if st.button("Leave the queue" if job.state == "queued" else "Stop training", disabled=job.state == "stopping"):
+                jobs.stop(job.name, visitor=visitor())
                 st.rerun()
         elif job.state in jobs.RESUMABLE and st.button("Resume training"):
-            jobs.resume(job.name)
+            jobs.resume(job.name, visitor=visitor())
             st.rerun()
 
 
 def _say_state(job: jobs.Job) -> None:
+    message = plain(job.message)
     match job.state:
+        case "queued":
+            st.info(f"**Waiting**: {message}. It begins by itself; this page may be closed.")
         case "starting":
             st.info("**Starting.** The training process is loading.")
+        case "running" if _silence(job) > _SILENCE_SECONDS:
+            st.warning(f"**Silent** for {duration(_silence(job))}: process {job.pid} lives, but has recorded nothing since.")
         case "running":
             st.info(f"**Training** in a process of its own ({job.pid}): reload or close this page, it goes on.")
         case "stopping":
             st.info("**Stopping.** The step under way is finished and a checkpoint written.")
         case "stopped":
-            st.info(f"**Stopped**{job.message.removeprefix('stopped')}. It can be resumed from there.")
+            st.info(f"**Stopped**{message.removeprefix('stopped')}. It can be resumed from there.")
         case "finished":
-            st.success(f"**Finished**{job.message.removeprefix('finished')}.")
+            st.success(f"**Finished**{message.removeprefix('finished')}.")
         case "failed":
-            st.error(f"**Failed**: {job.message}")
+            st.error(f"**Failed**: {message}")
         case "lost":
-            st.warning(f"**Lost**: {job.message}. It can be resumed from the last checkpoint.")
+            st.warning(f"**Lost**: {message}. It can be resumed from the last checkpoint.")
 
 
-def _results(job: jobs.Job) -> None:
-    records = job.run.metrics()
-    train, valid, samples = ([record for record in records if record["kind"] == kind] for kind in ("train", "valid", "sample"))
-    config = job.run.config
-    _numbers(job, config, train, valid)
+def _silence(job: jobs.Job) -> float:
+    return time.time() - (job.heartbeat or job.created)
+
+
+def _results(job: jobs.Job, earlier: str | None) -> None:
+    story = read_story(job)
+    _numbers(job, story)
     curve, strip = st.columns([5, 4], gap="medium")
     with curve:
-        st.altair_chart(learning_curve(train, valid), width="stretch", key="curve", alt=_curve_in_words(train, valid))
-        st.caption(_protocol(config))
+        _curve(story, earlier)
     with strip:
-        labels = {record["file"].rpartition("/")[2]: _when(record["step"], train) for record in samples}
-        filmstrip(job.name, job.run.sample_files, labels, config["model"]["settings"]["image_shape"])
+        labels = {record["file"].rpartition("/")[2]: _when(record["step"], story.train) for record in story.sample}
+        filmstrip(job.name, job.run.sample_files, labels, story.image_shape)
+        if job.run.checkpoint_path.exists():
+            st.page_link(PAGES["theatre"].file, label="See it draw in the pixel theatre →", query_params={"run": job.name})
 
 
-def _numbers(job: jobs.Job, config: Mapping[str, Any], train: Records, valid: Records) -> None:
-    newest = train[-1] if train else None
-    best = min(valid, key=lambda record: record["nats"], default=None)
+def _curve(story: Story, earlier: str | None) -> None:
+    other = None
+    if earlier is not None:
+        job = jobs.get(earlier)
+        told = read_story(job)
+        if told.protocol == story.protocol:
+            other = (f"earlier: {job.run.label}", told.valid)
+        else:
+            st.caption(f"Not drawn: {plain(job.run.label)} was scored under another protocol ({plain(told.protocol)}).")
+    chart = learning_curve(
+        story.train,
+        story.valid,
+        earlier=other,
+        references=story.references,
+        dimensions=math.prod(story.image_shape),
+        changes=[record["step"] for record in story.event if record.get("event") == "learning_rate"],
+    )
+    st.altair_chart(chart, width="stretch", key="curve", alt=_curve_in_words(story))
+    st.caption(_protocol(story))
+
+
+def _numbers(job: jobs.Job, story: Story) -> None:
+    train, newest, best = story.train, story.train[-1] if story.train else None, story.best
     shown = {
         "best validation": f"{best['bits_per_dim']:.3f} bits/dim" if best else "–",
         "an image costs": f"{best['nats']:.1f} nats" if best else "–",
         "step": f"{newest['step']:,}" if newest else "–",
         "speed": f"{median(record['images_per_second'] for record in train[-9:]):,.0f} images/s" if train else "–",
-        "time spent": _duration(newest["seconds"]) if newest else "–",
+        "time spent": duration(newest["seconds"]) if newest else "–",
     }
     if job.is_active:
-        shown["time left"] = _time_left(config, newest)
+        shown["time left"] = _time_left(story.config, newest)
     with st.container(horizontal=True, gap="medium"):
         for label, value in shown.items():
             st.metric(label, value, width="content")
 
 
 def _time_left(config: Mapping[str, Any], newest: Mapping[str, Any] | None) -> str:
-    """From the budget of minutes, or from the epochs done so far."""
+    """From the budget of minutes, or from the steps done so far."""
     if newest is None:
         return "–"
     training, seconds = config["training"], newest["seconds"]
     left = []
     if training["minutes"]:
         left.append(60 * training["minutes"] - seconds)
-    if training["epochs"]:
-        steps = training["epochs"] * -(-config["data"]["record"]["images"]["train"] // training["batch_size"])
-        left.append(seconds * (steps / newest["step"] - 1))
-    return f"about {_duration(max(0.0, min(left)))}" if left else "–"
+    epoch = -(-config["data"]["record"]["images"]["train"] // training["batch_size"])
+    totals = [training.get("steps"), training["epochs"] and training["epochs"] * epoch]
+    left += [seconds * (steps / newest["step"] - 1) for steps in totals if steps]
+    return f"about {duration(max(0.0, min(left)))}" if left else "–"
 
 
 def _when(step: int, train: Records) -> str:
     """A step in words, with the training time it took."""
     seconds = next((record["seconds"] for record in reversed(train) if record["step"] <= step), None)
-    return f"step {step:,}" + (f", after {_duration(seconds)}" if seconds is not None else ", before training")
+    return f"step {step:,}" + (f", after {duration(seconds)}" if seconds is not None else ", before training")
 
 
-def _curve_in_words(train: Records, valid: Records) -> str:
+def _curve_in_words(story: Story) -> str:
+    train, valid = story.train, story.valid
     if not train:
         return "No loss has been recorded yet."
     words = f"Training loss from {train[0]['bits_per_dim']:.3f} to {train[-1]['bits_per_dim']:.3f} bits/dim in {train[-1]['step']:,} steps"
     return f"{words}; validation at {valid[-1]['bits_per_dim']:.3f}." if valid else f"{words}."
 
 
-def _protocol(config: Mapping[str, Any]) -> str:
+def _protocol(story: Story) -> str:
     """Which data a likelihood speaks of, and by which network."""
-    record, settings = config["data"]["record"], config["model"]["settings"]
-    _, height, width = record["image_shape"]
-    rule = "" if record["rule"] == "x" else f" (from intensity x: {record['rule']})"
-    images = f"{record['name']}, {height}×{width}, {record['levels']} levels{rule}, split of seed {record['seed']}"
-    network = f"{_parameters(json.dumps(config['model']))} parameters in {settings['blocks']} blocks of {settings['channels']} channels"
-    return f"{images}. {network}, learning rate {config['training']['learning_rate']:g}, seed {config['seed']}."
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _parameters(model: str) -> str:
-    """The number of parameters of the model that a config, as JSON, describes."""
-    from genlab.models import create_model
-
-    described = json.loads(model)
-    return f"{create_model(described['name'], **described['settings']).parameter_count():,}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    config = story.config
+    settings = ", ".join(f"{name} {value}" for name, value in config["model"]["settings"].items() if name not in ("image_shape", "levels"))
+    network = f"{config['model']['name']}, {parameters_in_words(config)} parameters ({settings})"
+    words = f"{story.protocol}. {network}, learning rate {story.learning_rate:g}, seed {config['seed']}."
+    if story.references:
+        words += " Level lines: published figures of this protocol, on the test split."
+    return plain(words)

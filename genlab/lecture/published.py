@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +28,10 @@ class Published:
     value: float
     unit: Literal["nats", "bits/dim"]
     source: str
+
+    def bits_per_dim(self, dimensions: int) -> float:
+        """The figure in bits/dim, for images of so many values: nats / (ln 2 · dimensions)."""
+        return self.value if self.unit == "bits/dim" else self.value / (math.log(2) * dimensions)
 
 
 _REPRODUCTION = "EugenHotaj/pytorch-generative, README"

@@ -5,10 +5,13 @@ A component is a family with one stem: ``theatre.py``, ``.html``, ``.css`` and `
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
@@ -29,3 +32,8 @@ def component(stem: str, *, family: str = "") -> ComponentRenderer:
     return st.components.v2.component(
         f"genlab_{stem}", html=read(f"{stem}.html"), css=read(*css, f"{stem}.css"), js=read("ink.js", *script, f"{stem}.js")
     )
+
+
+def base64(array: NDArray[Any]) -> str:
+    """The array's bytes, for one of JavaScript's typed arrays."""
+    return b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")

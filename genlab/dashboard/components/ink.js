@@ -31,3 +31,31 @@ function mix(paper, ink, share) {
 function setPixel(image, x, y, [red, green, blue]) {
   image.data.set([red, green, blue, 255], 4 * (y * image.width + x));
 }
+
+// The inverse of components.base64.
+function bytes(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer;
+}
+
+// Puts the first `known` values of one image into a picture; values stand in the order of drawing: rows, columns, channels.
+function fillImage(image, left, top, values, known, { width, channels, levels }, [ink, paper]) {
+  for (let i = 0; i < known; i += channels) {
+    const share = (channel) => (i + channel < known ? values[i + channel] / (levels - 1) : 0);
+    const colour = channels === 3 ? [0, 1, 2].map((channel) => 255 * share(channel)) : mix(paper, ink, share(0));
+    const pixel = i / channels;
+    setPixel(image, left + (pixel % width), top + Math.floor(pixel / width), colour);
+  }
+}
+
+// Many images in one picture, with one gap of paper between them: how many to a row, and how large that is in their own pixels.
+function wallOf(count, columns, { width, height }) {
+  const gap = Math.max(1, Math.round(width / 10));
+  const rows = Math.ceil(count / columns);
+  const across = width + gap;
+  const down = height + gap;
+  return { columns, rows, across, down, width: columns * across - gap, height: rows * down - gap };
+}
+
+function place(element, left, top, width, height) {
+  Object.assign(element.style, { left: `${100 * left}%`, top: `${100 * top}%`, width: `${100 * width}%`, height: `${100 * height}%` });
+}

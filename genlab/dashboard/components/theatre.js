@@ -9,10 +9,10 @@ const FACTORS_SHOWN = 4;
 // Streamlit calls the default export again, with the same parentElement, whenever the data or the theme changes.
 const theatres = new WeakMap();
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setStateValue }) {
   if (!theatres.has(parentElement)) theatres.set(parentElement, createTheatre(parentElement));
   const theatre = theatres.get(parentElement);
-  theatre.show(data);
+  theatre.show(data, (place) => setStateValue("looked_at", place));
   return theatre.close;
 }
 
@@ -31,10 +31,6 @@ function decode(data) {
   };
 }
 
-function bytes(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer;
-}
-
 function createTheatre(root) {
   const part = (name) => root.querySelector(`.${name}`);
   const stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -44,13 +40,16 @@ function createTheatre(root) {
   let playing = false;
   let frame = 0;
   let clock = 0;
+  let tell = () => {}; // the page, which pixel is looked at
 
-  function show(data) {
+  function show(data, lookAt) {
+    tell = lookAt;
     const isNew = records?.id !== data.id;
     if (isNew) {
       records = decode(data);
       chosen = 0;
       part("scrub").max = records.pixels;
+      paced();
       seek(stillness.matches ? records.pixels : 0);
       play(!stillness.matches);
     }
@@ -81,7 +80,7 @@ function createTheatre(root) {
     const seconds = Math.min((now - clock) / 1000, 0.1);
     clock = now;
     const before = Math.floor(position);
-    const pixelsPerSecond = records.pixels / Number(part("speed").value);
+    const pixelsPerSecond = pace();
     position += seconds * pixelsPerSecond;
     if (position >= records.pixels + PAUSE_AT_THE_END * pixelsPerSecond) {
       choose((chosen + 1) % records.count);
@@ -89,6 +88,22 @@ function createTheatre(root) {
     }
     if (Math.floor(position) !== before && before < records.pixels + 1) paint();
     frame = requestAnimationFrame(tick);
+  }
+
+  // From one pixel a second to the whole image in half a second.
+  function pace() {
+    return (2 * records.pixels) ** Number(part("speed").value);
+  }
+
+  function paced() {
+    const words = pace() < 10 ? pace().toFixed(1) : Math.round(pace()).toString();
+    part("pace").textContent = `${words} pixels/s`;
+    part("speed").setAttribute("aria-valuetext", `${words} pixels a second`);
+  }
+
+  function lookAt(pixel) {
+    const { id, width } = records;
+    tell({ id, image: chosen, row: Math.floor(pixel / width), column: pixel % width });
   }
 
   function choose(index) {
@@ -106,19 +121,14 @@ function createTheatre(root) {
     const hero = part("hero").clientWidth;
     fitCanvas(part("picture"), width, height, Math.min(hero, 340));
     fitCanvas(part("spent"), width, height, Math.min(part("bits").clientWidth, 340));
-    const wall = wallLayout(part("wall").clientWidth);
+    const wall = wallLayout();
     fitCanvas(part("others"), wall.width, wall.height, part("wall").clientWidth);
     part("bars").width = part("bars").clientWidth * devicePixelRatio;
     part("bars").height = part("bars").clientHeight * devicePixelRatio;
   }
 
-  function wallLayout(available) {
-    const gap = Math.max(1, Math.round(records.width / 10));
-    const columns = Math.min(records.count, available > 640 ? 16 : 8);
-    const rows = Math.ceil(records.count / columns);
-    const across = records.width + gap;
-    const down = records.height + gap;
-    return { columns, across, down, width: columns * across - gap, height: rows * down - gap };
+  function wallLayout() {
+    return wallOf(records.count, Math.min(records.count, part("wall").clientWidth > 640 ? 16 : 8), records);
   }
 
   function paint() {
@@ -136,7 +146,7 @@ function createTheatre(root) {
     const canvas = part("picture");
     const { width, height, channels } = records;
     const image = new ImageData(width, height);
-    fillImage(image, 0, 0, chosen, known, inkAndPaper(canvas));
+    fillImage(image, 0, 0, valuesOf(chosen), known, records, inkAndPaper(canvas));
     canvas.getContext("2d").putImageData(image, 0, 0);
     const cursor = part("cursor");
     cursor.hidden = last < 0;
@@ -159,11 +169,11 @@ function createTheatre(root) {
 
   function paintWall(known) {
     const canvas = part("others");
-    const { columns, across, down, width, height } = wallLayout(part("wall").clientWidth);
+    const { columns, across, down, width, height } = wallLayout();
     const colours = inkAndPaper(canvas);
     const image = new ImageData(width, height);
     for (let n = 0; n < records.count; n += 1) {
-      fillImage(image, (n % columns) * across, Math.floor(n / columns) * down, n, known, colours);
+      fillImage(image, (n % columns) * across, Math.floor(n / columns) * down, valuesOf(n), known, records, colours);
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
     const column = chosen % columns;
@@ -171,14 +181,8 @@ function createTheatre(root) {
     place(part("chosen"), (column * across) / width, (row * down) / height, records.width / width, records.height / height);
   }
 
-  function fillImage(image, left, top, n, known, [ink, paper]) {
-    const { channels, width, levels, pixels, values } = records;
-    for (let i = 0; i < known; i += channels) {
-      const share = (channel) => (i + channel < known ? values[n * pixels + i + channel] / (levels - 1) : 0);
-      const colour = channels === 3 ? [0, 1, 2].map((channel) => 255 * share(channel)) : mix(paper, ink, share(0));
-      const pixel = i / channels;
-      setPixel(image, left + (pixel % width), top + Math.floor(pixel / width), colour);
-    }
+  function valuesOf(n) {
+    return records.values.subarray(n * records.pixels, (n + 1) * records.pixels);
   }
 
   function paintBars(last) {
@@ -209,7 +213,7 @@ function createTheatre(root) {
       context.fillRect(Math.round(level * slot + (slot - bar) / 2), canvas.height - height, bar, height);
     }
     // Above all bars, so that it never covers one.
-    const text = `${drawn} was drawn`;
+    const text = records.real ? `it is ${drawn}` : `${drawn} was drawn`;
     const width = context.measureText(text).width;
     context.fillStyle = accent;
     context.fillText(text, Math.max(0, Math.min((drawn + 0.5) * slot - width / 2, canvas.width - width - 1.5 * label)), label);
@@ -222,23 +226,25 @@ function createTheatre(root) {
     const of = `${known} of ${pixels} ${channels > 1 ? "values" : "pixels"}`;
     const scrub = part("scrub");
     scrub.value = known;
-    part("where").textContent = `image ${chosen + 1}: ${of} drawn`;
+    part("where").textContent = `${records.real ? "real digit" : "image"} ${chosen + 1}: ${of} ${records.real ? "read" : "drawn"}`;
     part("surprise").textContent = last < 0 ? "–" : `${bits[first + last].toFixed(2)} bits`;
     part("entropy").textContent = last < 0 ? "–" : `${entropy[first + last].toFixed(2)} bits`;
     part("total").textContent = `${spent.toFixed(1)} bits`;
+    const dearest = bits.subarray(first, first + known).reduce((most, value) => Math.max(most, value), 0);
+    part("dearest").textContent = known ? `where the bits went: up to ${dearest.toFixed(1)} on a pixel` : "where the bits will go";
     writeFactors(first, known);
     const row = Math.floor(last / channels / width) + 1;
     const column = (Math.floor(last / channels) % width) + 1;
     const sentence =
       last < 0
-        ? "Nothing is drawn yet."
-        : `${of} drawn. Row ${row}, column ${column} became level ${values[first + last]} of ${levels - 1}, ` +
+        ? `Nothing is ${records.real ? "read" : "drawn"} yet.`
+        : `${of} ${records.real ? "read" : "drawn"}. Row ${row}, column ${column} ${records.real ? "is" : "became"} level ${values[first + last]} of ${levels - 1}, ` +
           `which had probability ${(2 ** -bits[first + last]).toFixed(3)}. ${spent.toFixed(1)} bits so far.`;
     scrub.setAttribute("aria-valuetext", sentence);
     part("picture").setAttribute("aria-label", `Image ${chosen + 1} of ${records.count}. ${sentence}`);
     part("bars").setAttribute("aria-label", `Probabilities of the ${levels} levels. ${sentence}`);
     part("spent").setAttribute("aria-label", `Bits spent on each pixel; ${spent.toFixed(1)} in all so far.`);
-    part("others").setAttribute("aria-label", `${records.count} images drawn at the same time. ${of} drawn.`);
+    part("others").setAttribute("aria-label", `${records.count} images ${records.real ? "read" : "drawn"} at the same time. ${of} so far.`);
     part("wall").querySelector("figcaption").textContent = records.caption;
   }
 
@@ -250,8 +256,15 @@ function createTheatre(root) {
       newest === undefined ? "= 1 before the first pixel" : `= ${[...(from ? ["…"] : []), ...factors, `<b>${newest}</b>`].join(" · ")}`;
   }
 
+  function point(event) {
+    const { width, height } = records;
+    const column = Math.floor((event.offsetX / event.target.clientWidth) * width);
+    const row = Math.floor((event.offsetY / event.target.clientHeight) * height);
+    lookAt(Math.min(Math.max(row, 0), height - 1) * width + Math.min(Math.max(column, 0), width - 1));
+  }
+
   function pick(event) {
-    const { columns, across, down, width, height } = wallLayout(part("wall").clientWidth);
+    const { columns, across, down, width, height } = wallLayout();
     const column = Math.floor(((event.offsetX / part("others").clientWidth) * width) / across);
     const row = Math.floor(((event.offsetY / part("others").clientHeight) * height) / down);
     choose(Math.min(row * columns + column, records.count - 1));
@@ -269,6 +282,10 @@ function createTheatre(root) {
   part("forward").onclick = () => step(1);
   part("next").onclick = () => choose((chosen + 1) % records.count);
   part("others").onclick = pick;
+  part("picture").onclick = point;
+  part("spent").onclick = point;
+  part("look").onclick = () => lookAt(Math.floor(Math.min(Math.max(Math.floor(position) - 1, 0), records.pixels - 1) / records.channels));
+  part("speed").oninput = paced;
   part("scrub").oninput = (event) => {
     play(false);
     seek(Number(event.target.value));
@@ -284,8 +301,4 @@ function createTheatre(root) {
   }
 
   return { show, close };
-}
-
-function place(element, left, top, width, height) {
-  Object.assign(element.style, { left: `${100 * left}%`, top: `${100 * top}%`, width: `${100 * width}%`, height: `${100 * height}%` });
 }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab.dashboard.components import component
+from genlab.dashboard.components import base64, component
 
 if TYPE_CHECKING:
     from genlab.models.causal_model import CausalModel
@@ -32,8 +32,9 @@ class Records:
         probabilities: p(x_i = level | x_1 … x_{i−1}), float32 ``(N, H · W · C, levels)``.
         bits: Surprise −log₂ p(x_i | x_1 … x_{i−1}) of the levels that were drawn, float32 ``(N, H · W · C)``.
         entropy: Expected surprise, float32 ``(N, H · W · C)``.
-        seconds: What the drawing took.
-        backend: What drew.
+        seconds: What the drawing, or for real images the scoring, took.
+        backend: What drew or scored.
+        real: Whether the images are real ones that were only scored.
     """
 
     image_shape: tuple[int, int, int]
@@ -43,6 +44,7 @@ class Records:
     entropy: NDArray[np.float32]
     seconds: float
     backend: str
+    real: bool = False
 
     @property
     def bits_per_image(self) -> float:
@@ -55,18 +57,33 @@ def draw_records(model: CausalModel, *, images: int, seed: int) -> Records:
 
     The distributions come from scoring the finished images, which gives the very ones they were drawn from.
     """
+    from genlab.sampling import sample
+
+    start = time.perf_counter()
+    drawn = sample(model, _at_most(model, images), seed=seed)
+    return _records(model, drawn, seconds=time.perf_counter() - start)
+
+
+def score_records(model: CausalModel, images: NDArray[np.uint8]) -> Records:
+    """What the model expects of each pixel of real images ``(N, C, H, W)``, or of as many of them as are sent."""
+    start = time.perf_counter()
+    images = images[: _at_most(model, len(images))]
+    model.log_prob(images)
+    return _records(model, images, seconds=time.perf_counter() - start, real=True)
+
+
+def _at_most(model: CausalModel, images: int) -> int:
+    return max(1, min(images, _PROBABILITIES_AT_MOST // (math.prod(model.image_shape) * model.levels)))
+
+
+def _records(model: CausalModel, images: NDArray[np.uint8], *, seconds: float, real: bool = False) -> Records:
     import torch
 
     from genlab.native import resolve_backend
-    from genlab.sampling import sample
 
-    pixels = math.prod(model.image_shape)
-    images = max(1, min(images, _PROBABILITIES_AT_MOST // (pixels * model.levels)))
-    start = time.perf_counter()
-    drawn = sample(model, images, seed=seed)
-    seconds = time.perf_counter() - start
-    log_probabilities = torch.log_softmax(model.logits(drawn).double(), dim=-1).permute(0, 2, 3, 1, 4).reshape(images, pixels, -1).numpy()
-    values = drawn.transpose(0, 2, 3, 1).reshape(images, pixels)
+    count, pixels = len(images), math.prod(model.image_shape)
+    log_probabilities = torch.log_softmax(model.logits(images).double(), dim=-1).permute(0, 2, 3, 1, 4).reshape(count, pixels, -1).numpy()
+    values = images.transpose(0, 2, 3, 1).reshape(count, pixels)
     bits = log_probabilities / -math.log(2)
     probabilities = np.exp(log_probabilities)
     return Records(
@@ -77,16 +94,29 @@ def draw_records(model: CausalModel, *, images: int, seed: int) -> Records:
         entropy=(probabilities * bits).sum(-1).astype(np.float32),
         seconds=seconds,
         backend=resolve_backend("auto"),
+        real=real,
     )
 
 
-def theatre(records: Records, *, identity: str, caption: str) -> None:
+@dataclass(frozen=True)
+class Place:
+    """A pixel of one of the images that the visitor points at."""
+
+    image: int
+    row: int
+    column: int
+
+
+def theatre(records: Records, *, identity: str, caption: str) -> Place:
     """Show the theatre.
 
     Args:
         records: What is played.
         identity: As long as it stays the same, the play goes on where it is when the page runs again.
         caption: Stands below the wall of images.
+
+    Returns:
+        The pixel that was clicked; before any was, one below the middle of the first image.
     """
     data: dict[str, Any] = {
         "id": identity,
@@ -94,13 +124,23 @@ def theatre(records: Records, *, identity: str, caption: str) -> None:
         "shape": records.image_shape,
         "levels": records.probabilities.shape[-1],
         "count": len(records.values),
-        "values": _base64(records.values),
-        "probabilities": _base64(np.round(records.probabilities * 65535).astype("<u2")),
-        "bits": _base64(records.bits.astype("<f4")),
-        "entropy": _base64(records.entropy.astype("<f4")),
+        "real": records.real,
+        "values": base64(records.values),
+        "probabilities": base64(np.round(records.probabilities * 65535).astype("<u2")),
+        "bits": base64(records.bits.astype("<f4")),
+        "entropy": base64(records.entropy.astype("<f4")),
     }
-    _mount(data=data, key="theatre")
+    state = _mount(data=data, key="theatre", on_looked_at_change=lambda: None)
+    return _place(state.looked_at, identity, records)
 
 
-def _base64(array: NDArray[Any]) -> str:
-    return b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+def _place(said: Any, identity: str, records: Records) -> Place:
+    """What the browser said, if it makes sense: what comes from there can be anything."""
+    _, height, width = records.image_shape
+    place = Place(0, (3 * height) // 5, width // 2)
+    if not isinstance(said, Mapping) or said.get("id") != identity:
+        return place
+    limits = {"image": len(records.values), "row": height, "column": width}
+    if all(type(said.get(name)) is int and 0 <= said[name] < limit for name, limit in limits.items()):
+        return Place(said["image"], said["row"], said["column"])
+    return place

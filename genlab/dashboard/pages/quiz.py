@@ -57,7 +57,7 @@ def question(game: Game, position: int) -> None:
     done, count = game.progress
     st.progress(done / count, text=f"Question {done + (not game.judged)} of {count}")
     with st.container(border=True):
-        st.subheader(plain(asked.text), anchor=False)
+        st.header(plain(asked.text), anchor=False)
         if game.judged:
             judge(asked, game.quiz.mark(position, game.answers[position]))
             buttons(game, position)

@@ -1,0 +1,77 @@
+"""The map: what kinds of generative models are there, and where in this laboratory are they?"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from threading import Thread
+
+import streamlit as st
+
+from genlab.dashboard.components.tree import pages_of, tree
+from genlab.dashboard.components.wall import wall
+from genlab.dashboard.navigation import FIRST, PAGES
+from genlab.dashboard.stage import duration, front_digits
+from genlab.dashboard.taxonomy import TREE
+from genlab.errors import GenlabError
+
+SHOWN_SECONDS = 1.6
+
+
+def page() -> None:
+    """The page from top to bottom."""
+    with st.container(width=1120):
+        st.title("A laboratory for generative models", anchor=False)
+        st.markdown("Everything here runs on this computer, now: the digits below are drawn while you look, and every number is computed.")
+        greeting = st.container()
+        st.header("The map", anchor=False)
+        st.markdown("Four ways to learn a distribution of images, by what becomes of its density. Follow a link to where you can try it.")
+        opened = tree(TREE, {name: entry.title for name, entry in PAGES.items()})
+        if opened is not None:
+            st.switch_page(PAGES[opened].file)
+        others = [entry for name, entry in PAGES.items() if name != FIRST and name not in pages_of(TREE)]
+        if others:
+            st.header("And then", anchor=False)
+            for entry in others:
+                st.page_link(entry.file, label=entry.title)
+        # Last: what stands above is there to be read meanwhile.
+        with greeting:
+            try:
+                greet()
+            except GenlabError as error:
+                st.error(str(error))
+        warm_up()
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Load torch, which every other page needs and which takes a second or two, while the visitor reads this one."""
+    Thread(target=import_module, args=("torch",), name="genlab-warm-up", daemon=True).start()
+
+
+def greet() -> None:
+    """Fresh digits, without a click."""
+    seed = st.session_state.get("front_seed", 0)
+    with st.spinner("The model is drawing …"):
+        images, levels, seconds, parameters = front_digits(seed)
+    wall(
+        images,
+        levels,
+        key="front",
+        identity=str(seed),
+        alt="A digit that nobody wrote",
+        seconds=SHOWN_SECONDS,
+        large=64,
+        rows_at_most=2,
+    )
+    words, again, watch = st.columns([5, 2, 2], vertical_alignment="center")
+    words.caption(
+        f"Nobody ever wrote these digits. To draw {len(images)} took {duration(seconds)}, with a network of {parameters:,} parameters."
+    )
+    if again.button("Draw others", width="stretch"):
+        st.session_state["front_seed"] = seed + 1
+        st.rerun()
+    if watch.button("Watch how", type="primary", width="stretch"):
+        st.switch_page(PAGES["theatre"].file)
+
+
+page()

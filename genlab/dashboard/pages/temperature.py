@@ -1,0 +1,68 @@
+"""Temperature: what happens to the images when the model is made surer, or less sure, than it is?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from genlab.dashboard.charts import bits_by_temperature
+from genlab.dashboard.components.wall import wall
+from genlab.dashboard.stage import HEATED, TEMPERATURES, Source, choose_source, duration, heated, model_of, real_cost
+from genlab.errors import GenlabError
+
+SHOWN = 10
+
+
+def page() -> None:
+    """The page from top to bottom."""
+    with st.container(width=1120):
+        st.title("Temperature", anchor=False)
+        st.markdown(
+            "Before a pixel is drawn, its logits are divided by a temperature *T*: *p*(level) ∝ exp(*l* / *T*). Below 1 the likely "
+            "becomes likelier; above, every level gets its chance. The same random numbers draw every row below."
+        )
+        try:
+            source = choose_source()
+            if st.button("Draw others"):
+                st.session_state["heat_seed"] = st.session_state.get("heat_seed", 0) + 1
+            show(source, st.session_state.get("heat_seed", 0))
+        except GenlabError as error:
+            st.error(str(error))
+
+
+def show(source: Source, seed: int) -> None:
+    """A row of images for each temperature, then what they cost."""
+    rows = {}
+    seconds = 0.0
+    with st.spinner("Drawing …"):
+        for temperature in TEMPERATURES:
+            images, bits, took = heated(source, temperature, seed)
+            rows[temperature] = (images, bits)
+            seconds += took
+    levels = model_of(source).levels
+    for temperature, (images, bits) in rows.items():
+        label, strip = st.columns([1, 7], vertical_alignment="center")
+        label.markdown(f"**T = {temperature:g}**  \n:small[{bits.mean():.0f} bits]")
+        with strip:
+            wall(
+                images[:SHOWN],
+                levels,
+                key=f"heat {temperature}",
+                identity=f"{source} {temperature} {seed}",
+                alt=f"Drawn at temperature {temperature:g}",
+                large=56,
+            )
+    st.caption(f"{len(TEMPERATURES) * HEATED} images drawn in {duration(seconds)}; the first {SHOWN} of each {HEATED} are shown.")
+    st.header("Likely is not the same as typical", anchor=False)
+    st.markdown(
+        "Each stroke is an image and what it costs, −log₂ *p*(*x*), under the model's own distribution (*T* = 1). The colder, the cheaper: "
+        "the likeliest images are plain ones, and few real digits are. The dashed line is the mean cost of real digits that the model "
+        "never saw."
+    )
+    costs = {temperature: bits for temperature, (_, bits) in rows.items()}
+    real = real_cost(source)
+    words = "; ".join(f"T = {temperature:g}: {bits.mean():.0f} bits" for temperature, bits in costs.items())
+    alt = f"Cost of images by temperature: {words}." + (f" Real digits: {real:.0f} bits." if real is not None else "")
+    st.altair_chart(bits_by_temperature(costs, real), width="stretch", key="costs", alt=alt)
+
+
+page()

@@ -1,0 +1,51 @@
+"""A claim with a button beside it that runs the real check, on the model the page shows, and tells what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from genlab.dashboard.stage import Source, duration, model_of
+from genlab.errors import GenlabError
+
+if TYPE_CHECKING:
+    from genlab.models.causal_model import CausalModel
+    from genlab.proofs import Proof
+
+
+def proof_button(name: str, claim: str, source: Source) -> None:
+    """Show the claim, the button, and once it was pressed the finding.
+
+    Args:
+        name: Of a function in `genlab.proofs`.
+        claim: In Markdown.
+        source: The model it is checked on.
+    """
+    with st.container(border=True):
+        words, button = st.columns([4, 1], vertical_alignment="center")
+        words.markdown(claim)
+        if button.button("Check it", key=f"check {name}", width="stretch"):
+            with st.spinner("Checking …"):
+                try:
+                    st.session_state[f"proof {name}"] = (source, check(name)(model_of(source)))
+                except GenlabError as error:
+                    st.warning(f"This cannot be checked here: {error}")
+        checked, proof = st.session_state.get(f"proof {name}", (None, None))
+        if proof is not None and checked == source:
+            _tell(proof)
+
+
+def check(name: str) -> Callable[[CausalModel], Proof]:
+    """The check of that name."""
+    from genlab import proofs
+
+    found: Callable[[CausalModel], Proof] = getattr(proofs, name)
+    return found
+
+
+def _tell(proof: Proof) -> None:
+    verdict = "**Holds.**" if proof.holds else "**Does not hold.**"
+    show = st.success if proof.holds else st.error
+    show(f"{verdict} {proof.sentence} The check took {duration(proof.seconds)}.")

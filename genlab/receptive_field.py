@@ -1,0 +1,112 @@
+"""What a prediction really depends on: gradients of the model itself, and what its list of nodes lets each layer see.
+
+    gradient at j = ∂ log p(x_i | x_1 … x_{i−1}) / ∂ x_j
+
+It is exactly zero for every x_j that the prediction of x_i cannot see: the later ones, and those in the blind spot of masked convolutions
+(van den Oord et al. 2016b, figure 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from genlab.causal import torch_walk
+from genlab.errors import InputError
+
+if TYPE_CHECKING:
+    from genlab.causal import Graph
+    from genlab.models.causal_model import CausalModel
+
+Taps = frozenset[tuple[int, int]]
+
+
+def gradients(model: CausalModel, images: ArrayLike, *, row: int, column: int, channel: int = 0) -> NDArray[np.float64]:
+    """∂ log p(x_i | x_1 … x_{i−1}) / ∂ x_j, for each image, in nats for one level more of x_j.
+
+    Args:
+        model: A causal model.
+        images: Integer levels ``(N, C, H, W)``.
+        row: Where x_i is.
+        column: See `row`.
+        channel: See `row`.
+
+    Returns:
+        float64 ``(N, C, H, W)``.
+
+    Raises:
+        InputError: The pixel lies outside the image, or `images` does not fit the model.
+    """
+    levels = model._levels(np.asarray(images), "images")
+    for argument, value, size in zip(("channel", "row", "column"), (channel, row, column), model.image_shape, strict=True):
+        if not 0 <= value < size:
+            raise InputError(f"{argument} must be from 0 to {size - 1}; got {value}")
+    seen = levels.to(next(model.parameters()).dtype).requires_grad_()
+    parameters: dict[str, tuple[Any, Any]] = {name: (layer.weight, layer.bias) for name, layer in model.nodes.items()}
+    with torch.enable_grad():
+        output = torch_walk.parameters_map(model.graph, parameters, seen)
+        here = torch.log_softmax(torch_walk.logits(model.graph, output)[:, channel, row, column], dim=-1)
+        surprise = here.gather(-1, levels[:, channel, row, column].long()[:, None]).sum()
+        (gradient,) = torch.autograd.grad(surprise, seen)
+    result: NDArray[np.float64] = gradient.double().numpy(force=True)
+    return result
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution as it looks at its input.
+
+    Attributes:
+        name: The node's name.
+        centre: ``"A"``, ``"B"`` or ``"all"``: what the centre tap passes on.
+        channels: Input and output channels.
+        live: bool ``(height, width)``: which taps the mask leaves alive.
+        strength: ``(height, width)``: root mean square of the live weights at each tap, zero at dead ones.
+        dilation: Distance in pixels between neighbouring taps.
+        reach: Number of pixels of the image that a pixel of this layer can depend on, far from the border.
+    """
+
+    name: str
+    centre: str
+    channels: tuple[int, int]
+    live: NDArray[np.bool_]
+    strength: NDArray[np.float64]
+    dilation: int
+    reach: int
+
+
+def layers(model: CausalModel) -> list[Layer]:
+    """Every convolution of the model, in order, with its mask and its real weights."""
+    reaches = reach(model.graph)
+    found = []
+    for node in model.graph.convolutions:
+        mask = model.graph.mask(node)
+        weight = model.nodes[node.name].weight.numpy(force=True)  # type: ignore[operator]
+        alive = mask.sum((0, 1))
+        power = np.where(mask, weight.astype(np.float64) ** 2, 0).sum((0, 1))
+        strength = np.sqrt(power / np.maximum(alive, 1))
+        channels = (mask.shape[1], mask.shape[0])
+        found.append(Layer(node.name, node.centre, channels, alive > 0, strength, node.dilation, len(reaches[node.name])))
+    return found
+
+
+def reach(graph: Graph) -> dict[str, Taps]:
+    """For each node the offsets ``(dy, dx)`` of the image's pixels it can depend on: tap by tap, path by path, within the image's size."""
+    _, height, width = graph.image_shape
+    reaches: dict[str, Taps] = {}
+    for node in graph.nodes:
+        own: Taps = frozenset({(0, 0)} if node.operation == "image" else ())
+        taps = [tap for tap in node.taps if tap != (0, 0) or node.centre != "A" or graph.groups > 1]
+        while True:
+            sources = [own if name == node.name else reaches[name] for name in node.inputs]
+            moved = {(y + dy, x + dx) for source in sources for y, x in source for dy, dx in taps}
+            grown = own | {(y, x) for y, x in moved if abs(y) < height and abs(x) < width}
+            if grown == own or node.name not in node.inputs:
+                reaches[node.name] = grown
+                break
+            own = grown
+    return reaches

@@ -1,0 +1,269 @@
+"""Training as its visitors meet it: in a real Chromium, against a real server, with real processes that are really killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page, WebSocket, expect
+from safetensors.torch import load_file
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from genlab import jobs
+from genlab.export import script
+from tests.browser import PATIENCE_MS, Server, chromium
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+expect.set_options(timeout=PATIENCE_MS)
+
+TINY = {"channels": "4", "blocks": "1"}
+ENDLESS = {"minutes": "30", "patience": "1000", **TINY}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
+    server = Server(tmp_path / "runs")
+    server.start()
+    yield server
+    server.kill()
+    for job in jobs.list_jobs():
+        if job.pid:
+            os.kill(job.pid, signal.SIGKILL)
+            wait_until(lambda name=job.name: not jobs.get(name).is_active)
+
+
+def visit(browser: Browser, url: str, *, width: int = 1280, scheme: str = "light") -> Page:
+    """A page in a browser of its own: another cookie jar, another visitor."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto(url)
+    connected(page)
+    return page
+
+
+def connected(page: Page) -> None:
+    page.locator("[data-testid=stApp][data-test-connection-state=CONNECTED]").wait_for()
+    page.get_by_role("heading", level=1).wait_for()
+
+
+def fill(page: Page, settings: dict[str, str]) -> None:
+    page.get_by_text("model, optimiser and data").click()
+    for label, value in settings.items():
+        field = page.get_by_label(label, exact=True)
+        field.fill(value)
+        field.press("Tab")
+
+
+def train(page: Page) -> None:
+    page.get_by_role("button", name="Train", exact=True).click()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What the chart says in words of its curve."""
+
+    first: float
+    steps: int
+
+
+def process_id(page: Page) -> int:
+    text = page.get_by_text(re.compile(r"Training in a process of its own \(\d+\)")).inner_text()
+    return int(re.findall(r"\((\d+)\)", text)[0])
+
+
+def curve(page: Page) -> Curve:
+    words = page.get_by_label(re.compile("Training loss from")).first.get_attribute("aria-label")
+    first, steps = re.findall(r"Training loss from ([\d.]+) .* in ([\d,]+) steps", words or "")[0]
+    return Curve(float(first), int(steps.replace(",", "")))
+
+
+def test_a_training_outlives_widgets_a_reload_another_browser_and_the_server(browser: Browser, server: Server) -> None:
+    page = visit(browser, f"{server.url}/training")
+    fill(page, ENDLESS)
+    page.get_by_role("button", name="Train", exact=True).dblclick()
+    pid = process_id(page)
+    expect(page).to_have_url(re.compile(r"\?run=pixelcnn-digits-"))
+    begun = curve(page)
+
+    page.get_by_label("images", exact=True).click()
+    page.get_by_role("option", name="MNIST 28×28, 4 levels").click()
+    assert process_id(page) == pid
+
+    page.get_by_role("link", name="Finish my digit").click()
+    slider = page.get_by_role("slider").first
+    slider.wait_for()
+    slider.press("ArrowRight")
+    page.get_by_role("link", name="Training").click()
+    assert process_id(page) == pid
+
+    page.reload()
+    connected(page)
+    assert process_id(page) == pid
+    wait_until(lambda: curve(page).steps > begun.steps)
+    assert curve(page).first == begun.first
+
+    other = visit(browser, page.url)
+    assert process_id(other) == pid
+    assert curve(other).first == begun.first
+    expect(other.get_by_text("Started in another browser")).to_be_visible()
+    expect(other.get_by_role("button", name="Stop training")).to_have_count(0)
+    other.context.close()
+
+    server.kill()
+    server.start()
+    page.reload()
+    connected(page)
+    assert process_id(page) == pid
+    before_stop = curve(page)
+    assert before_stop.first == begun.first
+
+    page.get_by_role("button", name="Stop training").click()  # the same browser is still the same visitor
+    expect(page.get_by_text(re.compile("^Stopped by SIGTERM"))).to_be_visible()
+    page.get_by_role("button", name="Resume training").click()
+    resumed = process_id(page)
+    assert resumed != pid
+    wait_until(lambda: curve(page).steps > before_stop.steps)
+    assert curve(page).first == begun.first
+    assert len(jobs.list_names()) == 1  # the double click was one request
+    page.context.close()
+
+
+def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undisturbed_one(
+    browser: Browser, server: Server, tmp_path: Path
+) -> None:
+    page = visit(browser, f"{server.url}/training")
+    fill(page, {"minutes": "", "epochs": "8", **TINY})
+    train(page)
+    pid = process_id(page)
+    (name,) = jobs.list_names()
+    job = jobs.get(name)
+    wait_until(lambda: any(record["step"] > 30 for record in job.run.metrics("train")))
+    os.kill(pid, signal.SIGKILL)
+    expect(page.get_by_text(re.compile("^Lost"))).to_be_visible()
+    page.get_by_role("button", name="Resume training").click()
+    expect(page.get_by_text(re.compile("^Finished 8 epochs"))).to_be_visible()
+    assert [record["event"] for record in job.run.metrics("event")] == ["started", "resumed", "finished"]
+    page.context.close()
+
+    (tmp_path / "again.py").write_text(script(job.run))
+    environment = {**os.environ, "GENLAB_RUNS_DIR": str(tmp_path / "undisturbed"), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run([sys.executable, "again.py"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    (undisturbed,) = (tmp_path / "undisturbed").iterdir()
+    ours, theirs = load_file(job.run.checkpoint_path), load_file(undisturbed / "checkpoint.safetensors")
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+def test_five_hundred_polls_do_not_fill_the_servers_memory(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("GENLAB_POLL_SECONDS", "0.05")
+    server = Server(tmp_path / "runs")
+    server.start()
+    polls: list[int] = []
+
+    def count(payload: bytes | str) -> None:
+        if isinstance(payload, bytes) and ForwardMsg.FromString(payload).WhichOneof("type") == "script_finished":
+            polls.append(1)
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", count)
+
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.on("websocket", listen)
+    try:
+        page.goto(f"{server.url}/training")
+        connected(page)
+        fill(page, ENDLESS)
+        train(page)
+        curve(page)
+        settled = memory(server) if wait_for_polls(page, polls, 100) else 0
+        wait_for_polls(page, polls, 600)
+        assert memory(server) - settled < 50 * 2**20
+        assert process_id(page) == jobs.list_jobs()[0].pid  # it was training all the while
+    finally:
+        server.kill()
+        for job in jobs.list_jobs():
+            if job.pid:
+                os.kill(job.pid, signal.SIGKILL)
+                wait_until(lambda name=job.name: not jobs.get(name).is_active)
+        context.close()
+
+
+def wait_for_polls(page: Page, polls: list[int], count: int) -> bool:
+    """The page's messages are only taken in while Playwright is waited for."""
+
+    def enough() -> bool:
+        page.evaluate("1")
+        return len(polls) >= count
+
+    return wait_until(enough, seconds=900)
+
+
+def memory(server: Server) -> int:
+    """Resident bytes of the server."""
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    return 1024 * int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
+
+
+def test_samples_improve_on_the_filmstrip_and_earlier_ones_can_be_looked_at(browser: Browser, server: Server) -> None:
+    page = visit(browser, f"{server.url}/training")
+    fill(page, ENDLESS)
+    train(page)
+    frames = page.locator(".filmstrip .frames button")
+    expect(frames.nth(2)).to_be_visible()
+    expect(frames.first).to_have_attribute("aria-label", re.compile("before training"))
+    frames.first.press("Enter")
+    expect(page.locator(".filmstrip figcaption")).to_have_text(re.compile("before training"))
+    expect(frames.nth(3)).to_be_visible()  # the next grid arrives, and the one that was asked for stays
+    expect(page.locator(".filmstrip figcaption")).to_have_text(re.compile("before training"))
+    page.context.close()
+
+
+def test_a_visitor_is_known_again_and_markup_in_a_name_does_nothing(browser: Browser, server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "<img src=x onerror=document.title='gone'>"
+    command = [sys.executable, "-m", "genlab", "train", "pixelcnn", "--data", "digits", "--out", str(folder)]
+    subprocess.run([*command, "--set", "channels=2", "blocks=1", "epochs=1"], check=True, capture_output=True)
+    (folder / "label.txt").write_text("<b>bold</b> **b** [x](javascript:document.title='gone')")
+    errors: list[str] = []
+    for path in ("training", "runs"):
+        page = visit(browser, f"{server.url}/{path}")
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.get_by_text(re.compile("^Finished")).wait_for()
+        page.reload()
+        connected(page)
+        page.get_by_text(re.compile("^Finished")).wait_for()
+        assert "gone" not in page.title()
+        assert page.get_by_test_id("stMain").locator("img[src=x], b, a[href^=javascript]").count() == 0
+        names = [cookie["name"] for cookie in page.context.cookies()]
+        assert "genlab_visitor" in names
+        page.context.close()
+    assert errors == []
+
+
+def test_the_pages_fit_a_telephone(browser: Browser, server: Server, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "genlab", "train", "pixelcnn", "--data", "digits", "--out", str(tmp_path / "runs" / "mine")]
+    subprocess.run([*command, "--set", "channels=2", "blocks=1", "epochs=1"], check=True, capture_output=True)
+    for scheme in ("light", "dark"):
+        for path in ("training", "runs"):
+            page = visit(browser, f"{server.url}/{path}", width=390, scheme=scheme)
+            page.get_by_text(re.compile("^Finished")).wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+            page.context.close()

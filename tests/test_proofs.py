@@ -1,0 +1,106 @@
+"""The proofs hold on sound models, and fail on models that were broken on purpose."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+
+import genlab
+from genlab import proofs
+from genlab.errors import InputError
+
+
+def pixelcnn(shape=(1, 6, 5), levels=3):
+    torch.manual_seed(1)
+    model = genlab.create_model("pixelcnn", image_shape=shape, levels=levels, channels=6, blocks=1)
+    with torch.no_grad():
+        model.nodes["output"].weight.mul_(6)
+    return model
+
+
+CHECKS = [proofs.no_leak, proofs.sums_to_one, proofs.samples_fit, proofs.native_is_torch]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(("shape", "levels"), [((1, 6, 5), 3), ((3, 4, 3), 2)])
+def test_a_sound_model_passes(check, shape, levels):
+    proof = check(pixelcnn(shape, levels))
+    assert proof.holds, proof.sentence
+    assert proof.figures
+    assert proof.seconds > 0
+
+
+def test_the_packaged_model_passes():
+    model = genlab.load_model("digits-pixelcnn")
+    for check in CHECKS:
+        proof = check(model)
+        assert proof.holds, proof.sentence
+    assert proofs.sums_to_one(model).figures["images"] == 17**4
+
+
+def test_a_leak_is_found(monkeypatch):
+    model = pixelcnn()
+    honest = model.logits
+
+    def sees_the_next_value(images, **options):
+        logits = honest(images, **options)
+        following = np.roll(images[:, 0], -1, axis=-1)
+        return logits + torch.from_numpy(following.astype(np.float32))[:, None, :, :, None] * torch.arange(3.0)
+
+    monkeypatch.setattr(model, "logits", sees_the_next_value)
+    proof = proofs.no_leak(model)
+    assert not proof.holds
+    assert proof.figures["largest change among them"] > 0
+
+
+def test_probabilities_that_do_not_sum_to_one_are_found(monkeypatch):
+    monkeypatch.setattr(proofs, "_probabilities", lambda tiny: np.full(2**12, 1.01 / 2**12))
+    assert not proofs.sums_to_one(pixelcnn(levels=2)).holds
+
+
+def test_samples_of_another_temperature_do_not_fit(monkeypatch):
+    honest = proofs.sample
+    monkeypatch.setattr(proofs, "sample", lambda model, n, seed: honest(model, n, seed=seed, temperature=1.3))
+    proof = proofs.samples_fit(pixelcnn(levels=2))
+    assert not proof.holds
+    assert proof.figures["p-value"] < 1e-6
+
+
+def test_another_walk_is_told_apart(monkeypatch):
+    model = pixelcnn()
+    honest = model.log_prob
+    monkeypatch.setattr(model, "log_prob", lambda images, backend: honest(images, backend=backend) + 0.01 * (backend == "native"))
+    assert not proofs.native_is_torch(model).holds
+
+
+def test_tiny_images_are_as_large_as_can_be_listed():
+    assert proofs.on_tiny_images(pixelcnn((1, 28, 28), 2)).image_shape == (1, 3, 4)
+    assert proofs.on_tiny_images(pixelcnn((1, 28, 28), 17)).image_shape == (1, 2, 2)
+    assert proofs.on_tiny_images(pixelcnn((1, 28, 28), 256)).image_shape == (1, 1, 2)
+    with pytest.raises(InputError, match="it has 256 levels and 3 channel"):
+        proofs.sums_to_one(pixelcnn((3, 4, 4), 256))
+
+
+def test_all_images_are_listed_in_order():
+    listed = proofs.all_images((1, 2, 2), 3)
+    assert [tuple(image.ravel()) for image in listed] == list(itertools.product(range(3), repeat=4))
+    assert np.array_equal(proofs._codes(listed, 3), np.arange(81))
+
+
+def test_chi_square_is_scipys():
+    rng = np.random.default_rng(0)
+    expected = rng.uniform(5, 50, 30)
+    observed = rng.poisson(expected).astype(float)
+    expected *= observed.sum() / expected.sum()
+    ours, theirs = proofs.chi_square(observed, expected), chisquare(observed, expected)
+    assert ours == pytest.approx((theirs.statistic, theirs.pvalue))
+
+
+def test_rare_images_share_a_cell():
+    counts, expected = np.array([10, 1, 2, 0]), np.array([9.0, 2.0, 1.5, 0.5])
+    observed, wanted = proofs._cells(counts, expected)
+    assert observed.sum() == counts.sum()
+    assert wanted.sum() == pytest.approx(expected.sum())
+    assert (wanted >= 5).all()

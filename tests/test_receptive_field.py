@@ -1,0 +1,81 @@
+"""Receptive fields by gradient agree with finite differences, with the list of nodes, and with the blind spot of the literature."""
+
+import numpy as np
+import pytest
+import torch
+
+import genlab
+from genlab import receptive_field
+from genlab.errors import InputError
+
+
+def pixelcnn(shape=(1, 12, 12), levels=2, blocks=1):
+    torch.manual_seed(3)
+    return genlab.create_model("pixelcnn", image_shape=shape, levels=levels, channels=8, blocks=blocks).double()
+
+
+def test_the_gradient_is_the_slope_of_the_prediction():
+    model = pixelcnn((1, 5, 6), levels=4)
+    image = np.random.default_rng(0).integers(1, 3, (1, 1, 5, 6), dtype=np.uint8)
+    gradient = receptive_field.gradients(model, image, row=3, column=2)
+    node = model.graph.nodes[0]
+
+    def log_prob(moved):
+        parameters = {name: (layer.weight, layer.bias) for name, layer in model.nodes.items()}
+        from genlab.causal import torch_walk
+
+        output = torch_walk.parameters_map(model.graph, parameters, moved)
+        return torch.log_softmax(torch_walk.logits(model.graph, output)[0, 0, 3, 2], -1)[image[0, 0, 3, 2]].item()
+
+    assert node.operation == "image"
+    for row, column in [(0, 0), (2, 2), (3, 1), (3, 2), (4, 4)]:
+        step = torch.zeros(1, 1, 5, 6, dtype=torch.float64)
+        step[0, 0, row, column] = 1e-5
+        at = torch.from_numpy(image).double()
+        slope = (log_prob(at + step) - log_prob(at - step)) / 2e-5
+        assert gradient[0, 0, row, column] == pytest.approx(slope, abs=1e-7)
+
+
+def test_what_has_a_gradient_is_what_the_list_lets_through_and_the_blind_spot_is_blind():
+    model = pixelcnn()
+    row, column = 8, 5
+    images = genlab.sample(model, 32, seed=0)
+    felt = (receptive_field.gradients(model, images, row=row, column=column) != 0).any((0, 1))
+    offsets = receptive_field.reach(model.graph)[model.graph.output]
+    allowed = np.zeros((12, 12), bool)
+    for dy, dx in offsets:
+        if 0 <= row + dy < 12 and 0 <= column + dx < 12:
+            allowed[row + dy, column + dx] = True
+    assert np.array_equal(felt, allowed)
+    assert not felt[row, column:].any()
+    assert not felt[row + 1 :].any()
+    # One row up, a 7×7 mask A and a 3×3 mask B see four pixels to the right; the fifth comes before this pixel and is not seen.
+    assert felt[row - 1, column + 3]
+    assert not felt[row - 1, column + 5 :].any()
+
+
+def test_the_reach_of_a_stack_of_masks():
+    """A 7×7 mask A sees 24 pixels; each 3×3 mask B then widens the rows above, never the pixel's own right."""
+    layers = receptive_field.layers(pixelcnn(blocks=2))
+    reached = {layer.name: layer.reach for layer in layers}
+    assert reached["input"] == 3 * 7 + 3
+    assert reached["block1_reduce"] == reached["input"]
+    assert reached["block1_conv"] == 3 * 9 + 8 + 4  # rows −4 to −2, row −1 (its right corner is the blind spot), row 0
+    assert reached["input"] < reached["block1_conv"] < reached["block2_conv"] == reached["output"]
+
+
+def test_layers_show_their_masks_and_real_weights():
+    model = pixelcnn()
+    layer = receptive_field.layers(model)[0]
+    assert (layer.name, layer.centre, layer.channels) == ("input", "A", (1, 16))
+    assert layer.live.sum() == 24
+    assert not layer.live[3, 3:].any()
+    weight = model.nodes["input"].weight.detach().numpy()
+    assert layer.strength[2, 1] == pytest.approx(np.sqrt((weight[:, :, 2, 1] ** 2).mean()))
+    assert (layer.strength[~layer.live] == 0).all()
+
+
+def test_a_pixel_outside_the_image_is_refused():
+    model = pixelcnn()
+    with pytest.raises(InputError, match="row must be from 0 to 11; got 12"):
+        receptive_field.gradients(model, genlab.sample(model, 1), row=12, column=0)
