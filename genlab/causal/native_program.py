@@ -29,11 +29,11 @@ def compiled(graph: Graph, mode: Mode, dtype: str) -> Any:
     """
     programs = _programs.setdefault(graph, {})
     if (mode, dtype) not in programs:
-        programs[mode, dtype] = core().Program(_specification(graph, mode, dtype))
+        programs[mode, dtype] = core().Program(specification(graph, mode, dtype))
     return programs[mode, dtype]
 
 
-def _specification(graph: Graph, mode: Mode, dtype: str) -> dict[str, Any]:
+def specification(graph: Graph, mode: Mode, dtype: str) -> dict[str, Any]:
     """The program as plain data, in the form csrc/program_bind.cpp reads."""
     program = lower(graph, mode)
     if program.given:
