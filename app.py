@@ -11,6 +11,7 @@ SIDEBAR = 232  # as wide as its longest entry
 
 st.set_page_config(page_title="genlab", page_icon=DASHBOARD / "icon.svg", layout="wide", initial_sidebar_state=SIDEBAR)
 st.logo(DASHBOARD / "wordmark.svg", size="large", icon_image=DASHBOARD / "icon.svg")
+st.html(DASHBOARD / "theme.css")
 page = st.navigation(
     {
         section: [st.Page(entry.file, title=entry.title, url_path=entry.name, default=entry.name == FIRST) for entry in entries]

@@ -219,6 +219,46 @@ void conv(const ConvArgs<S>& a) {
   }
 }
 
+template <class T>
+inline T sum_of_lanes(Vec<T> value) {
+  T lanes[Simd<T>::lanes];
+  store<T>(lanes, value);
+  for (int width = Simd<T>::lanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
+
+template <class S, int R>
+void narrow_conv_tile(const NarrowConvArgs<S>& a, int output, int pixel) {
+  using T = Compute<S>;
+  Vec<T> acc[R];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) acc[r] = Vec<T>{};
+  const S* weight = a.weight + static_cast<std::ptrdiff_t>(output) * a.taps * a.channels;
+  const S* const x = a.x + pixel * a.x_stride;
+  for (int tap = 0; tap < a.taps; ++tap) {
+    const S* const at = x + a.offsets[tap];
+    for (int c = 0; c < a.channels; c += Simd<T>::lanes) {
+      const Vec<T> w = load(weight + c);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) acc[r] += load(at + r * a.x_stride + c) * w;
+    }
+    weight += a.channels;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) a.out[(pixel + r) * a.out_stride + output] = narrow_as(S{}, sum_of_lanes<T>(acc[r]));
+}
+
+template <class S>
+void narrow_conv(const NarrowConvArgs<S>& a) {
+  constexpr int most = 7;  // enough sums under way to hide the latency of the multiply-add
+  for (int output = 0; output < a.outputs; ++output) {
+    int pixel = 0;
+    for (; pixel + most <= a.pixels; pixel += most) narrow_conv_tile<S, most>(a, output, pixel);
+    for (; pixel < a.pixels; ++pixel) narrow_conv_tile<S, 1>(a, output, pixel);
+  }
+}
+
 // ------------------------------------------------------------------------------------------------------------- weight gradient
 
 template <class S, int R, int NV, bool together>
@@ -362,6 +402,20 @@ void add(const ElementArgs<S>& a) {
 }
 
 template <class S>
+void sigmoid_of(const ElementArgs<S>& a) {
+  for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>) store(a.out + i, sigmoid<Compute<S>>(load(a.first + i)));
+}
+
+template <class S>
+void sigmoid_grad(const ElementArgs<S>& a) {
+  using T = Compute<S>;
+  for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>) {
+    const Vec<T> y = load(a.first + i), g = load(a.grad + i);
+    store(a.out + i, g * (y * (T(1) - y)));
+  }
+}
+
+template <class S>
 void gate(const ElementArgs<S>& a) {
   using T = Compute<S>;
   for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>)
@@ -448,8 +502,8 @@ void interleave(const S* row, int positions, int channels, int start, int pairs,
 
 template <class S>
 constexpr KernelTable<S> table() {
-  return {lanes_of<S>,    2 * lanes_of<S>, &conv<S>,    &weight_grad<S>, &relu<S>,  &add<S>,       &gate<S>,
-          &masked_add<S>, &gate_grad<S>,   &softmax<S>, &narrow<S>,      &widen<S>, &interleave<S>};
+  return {lanes_of<S>,      2 * lanes_of<S>, &conv<S>,       &narrow_conv<S>, &weight_grad<S>, &relu<S>,   &add<S>,   &sigmoid_of<S>,
+          &sigmoid_grad<S>, &gate<S>,        &masked_add<S>, &gate_grad<S>,   &softmax<S>,     &narrow<S>, &widen<S>, &interleave<S>};
 }
 
 #ifdef __AVX512BF16__
@@ -461,13 +515,19 @@ constexpr const KernelTable<bfloat16>* bf16 = nullptr;
 
 #define GENLAB_TEXT_(name) #name
 #define GENLAB_TEXT(name) GENLAB_TEXT_(name)
-#define GENLAB_JOIN_(a, b) a##b
-#define GENLAB_JOIN(a, b) GENLAB_JOIN_(a, b)
 
 }  // namespace
 
-// The preprocessor is the one place where the build can hand a name to a source.
+// From this instruction set's own objects of csrc/toy_gan.cpp and csrc/toy_gan_ensemble_lanes.cpp.
+void GENLAB_JOIN(toy_gan_train_, GENLAB_ISA)(const ToyGanArgs&);
+void GENLAB_JOIN(toy_gan_ensemble_advance_, GENLAB_ISA)(const ToyGanEnsembleArgs&, std::ptrdiff_t first_run);
+
 extern const InstructionSet GENLAB_JOIN(kernels_, GENLAB_ISA);
-const InstructionSet GENLAB_JOIN(kernels_, GENLAB_ISA) = {GENLAB_TEXT(GENLAB_ISA), table<float>(), table<double>(), bf16};
+const InstructionSet GENLAB_JOIN(kernels_, GENLAB_ISA) = {GENLAB_TEXT(GENLAB_ISA),
+                                                          table<float>(),
+                                                          table<double>(),
+                                                          bf16,
+                                                          &GENLAB_JOIN(toy_gan_train_, GENLAB_ISA),
+                                                          &GENLAB_JOIN(toy_gan_ensemble_advance_, GENLAB_ISA)};
 
 }  // namespace genlab

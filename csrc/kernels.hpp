@@ -63,6 +63,22 @@ struct ConvArgs {
   bool accumulate;
 };
 
+// out[p][o] = sum over taps and channels of x[p·x_stride + offsets[tap] + c] · w[o][tap][c]: a convolution to fewer channels than a vector
+// holds, which would be mostly padding as a tile of `conv`. Here the vector runs over the channels that are summed up.
+template <class S>
+struct NarrowConvArgs {
+  const S* x;
+  std::ptrdiff_t x_stride;
+  const std::int32_t* offsets;
+  int taps;
+  int channels;  // of x, padded
+  const S* weight;
+  int outputs;
+  int pixels;
+  S* out;
+  std::ptrdiff_t out_stride;
+};
+
 // weight_grad[k][c] += sum over rows and pixels of x[offsets[k]] · grad[c]
 template <class S>
 struct WeightGradArgs {
@@ -106,9 +122,12 @@ struct KernelTable {
   int lanes;  // values in a vector
   int panel;  // output channels in a panel
   void (*conv)(const ConvArgs<S>&);
+  void (*narrow_conv)(const NarrowConvArgs<S>&);
   void (*weight_grad)(const WeightGradArgs<S>&);
   void (*relu)(const ElementArgs<S>&);
   void (*add)(const ElementArgs<S>&);
+  void (*sigmoid)(const ElementArgs<S>&);       // out = σ(first)
+  void (*sigmoid_grad)(const ElementArgs<S>&);  // out = grad · first · (1 − first), where first is a sigmoid
   void (*gate)(const ElementArgs<S>&);
   void (*masked_add)(const ElementArgs<S>&);  // out (+)= mask ? (mask > 0 ? grad : 0) : grad
   void (*gate_grad)(const ElementArgs<S>&);
@@ -120,11 +139,16 @@ struct KernelTable {
   void (*interleave)(const S* row, int positions, int channels, int start, int pairs, Pair<S>* to);
 };
 
+struct ToyGanArgs;
+struct ToyGanEnsembleArgs;
+
 struct InstructionSet {
   const char* name;
   KernelTable<float> f32;
   KernelTable<double> f64;
   const KernelTable<bfloat16>* bf16;  // null where the processor has no bfloat16 dot product
+  void (*toy_gan_train)(const ToyGanArgs&);
+  void (*toy_gan_ensemble_advance)(const ToyGanEnsembleArgs&, std::ptrdiff_t first_run);  // a block of runs
 
   template <class S>
   const KernelTable<S>& table() const;
@@ -143,6 +167,10 @@ extern const InstructionSet kernels_baseline;
 extern const InstructionSet kernels_avx2;
 extern const InstructionSet kernels_avx512;
 extern const InstructionSet kernels_avx512bf16;
+
+// The preprocessor is the one place where the build can hand the name of an instruction set to a source.
+#define GENLAB_JOIN_(a, b) a##b
+#define GENLAB_JOIN(a, b) GENLAB_JOIN_(a, b)
 
 inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 

@@ -109,10 +109,14 @@ void masked_conv2d_forward(const KernelTable<T>& kernels, const Layer& layer, Co
 template <class T>
 void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, ConvShape shape, const T* grad, const T* x, const T* weight, T* grad_x,
                             T* grad_weight, T* grad_bias) {
-  const std::vector<Term> terms = forward_terms(layer), back_terms = backward_terms(layer);
   const int padded_out = round_up(layer.out_channels, kernels.lanes), padded_in = round_up(layer.in_channels, kernels.lanes);
-  Aligned<T> packed(back_terms.size() * padded_in);
-  pack_backward<T>(layer, back_terms, weight, kernels, packed.get());
+  const bool narrow = 4 * layer.in_channels <= kernels.lanes;
+  const std::vector<Term> terms = forward_terms(layer), back_terms = grouped(backward_terms(layer), narrow ? padded_out : 1);
+  Aligned<T> packed(back_terms.size() * (narrow ? layer.in_channels * padded_out : padded_in));
+  if (narrow)
+    pack_narrow_backward<T>(layer, back_terms, weight, padded_out, packed.get());
+  else
+    pack_backward<T>(layer, back_terms, weight, kernels, packed.get());
   const int threads = threads_for(shape.images, 2 * operations<T>(layer, shape));
   std::vector<Aligned<T>> weight_parts(threads), bias_parts(threads);
   for (int t = 0; t < threads; ++t) {
@@ -132,6 +136,12 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
       const bool in_place = padded_out == layer.out_channels;
       if (grad_x || !in_place) gradient.load(grad_image, layer.out_channels, shape, 0, shape.height);
       for (int row = 0; grad_x && row < shape.height; ++row) {
+        T* const to = grad_x + (n * pixels + static_cast<std::size_t>(row) * shape.width) * layer.in_channels;
+        if (narrow) {
+          kernels.narrow_conv({gradient.at(row, 0), gradient.stride, back_offsets.data(), static_cast<int>(back_offsets.size()), padded_out,
+                               packed.get(), layer.in_channels, shape.width, to, layer.in_channels});
+          continue;
+        }
         ConvArgs<T> a{};
         a.x = gradient.at(row, 0);
         a.x_stride = gradient.stride;
@@ -139,7 +149,7 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
         a.depth = static_cast<int>(back_offsets.size());
         a.weight = packed.get();
         a.pixels = shape.width;
-        conv_row(kernels, a, grad_x + (n * pixels + static_cast<std::size_t>(row) * shape.width) * layer.in_channels, layer.in_channels, line);
+        conv_row(kernels, a, to, layer.in_channels, line);
       }
       WeightGradArgs<T> a{};
       a.x = image.at(0, 0);

@@ -79,6 +79,16 @@ void pack_backward(const Layer& layer, const std::vector<Term>& terms, const Com
 }
 
 template <class T>
+void pack_narrow_backward(const Layer& layer, const std::vector<Term>& taps, const T* weight, int padded_out, T* to) {
+  for (int in = 0; in < layer.in_channels; ++in)
+    for (const Term& term : taps)
+      for (int out = 0; out < padded_out; ++out) {
+        const bool live = out < layer.out_channels && layer.mask[layer.index(out, in, term.tap)];
+        *to++ = live ? weight[layer.index(out, in, term.tap)] : 0;
+      }
+}
+
+template <class T>
 void unpack_gradient(const Layer& layer, const std::vector<Term>& terms, const std::vector<const T*>& packed, int lanes, T* weight_grad) {
   std::fill_n(weight_grad, layer.weights(), T(0));
   const std::size_t padded = round_up(layer.out_channels, lanes);
@@ -99,6 +109,8 @@ GENLAB_INSTANTIATE(float)
 GENLAB_INSTANTIATE(double)
 GENLAB_INSTANTIATE(bfloat16)
 #undef GENLAB_INSTANTIATE
+template void pack_narrow_backward<float>(const Layer&, const std::vector<Term>&, const float*, int, float*);
+template void pack_narrow_backward<double>(const Layer&, const std::vector<Term>&, const double*, int, double*);
 template void unpack_gradient<float>(const Layer&, const std::vector<Term>&, const std::vector<const float*>&, int, float*);
 template void unpack_gradient<double>(const Layer&, const std::vector<Term>&, const std::vector<const double*>&, int, double*);
 

@@ -48,6 +48,10 @@ void pack_forward(const Layer& layer, const std::vector<Term>& terms, const Comp
 template <class S>
 void pack_backward(const Layer& layer, const std::vector<Term>& terms, const Compute<S>* weight, const KernelTable<S>& kernels, S* to);
 
+// to[in][term][padded out], a term for each live tap: what `narrow_conv` multiplies the gradient of an image of few channels from.
+template <class T>
+void pack_narrow_backward(const Layer& layer, const std::vector<Term>& taps, const T* weight, int padded_out, T* to);
+
 // weight_grad[out][in][row][column] = sum over threads of packed[thread][term][padded out]; zero where masked.
 template <class T>
 void unpack_gradient(const Layer& layer, const std::vector<Term>& terms, const std::vector<const T*>& packed, int lanes, T* weight_grad);

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from genlab import causal, datasets, kernels, models, nn
+    from genlab import causal, datasets, kernels, lecture, models, nn, proofs, toy_gan
     from genlab.datasets import load_dataset
     from genlab.evaluation import evaluate, log_prob
     from genlab.models import create_model, list_models
@@ -32,7 +32,7 @@ _HOME = {
     "load_model": "genlab.runs",
     "native_info": "genlab.native",
 }
-_ROOMS = ("causal", "datasets", "kernels", "models", "nn")
+_ROOMS = ("causal", "datasets", "kernels", "lecture", "models", "nn", "proofs", "toy_gan")
 
 __all__ = [
     "__version__",
@@ -41,6 +41,7 @@ __all__ = [
     "datasets",
     "evaluate",
     "kernels",
+    "lecture",
     "list_models",
     "load_dataset",
     "load_model",
@@ -48,8 +49,10 @@ __all__ = [
     "models",
     "native_info",
     "nn",
+    "proofs",
     "sample",
     "stream",
+    "toy_gan",
     "train",
 ]
 

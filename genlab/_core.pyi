@@ -10,6 +10,16 @@ def masked_conv2d_forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | 
 def masked_conv2d_backward(
     grad: np.ndarray, x: np.ndarray, weight: np.ndarray, mask: np.ndarray, want_grad_x: bool = True
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]: ...
+def sigmoid_neuron_forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray: ...
+def sigmoid_neuron_backward(
+    grad: np.ndarray, x: np.ndarray, weight: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
+def toy_gan_train(
+    faces: np.ndarray, z: np.ndarray, init: np.ndarray, learning_rate: float, minimax: bool, record_every: int
+) -> tuple[np.ndarray, np.ndarray]: ...
+def toy_gan_ensemble_advance(
+    state: np.ndarray, keys: np.ndarray, faces: np.ndarray, learning_rate: np.ndarray, minimax: bool, first_step: int, steps: int
+) -> np.ndarray: ...
 
 class Program:
     def __init__(self, specification: dict[str, Any]) -> None: ...
@@ -28,3 +38,13 @@ class Program:
         map: np.ndarray | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None: ...
+
+def roofline_multiply_adds(rounds: int, bfloat16: bool = False) -> tuple[float, float]:
+    """Multiply-adds on registers alone, on all threads.
+
+    Returns:
+        Operations done, and the value that each register must hold: 2, or 2 · rounds in bfloat16.
+    """
+
+def roofline_read(x: np.ndarray, passes: int) -> float:
+    """Σ x, float32 `(n,)`, over and over, each thread its own share; returns the sum of all passes."""

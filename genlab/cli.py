@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,11 +123,20 @@ def _parser() -> _Parser:
 
     bench = commands.add_parser("bench", help="time the native code against Python, after checking that they agree")
     bench.add_argument(
-        "which", nargs="?", choices=("kernels", "training", "sampling", "toy-gan", "all"), default="all", help="(default: all)"
+        "which",
+        nargs="?",
+        choices=("roofline", "kernels", "training", "memory", "sampling", "growth", "toy-gan", "all"),
+        default="all",
+        help="(default: all)",
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     bench.add_argument("--quick", action="store_true", help="smaller cases, fewer repeats")
     bench.set_defaults(run=_bench)
+
+    quiz = commands.add_parser("quiz", help="the lecture's questions, answered by typing letters")
+    quiz.add_argument("--name", help="keep the answers under this name, as the dashboard does")
+    quiz.add_argument("--csv", type=Path, metavar="FILE", help="ask nothing: write all answers that were kept, for the instructor")
+    quiz.set_defaults(run=_quiz)
 
     info = commands.add_parser("info", help="what is installed, and what the native code runs on")
     info.set_defaults(run=_info)
@@ -442,6 +452,31 @@ def _bench(arguments: argparse.Namespace) -> int:
     from genlab import benchmark
 
     return int(benchmark.main(arguments.which, arguments.quick, arguments.json))
+
+
+def _quiz(arguments: argparse.Namespace) -> int:
+    from shutil import get_terminal_size
+
+    from genlab import quiz_store
+    from genlab.lecture import quiz, quiz_terminal
+
+    if arguments.csv is not None:
+        write_aside(arguments.csv, quiz_store.export_csv().encode())
+        print(arguments.csv)
+        return 0
+    questions = quiz.load()
+    name = None if arguments.name is None else quiz_store.clean_name(arguments.name)
+
+    def remember(position: int, mark: quiz.Mark) -> None:
+        if name is not None:
+            quiz_store.remember(name, questions, position, mark)
+
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal that lacks the check mark still shows the quiz.
+        sys.stdout.reconfigure(errors="replace")
+    patient = sys.stdin.isatty()
+    quiz_terminal.play(questions, ask=input, say=print, patient=patient, width=get_terminal_size().columns, remember=remember)
+    return 0
 
 
 def _info(_: argparse.Namespace) -> int:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # So many images are enumerated at most: 83,521 are those of 2×2 pixels with 17 levels, and take seconds.
 _IMAGES_AT_MOST = 100_000
 _PIXELS_AT_MOST = 12
+_LOGITS_AT_MOST = 2**25  # of all changed images together, in float32: 128 MB
 # Probabilities are sums of float32 logits: an image of p = 1e-3 is known to some 1e-8, and the sum over all to this.
 _SUM_TOLERANCE = 1e-5
 # Two walks add the same terms in another order. Nats of a whole image, gradients by the largest of the layer's.
@@ -63,13 +64,14 @@ def no_leak(model: CausalModel, *, seed: int = 0, values_at_most: int = 256) -> 
     Args:
         model: A causal model.
         seed: Decides the image, which the model draws, and which values are changed.
-        values_at_most: So many values are changed, one at a time; an image that has fewer has each of them changed.
+        values_at_most: So many values are changed, one at a time, or as many as memory allows; an image of fewer has each changed.
     """
     start = time.perf_counter()
     image = sample(model, 1, seed=seed)
     flat = _in_order(image)[0]
     rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.permutation(flat.size)[:values_at_most])
+    count = min(values_at_most, max(1, _LOGITS_AT_MOST // (flat.size * model.levels)))
+    chosen = np.sort(rng.permutation(flat.size)[:count])
     changed = np.repeat(flat[None], len(chosen), axis=0)
     shift = rng.integers(1, model.levels, len(chosen))
     changed[np.arange(len(chosen)), chosen] = (flat[chosen] + shift) % model.levels

@@ -25,6 +25,7 @@ from genlab.settings import TrainSettings, validate
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genlab.causal.native_program import Painter
     from genlab.models.causal_model import CausalModel
 
 FORMAT = 1
@@ -428,6 +429,31 @@ def load_model(path: Run | Path | str, *, weights: str = "best") -> CausalModel:
     tensors, _ = read_tensors(file, {sources[name]: tensor for name, tensor in model.state_dict().items()})
     model.load_state_dict({name: tensors[source] for name, source in sources.items()}, assign=True)
     return model.eval()
+
+
+def load_painter(name: str) -> Painter:
+    """A packaged pretrained model that can only draw, loaded without torch: for a page that wants to show something at once.
+
+    Raises:
+        RunError: There is no such model, or its file is torn.
+        InputError: It names a model that this genlab does not know.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    from genlab.causal.native_program import Painter
+    from genlab.models import build_graph
+
+    folder = pretrained_path(name)
+    if folder is None:
+        raise RunError(f"there is no packaged model {name!r}")
+    described = Run(folder).config["model"]
+    try:
+        arrays = load_file(folder / "model.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{folder / 'model.safetensors'} could not be read: {error}") from None
+    weights = {tensor.removeprefix("model/"): array for tensor, array in arrays.items()}
+    return Painter(described["name"], build_graph(described["name"], **described["settings"]), weights)
 
 
 def _weights_file(path: Run | Path | str) -> Path:

@@ -17,13 +17,14 @@ from genlab.errors import InputError
 from genlab.native import resolve_backend
 
 if TYPE_CHECKING:
+    from genlab.causal.native_program import Painter
     from genlab.models.causal_model import CausalModel
 
 BACKENDS = ("native", "torch", "naive")
 
 
 def sample(
-    model: CausalModel,
+    model: CausalModel | Painter,
     n: int = 64,
     *,
     seed: int = 0,
@@ -40,7 +41,7 @@ def sample(
     The randomness of image i depends on `seed` and i alone, so that asking for more images keeps the first ones.
 
     Args:
-        model: A causal model.
+        model: A causal model, or a painter.
         n: Number of images; 0 gives an empty array.
         seed: Decides the draws; at least 0.
         backend: ``"native"``, ``"torch"`` (the same cached algorithm), ``"naive"`` (a full forward pass for each pixel) or ``"auto"``.
@@ -149,7 +150,7 @@ def _probabilities(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
 
 def _prepare(
-    model: CausalModel,
+    model: CausalModel | Painter,
     n: int,
     seed: int,
     backend: str,
@@ -184,7 +185,7 @@ def _natural(value: SupportsIndex, argument: str) -> int:
 
 
 def _known_pixels(
-    known: ArrayLike | None, known_mask: ArrayLike | None, n: int, model: CausalModel
+    known: ArrayLike | None, known_mask: ArrayLike | None, n: int, model: CausalModel | Painter
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]] | tuple[None, None]:
     """Both arrays checked and spread over ``(n, C, H, W)``."""
     if known is None and known_mask is None:

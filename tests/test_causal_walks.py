@@ -281,7 +281,9 @@ def test_bad_draws_and_backends_are_refused():
 def test_unknown_models_and_settings_list_the_known_ones():
     with pytest.raises(InputError, match="model must be one of pixelcnn; got 'pixelrnn2'"):
         genlab.create_model("pixelrnn2")
-    with pytest.raises(InputError, match="setting must be one of blocks, channels, dilations, image_shape, levels; got 'depth'"):
+    with pytest.raises(
+        InputError, match="setting must be one of blocks, channels, dilations, first_kernel, image_shape, levels; got 'depth'"
+    ):
         genlab.create_model("pixelcnn", depth=3)
     with pytest.raises(InputError, match="levels should be greater than or equal to 2; got 1"):
         genlab.create_model("pixelcnn", levels=1)

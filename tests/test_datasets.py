@@ -30,10 +30,10 @@ from tqdm import tqdm
 import genlab
 from genlab.datasets import DATASETS, Dataset, Split
 from genlab.datasets import mnist as mnist_room
-from genlab.datasets.bundled import FACES
 from genlab.datasets.dataset import bernoulli
 from genlab.datasets.source import fit_square, permutation
 from genlab.errors import InputError
+from genlab.lecture import worked
 
 
 def splits(data: Dataset) -> tuple[Split, Split, Split]:
@@ -97,7 +97,7 @@ def test_slanted_faces_are_the_lectures() -> None:
     data = genlab.load_dataset("slanted")
     assert data.describe() == "slanted: 5/5/5 images 1x2x2, 256 levels"
     assert data.train.images[1].tolist() == [[[230, 26], [51, 204]]]
-    np.testing.assert_allclose(data.train.images.reshape(5, 4) / 255, FACES, atol=0.5 / 255)
+    np.testing.assert_allclose(data.train.images.reshape(5, 4) / 255, worked.FACES, atol=0.5 / 255)
     for split in splits(data):
         np.testing.assert_array_equal(split.images, data.train.images)
         assert split.labels is None

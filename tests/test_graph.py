@@ -40,9 +40,10 @@ def test_dilation_moves_the_taps_apart_not_the_weights():
 
 @pytest.mark.parametrize(("dilation", "tap"), [(2, (-1, 0)), (2, (-4, 0)), (0, (-1, 0))])
 def test_a_tap_that_dilation_cannot_reach_is_refused(dilation, tap):
+    b = builder()
+    first = b.conv("first", b.image, 2, kernel_size=3, dilation=dilation, taps=[tap])
     with pytest.raises(InputError, match="of node 'first'"):
-        b = builder()
-        b.build(b.conv("first", b.image, 2, kernel_size=3, dilation=dilation, taps=[tap]), BINARY)
+        b.build(first, BINARY)
 
 
 def test_image_channels_are_ordered_too():

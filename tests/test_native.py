@@ -12,7 +12,7 @@ import pytest
 
 import genlab
 from genlab import _core
-from genlab.causal.native_walk import _specification
+from genlab.causal.native_program import specification
 from genlab.errors import BackendError, InputError
 from genlab.native import resolve_backend
 
@@ -112,7 +112,7 @@ def program_and_arguments():
     model = genlab.create_model("pixelcnn", image_shape=(1, 3, 4), levels=2, channels=3, blocks=1)
     weights = [layer.weight.detach().numpy() for layer in model.nodes.values()]
     biases = [layer.bias.detach().numpy() for layer in model.nodes.values()]
-    return _core.Program(_specification(model.graph, "train", "float32")), weights, biases, np.zeros((2, 1, 3, 4), np.uint8)
+    return _core.Program(specification(model.graph, "train", "float32")), weights, biases, np.zeros((2, 1, 3, 4), np.uint8)
 
 
 def test_the_module_checks_everything_again(program_and_arguments):
@@ -157,7 +157,7 @@ def test_the_module_checks_everything_again(program_and_arguments):
 def test_a_broken_program_is_refused(key, value, sentence):
     graph = genlab.create_model("pixelcnn", image_shape=(1, 3, 4), levels=2, channels=3, blocks=1).graph
     with pytest.raises(ValueError, match=sentence):
-        _core.Program({**_specification(graph, "score", "float32"), key: value})
+        _core.Program({**specification(graph, "score", "float32"), key: value})
 
 
 def test_a_broken_instruction_is_refused():
@@ -167,7 +167,7 @@ def test_a_broken_instruction_is_refused():
         ("out", 99, "buffer that does not exist"),
         ("layer", 99, "layer that does not exist"),
     ]:
-        specification = _specification(graph, "score", "float32")
+        specification = specification(graph, "score", "float32")
         specification["forward"][0][key] = value
         with pytest.raises(ValueError, match=sentence):
             _core.Program(specification)

@@ -1,12 +1,15 @@
 """The packaged models: small, loadable by name, and as good on held-out digits as training said."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import genlab
-from genlab.runs import pretrained_path
+from genlab.errors import BackendError, RunError
+from genlab.runs import load_painter, pretrained_path
 
 PACKAGED = sorted(path.name for path in (Path(genlab.__file__).parent / "pretrained").iterdir() if path.is_dir())
 
@@ -31,3 +34,31 @@ def test_the_packaged_digits_model_predicts_held_out_digits():
     np.testing.assert_allclose(native, reference, atol=1e-3)
     bits_per_dim = -native.mean() / np.log(2) / images[0].size
     assert bits_per_dim < 1.9
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_a_painter_draws_what_the_model_draws(name):
+    painter, model = load_painter(name), genlab.load_model(name)
+    given = genlab.sample(model, 1, seed=5)[0]
+    mask = np.zeros(model.image_shape[1:], bool)
+    mask[: len(mask) // 2] = True
+    for options in ({}, {"temperature": 0.5}, {"known": given, "known_mask": mask}):
+        np.testing.assert_array_equal(genlab.sample(painter, 3, seed=1, **options), genlab.sample(model, 3, seed=1, **options))
+    assert painter.parameter_count() == model.parameter_count()
+
+
+def test_a_painter_needs_no_torch():
+    script = (
+        "import sys; from genlab.runs import load_painter; from genlab.sampling import sample; "
+        "print(sample(load_painter('digits-pixelcnn'), 2).shape, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(2, 1, 8, 8) False"
+
+
+def test_a_painter_refuses_what_it_cannot_do():
+    with pytest.raises(RunError, match=r"no packaged model '\.\./x'"):
+        load_painter("../x")
+    for options in ({"backend": "torch"}, {"backend": "naive"}, {"dtype": "bfloat16"}):
+        with pytest.raises(BackendError, match="a painter draws with backend 'native' in float32 alone"):
+            genlab.sample(load_painter("digits-pixelcnn"), 1, **options)

@@ -1,8 +1,11 @@
 """Native against Python, side by side in one run, after checking that they agree: ``genlab bench``.
 
-- `genlab.benchmark.kernels`, `training` and `sampling`: one file per table, each with what it compares and why that is fair.
+- `genlab.benchmark.roofline`, `kernels`, `training`, `memory`, `sampling`, `growth` and `toy_gan`: one file each, with what it
+  compares and why that is fair.
 - `genlab.benchmark.timing`: the core, which knows no framework. `worker`: the process of one framework.
-- `genlab.benchmark.torch_peers` and `python_peers`: the textbook forms that genlab is compared with.
+- `genlab.benchmark.torch_peers`, `jax_peers` and `python_peers`: the textbook forms that genlab is compared with.
+- `genlab.benchmark.background`: a benchmark as a detached process, for whoever only looks on.
+- `genlab.benchmark.document`: the figures of the documents, out of the files that were written here.
 """
 
 from __future__ import annotations
@@ -10,24 +13,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 from genlab.benchmark import machine, report
 from genlab.benchmark.table import Case, CaseResult, Effort, Table
-from genlab.benchmark.timing import measure, start_workers
+from genlab.benchmark.timing import measure, start_workers, weigh
 from genlab.errors import InputError, unknown_name
 from genlab.native import core
 
-TABLES = ("kernels", "training", "sampling")
+TABLES = {
+    "roofline": ("roofline.TABLE",),
+    "kernels": ("kernels.TABLE",),
+    "training": ("training.TABLE",),
+    "memory": ("memory.TABLE",),
+    "sampling": ("sampling.TABLE",),
+    "growth": ("growth.TRAINING", "growth.SAMPLING"),
+    "toy-gan": ("toy_gan.TABLE",),
+}
+WEIGHINGS = 3
 QUICK = Effort(rounds=7, seconds=1.0)
-FULL = Effort(rounds=21, seconds=10.0)
+FULL = Effort(rounds=15, seconds=6.0)
 
 
 def main(which: str, quick: bool = False, json_path: Path | None = None) -> int:
     """Runs one table or all, prints them, and writes them to a file.
 
     Args:
-        which: ``"kernels"``, ``"training"``, ``"sampling"`` or ``"all"``.
+        which: A key of `TABLES`, or ``"all"``.
         quick: Smaller cases, fewer rounds and one compiled peer in place of all: minutes for everything.
         json_path: Where machine, versions, settings, raw times, ratios and agreement go as JSON.
 
@@ -49,9 +62,9 @@ def main(which: str, quick: bool = False, json_path: Path | None = None) -> int:
     print(report.heading(description), flush=True)
     tables = []
     complete = True
-    for name in TABLES if which == "all" else (which,):
-        table: Table = import_module(f"{__name__}.{name}").TABLE
-        results = run(table, table.cases(quick), QUICK if quick else FULL)
+    for table in chain.from_iterable(map(load_tables, TABLES if which == "all" else (which,))):
+        # Of growth there are many points, and what counts is their line.
+        results = run(table, table.cases(quick), QUICK if quick or table.name.startswith("growth") else FULL)
         tables.append(report.as_json(table, results))
         complete &= not any(result.refusal or side.failure for result in results for side in result.sides)
     if json_path is not None:
@@ -60,14 +73,22 @@ def main(which: str, quick: bool = False, json_path: Path | None = None) -> int:
     return 0 if complete else 1
 
 
+def load_tables(name: str) -> list[Table]:
+    """The tables of one key of `TABLES`; loads their modules."""
+    places = [place.split(".") for place in TABLES[name]]
+    return [getattr(import_module(f"{__name__}.{module}"), variable) for module, variable in places]
+
+
 def run(table: Table, cases: Sequence[Case], effort: Effort) -> list[CaseResult]:
     """Measures the cases of a table, and prints each as soon as it is there."""
-    print(f"\n== {table.name} ==\n{table.about}", flush=True)
+    print("\n".join([f"\n== {table.name} ==", table.about, *table.notes()]), flush=True)
+    threads = core().info()["threads"]
     results = []
     with ExitStack() as stack:
-        workers = start_workers(table, cases, stack, threads=core().info()["threads"])
+        workers = {} if table.unit == "bytes" else start_workers(table, cases, stack, threads=threads)
         for case in cases:
-            results.append(measure(table, case, workers, effort))
+            weighed = table.unit == "bytes"
+            results.append(weigh(table, case, threads=threads, runs=WEIGHINGS) if weighed else measure(table, case, workers, effort))
             print(f"\n{report.case_table(results[-1])}", flush=True)
     print(f"\n{report.figures_table(table, results)}", flush=True)
     return results

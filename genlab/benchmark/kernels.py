@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from genlab.benchmark import python_peers, roofline
 from genlab.benchmark.table import (
     Agreement,
     Array,
@@ -24,15 +25,17 @@ from genlab.benchmark.table import (
     Side,
     Table,
     geometric_mean,
+    relative_error,
 )
-from genlab.kernels import KERNELS, Kernel
+from genlab.kernels import KERNELS, Kernel, mask_2d
 
 ABOUT = """\
 masked_conv2d over float32: forward, and forward plus the gradients to input, weight and bias, with the same inputs on every side.
 - native: genlab.kernels over NumPy arrays. genlab.nn.MaskedConv2d: the same kernel as a layer of a torch network.
 - torch: conv2d(x, weight · mask) ('dense') and conv2d over the upper rows of the kernel ('cropped'), in both memory layouts, eager
   and by torch.compile (compiled before anything is timed).
-- NumPy reference: one matrix product per live tap, summed in float64.
+- NumPy: one matrix product per live tap. Pure Python: lists and floats; one row of one image, multiplied to the whole.
+- peak: multiply-adds on registers alone, in the same rounds: what 'share of peak' is a share of.
 Deviations are in units of the rounding that a sum of its length must expect in float32 (genlab.kernels.Kernel.error)."""
 
 # in channels, out channels, image side, kernel side, mask type
@@ -40,17 +43,26 @@ SHAPES = ((64, 64, 28, 3, "B"), (32, 32, 28, 3, "B"), (128, 128, 32, 3, "B"), (1
 
 NATIVE = "native"
 LAYER = "genlab.nn.MaskedConv2d"
-NUMPY = "NumPy reference"
+NUMPY = "NumPy"
+PYTHON = "pure Python, one row"
 FORMS = tuple(itertools.product(("dense", "cropped"), ("NCHW", "channels_last")))
 FASTEST_TO_COMPILE = "torch.compile cropped channels_last"
 
 
 def cases(quick: bool) -> tuple[Case, ...]:
-    """Every shape in both directions; the quick ones have fewer images and compile one form alone."""
+    """Every shape in both directions; the quick ones have fewer images and compile one form of one shape alone."""
     images = 8 if quick else 32
     compiled = [FASTEST_TO_COMPILE] if quick else [name for name in SIDES if name.startswith("torch.compile")]
-    sides = [name for name in SIDES if not name.startswith("torch.compile")] + compiled
-    return tuple(case(*shape, images=images, backward=backward, sides=sides) for shape in SHAPES for backward in (False, True))
+    sides = [name for name in SIDES if not name.startswith(("torch.compile", "peak"))] + [*compiled, roofline.PEAK]
+
+    def sides_of(shape: tuple[int, int, int, int, str], backward: bool) -> list[str]:
+        too_slow = [PYTHON] if backward else []
+        # Compiling takes most of a quick run: the first shape stands for all.
+        return [name for name in sides if name not in too_slow + (compiled if quick and shape != SHAPES[0] else [])]
+
+    return tuple(
+        case(*shape, images=images, backward=backward, sides=sides_of(shape, backward)) for shape in SHAPES for backward in (False, True)
+    )
 
 
 def case(
@@ -80,9 +92,9 @@ def arguments(*, backward: bool, **sizes: Any) -> tuple[Array, ...]:
 # --- sides -----------------------------------------------------------------------------------------------------------------------
 
 
-def kernel_contender(variant: str, *, backward: bool, **sizes: Any) -> Contender:
-    """A variant of the kernel's own table."""
-    forward, gradients = KERNELS["masked_conv2d"].variants[variant], KERNELS["masked_conv2d_backward"].variants[variant]
+def native_contender(*, backward: bool, **sizes: Any) -> Contender:
+    """The native variant of the kernel's own table."""
+    forward, gradients = KERNELS["masked_conv2d"].native, KERNELS["masked_conv2d_backward"].native
     if not backward:
         inputs = arguments(backward=False, **sizes)
         return _contender(lambda: (forward(*inputs),))
@@ -92,6 +104,37 @@ def kernel_contender(variant: str, *, backward: bool, **sizes: Any) -> Contender
         return forward(*inputs_of_forward), *gradients(grad_output, *inputs_of_forward)
 
     return _contender(run)
+
+
+def numpy_contender(*, backward: bool, **sizes: Any) -> Contender:
+    """NumPy alone, images with their channels last."""
+    *grads, x, weight, bias, mask = arguments(backward=backward, **sizes)
+    x, *grads = (np.ascontiguousarray(array.transpose(0, 2, 3, 1)) for array in (x, *grads))
+
+    def run() -> tuple[Array, ...]:
+        y = python_peers.numpy_convolution(x, weight, bias, mask).transpose(0, 3, 1, 2)
+        if not backward:
+            return (y,)
+        grad_x, *others = python_peers.numpy_gradients(grads[0], x, weight, mask)
+        return y, grad_x.transpose(0, 3, 1, 2), *others
+
+    return _contender(run)
+
+
+def python_contender(*, backward: bool, **sizes: Any) -> Contender:
+    """The middle row of the first image in pure Python: all other rows have as many taps, or fewer at the edges."""
+    x, weight, bias, mask = arguments(backward=False, **sizes)
+    rows, columns = weight.shape[2] // 2, weight.shape[3] // 2
+    taps = [
+        (int(row) - rows, int(column) - columns, (weight * mask)[:, :, row, column].tolist())
+        for row, column in np.argwhere(mask.any((0, 1)))
+    ]
+    image, offset, y = x[0].transpose(1, 2, 0).tolist(), bias.tolist(), x.shape[2] // 2
+
+    def run() -> list[list[float]]:
+        return python_peers.python_row(image, taps, offset, y)
+
+    return Contender(lambda: {"row": np.array(run(), np.float32)}, run, scale=x.shape[0] * x.shape[2])
 
 
 def layer_contender(*, backward: bool, **sizes: Any) -> Contender:
@@ -155,11 +198,13 @@ def _contender(run: Callable[[], tuple[Any, ...]]) -> Contender:
 
 
 SIDES = {
-    NATIVE: Side("genlab", partial(kernel_contender, "native"), role="native"),
+    NATIVE: Side("genlab", native_contender, role="native"),
     LAYER: Side("genlab", layer_contender, role="context"),
-    NUMPY: Side("NumPy", partial(kernel_contender, "reference")),
+    NUMPY: Side("NumPy", numpy_contender),
+    PYTHON: Side("Python", python_contender),
     **{f"torch {form} {layout}": Side("torch", partial(torch_contender, form, layout, False)) for form, layout in FORMS},
     **{f"torch.compile {form} {layout}": Side("torch.compile", partial(torch_contender, form, layout, True)) for form, layout in FORMS},
+    roofline.PEAK: roofline.PEAKS[roofline.PEAK],
 }
 
 
@@ -171,7 +216,12 @@ def check(settings: Settings) -> Check:
     inputs = arguments(**settings)
     forward, gradients = (_remembering(KERNELS[name]) for name in ("masked_conv2d", "masked_conv2d_backward"))
 
-    def agreements(outputs: Arrays) -> list[Agreement]:
+    def agreements(outputs: Arrays) -> Sequence[Agreement]:
+        if "result" in outputs:
+            return roofline.check(settings)(outputs)
+        if "row" in outputs:
+            truth = forward.reference(*inputs[-4:])[0, :, inputs[-4].shape[2] // 2].T
+            return [Agreement("row", relative_error(outputs["row"], truth), 1e-5)]
         found = [Agreement("y", _error(forward, [outputs["y"]], inputs[-4:]), forward.tolerance["float32"])]
         if settings["backward"]:
             results = [outputs[name] for name in ("grad_x", "grad_weight", "grad_bias")]
@@ -206,7 +256,9 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
     found = []
     for backward, direction in ((False, "forward"), (True, "forward + backward")):
         chosen = [result for result in results if result.case.settings["backward"] == backward]
-        for process in ("torch", "torch.compile", "NumPy"):
+        for process in ("torch", "torch.compile", "NumPy", "Python"):
+            if process == "Python" and backward:
+                continue
             leads = [result.lead(process) for result in chosen]
             found.append(
                 Figure(
@@ -217,7 +269,35 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
             )
         worst = min((result.lead("torch") for result in chosen), default=math.nan)
         found.append(Figure(f"{_key(direction)}_over_torch_worst", worst, f"best form of torch / native, {direction}, worst shape"))
+    for result in results:
+        key, name = short_name(result.case.settings), f" ({result.case.name})"
+        rate = operations(result.case.settings) / result.native.median
+        found += [
+            Figure(f"{key}_over_torch", result.lead("torch"), "best form of torch / native" + name),
+            Figure(f"{key}_share_of_peak", rate / roofline.peak_rate(result), "native's share of the peak" + name),
+            Figure(f"{key}_intensity", operations(result.case.settings) / least_bytes(result.case.settings), "operations a byte" + name),
+        ]
     return found
+
+
+def short_name(settings: Settings) -> str:
+    """A case in a word: ``64to64_3x3_forward``."""
+    kernel = "x".join(map(str, settings["kernel_size"]))
+    return f"{settings['in_channels']}to{settings['out_channels']}_{kernel}_{'forward_backward' if settings['backward'] else 'forward'}"
+
+
+def operations(settings: Settings) -> int:
+    """Useful operations: 2 · N · H · W · live taps · C_in · C_out, three times that with both gradients."""
+    taps = int(mask_2d(settings["mask"], settings["kernel_size"]).sum())
+    pixels = int(settings["images"] * math.prod(settings["image_size"]))
+    return 2 * pixels * taps * int(settings["in_channels"]) * int(settings["out_channels"]) * (3 if settings["backward"] else 1)
+
+
+def least_bytes(settings: Settings) -> int:
+    """Bytes of float32 maps that must at least be moved: x read and y written; backward x and y's gradient read, x's written."""
+    pixels = int(settings["images"] * math.prod(settings["image_size"]))
+    inputs, outputs = int(settings["in_channels"]), int(settings["out_channels"])
+    return 4 * pixels * (3 * inputs + 2 * outputs if settings["backward"] else inputs + outputs)
 
 
 def _key(words: str) -> str:

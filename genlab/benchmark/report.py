@@ -32,7 +32,8 @@ def heading(machine: Mapping[str, Any]) -> str:
 def case_table(result: CaseResult) -> str:
     """One case: a line for each side."""
     width = max(len(side.side) for side in result.sides)
-    head = f"  {'':{width}}  {'median ms':>10} {'min ms':>10} {'x native':>9}   deviation (allowed)"
+    unit = "MB" if result.native.bytes else "ms"
+    head = f"  {'':{width}}  {f'median {unit}':>10} {f'min {unit}':>10} {'x native':>9}   deviation (allowed)"
     lines = [result.case.name, head, *(_side_line(result, side, width) for side in result.sides)]
     if result.refusal:
         lines.append(f"  {result.refusal}")
@@ -46,12 +47,9 @@ def _side_line(result: CaseResult, side: SideResult, width: int) -> str:
         return f"  {side.side:{width}}  could not run: {side.failure}"
     worst = max(side.agreements, key=lambda agreement: agreement.deviation / agreement.tolerance, default=None)
     agreement = f"{worst.deviation:.1e} ({worst.tolerance:.0e})" if worst else ""
-    times = f"{_milliseconds(side.median)} {_milliseconds(side.minimum)} {_number(result.ratio(side), 9, 2)}"
-    return f"  {side.side:{width}}  {times}   {agreement}"
-
-
-def _milliseconds(seconds: float) -> str:
-    return _number(seconds * 1e3, 10, 3)
+    unit = 1e-6 if side.bytes else 1e3
+    numbers = f"{_number(side.median * unit, 10, 3)} {_number(side.minimum * unit, 10, 3)} {_number(result.ratio(side), 9, 2)}"
+    return f"  {side.side:{width}}  {numbers}   {agreement}"
 
 
 def _number(value: float, width: int, digits: int) -> str:
@@ -67,14 +65,14 @@ def figures_table(table: Table, results: Sequence[CaseResult]) -> str:
             for side in result.sides
             if side.role == "peer" and result.ratio(side) <= 1
         ]
-    if ahead(results):
+    if ahead(results) and any(result.best_peer() for result in results):
         lines.append("Native is ahead of every peer that ran.")
     return "\n".join(lines)
 
 
 def ahead(results: Sequence[CaseResult]) -> bool:
-    """Whether native was timed and is faster than every peer in every case."""
-    return all(result.lead() > 1 for result in results)
+    """Whether native was measured and is ahead of every peer in every case that has peers."""
+    return all(result.lead() > 1 for result in results if any(side.role == "peer" for side in result.sides))
 
 
 def as_json(table: Table, results: Sequence[CaseResult]) -> dict[str, Any]:
@@ -93,7 +91,10 @@ def as_json(table: Table, results: Sequence[CaseResult]) -> dict[str, Any]:
         ]
         cases.append({"name": result.case.name, "settings": dict(result.case.settings), "refusal": result.refusal, "sides": sides})
     figures = [{**asdict(figure), "value": _known(figure.value)} for figure in table.figures(results)]
-    return {"name": table.name, "about": table.about, "cases": cases, "figures": figures, "ahead": ahead(results)}
+    return {
+        **{"name": table.name, "about": table.about, "notes": list(table.notes()), "unit": table.unit},
+        **{"cases": cases, "figures": figures, "ahead": ahead(results)},
+    }
 
 
 def _known(value: float) -> float | None:

@@ -2,102 +2,124 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from genlab.benchmark.examples import YARDSTICK, random_levels, random_model, random_uniforms
+from genlab.benchmark import roofline
+from genlab.benchmark.examples import YARDSTICK, describe, random_levels, random_model, random_uniforms
 from genlab.benchmark.table import Agreement, Array, Arrays, Case, CaseResult, Check, Contender, Figure, Settings, Side, Table
+from genlab.native import native_info
 
 ABOUT = """\
 Drawing images from the same weights and the same uniform numbers.
 - native: model.draw(uniforms, backend="native"). One forward pass: model.log_prob of as many images, backend="native".
+  Streamed: genlab.sampling.stream, every row with the distributions it was drawn from handed to Python as it is finished.
 - torch cached: backend="torch", the same algorithm in torch: every pixel of every node is computed once.
-- torch naive: an independent PixelCNN in plain torch (channels_last, the fastest layout), one full forward pass per pixel.
+- torch naive: an independent PixelCNN in plain torch, one full forward pass per pixel, dense or cropped masks, both memory layouts.
+  '14 pixels': timed by the first 14 pixels of 784 and multiplied, since every pixel takes the same forward pass; 'whole, one run' is
+  the whole draw, once.
 - pure Python cached: the same algorithm over lists of floats, on one thread.
 Every level drawn must be the one whose interval of cumulative probability, by a torch walk in float64 over the side's own image,
 holds the uniform number: the deviation is the largest distance of a number from its interval."""
 
 NATIVE = "native"
+ONE_THREAD = "native, one thread"
+STREAMED = "native, streamed"
 FORWARD = "native, one forward pass"
 CACHED = "torch cached"
-NAIVE = ("torch naive, cropped masks", "torch naive, dense masks")
-NAIVE_ONCE = "torch naive, cropped masks, one run"
+FORMS = tuple(itertools.product(("cropped", "dense"), ("NCHW", "channels_last")))
+PIXELS = 14
+TILE = 32  # images that a thread draws side by side at most, `widest_tile` of csrc/program.cpp
+NAIVE = tuple(f"torch naive {form} {layout}, {PIXELS} pixels" for form, layout in FORMS)
+NAIVE_ONCE = "torch naive cropped channels_last, whole, one run"
 PYTHON = "pure Python cached"
 
 SMALL = {**YARDSTICK, "image_shape": [1, 8, 8]}
-TINY = {"image_shape": [1, 8, 8], "levels": 2, "channels": 4, "blocks": 1}
+TINY = {**SMALL, "channels": 4, "blocks": 1}
 
-PROBABILITY_TOLERANCE = 1e-5
-NATS_TOLERANCE = 1e-3
+# bfloat16: a logit that 25 layers of 8 bits have passed is off by some hundredths, its probability by as much.
+PROBABILITY_TOLERANCE = {"float32": 1e-5, "bfloat16": 0.05}
+NATS_TOLERANCE = {"float32": 1e-3, "bfloat16": 5.0}
 
 
 def cases(quick: bool) -> tuple[Case, ...]:
-    """The yardstick, and a network small enough for pure Python.
-
-    Nothing is scaled up from fewer pixels. Naive sampling of 64 images of 28×28 takes a minute: it runs once, and the quick form
-    samples naively at 8×8 in its place.
-    """
-    genlab = (NATIVE, FORWARD, CACHED)
-    tiny = case(TINY, images=8, sides=(*genlab, *NAIVE, PYTHON))
-    if quick:
-        large = [case(YARDSTICK, images=images, sides=genlab) for images in (64, 1)]
-        small = [case(SMALL, images=images, sides=(*genlab, *NAIVE)) for images in (64, 1)]
-        return (*large, *small, tiny)
-    many = case(YARDSTICK, images=64, sides=(*genlab, NAIVE_ONCE))
+    """The yardstick, and a network small enough for pure Python. The quick form leaves out the longest naive draws."""
+    genlab = (NATIVE, FORWARD, STREAMED, ONE_THREAD, CACHED)
+    naive = NAIVE[1::2] if quick else (*NAIVE, NAIVE_ONCE)
+    many = case(YARDSTICK, images=64, sides=(*genlab, *naive, roofline.PEAK))
     one = case(YARDSTICK, images=1, sides=(*genlab, *NAIVE))
-    return (many, one, tiny)
+    found = [many, one]
+    if roofline.peaks_beside():
+        found.append(case(YARDSTICK, images=64, dtype="bfloat16", sides=(NATIVE, FORWARD, ONE_THREAD, *roofline.peaks_beside())))
+    return (*found, case(TINY, images=8, sides=(*genlab, *NAIVE, PYTHON)))
 
 
-def case(model: Settings, *, images: int, sides: Sequence[str]) -> Case:
+def case(model: Settings, *, images: int, sides: Sequence[str], dtype: str = "float32") -> Case:
     """So many images from one network."""
-    _, height, width = model["image_shape"]
-    plural = "s" if images > 1 else ""
-    name = f"{images} image{plural} of {height}×{width}, network {2 * model['channels']} channels wide, {model['blocks']} blocks deep"
-    return Case(name, {"model": dict(model), "images": images}, tuple(sides))
+    name = f"{images} image{'s' if images > 1 else ''} in {dtype}: {describe(model)}"
+    return Case(name, {"model": dict(model), "images": images, "dtype": dtype}, tuple(sides))
 
 
 # --- sides -----------------------------------------------------------------------------------------------------------------------
 
 
-def genlab_contender(backend: str, *, model: Settings, images: int) -> Contender:
+def genlab_contender(backend: str, *, model: Settings, images: int, dtype: str) -> Contender:
     """Genlab's own sampling walks."""
     network, uniforms = random_model(model), random_uniforms(model, images)
 
     def draw() -> Array:
-        return network.draw(uniforms, backend=backend)
+        return network.draw(uniforms, backend=backend, dtype=dtype)
 
     return Contender(lambda: {"images": draw()}, draw)
 
 
-def forward_contender(*, model: Settings, images: int) -> Contender:
+def streamed_contender(*, model: Settings, images: int, dtype: str) -> Contender:
+    """The public stream, whose uniforms are those of `random_uniforms`."""
+    from genlab.sampling import stream
+
+    network = random_model(model)
+
+    def rows() -> list[Array]:
+        return [row.levels for row in stream(network, images, seed=0, backend="native", dtype=dtype)]
+
+    return Contender(lambda: {"images": np.stack(rows(), axis=2)}, rows)
+
+
+def forward_contender(*, model: Settings, images: int, dtype: str) -> Contender:
     """One native forward pass: the likelihood of as many images."""
     network, levels = random_model(model), random_levels(model, images)
 
     def score() -> Any:
-        return network.log_prob(levels, backend="native")
+        return network.log_prob(levels, backend="native", dtype=dtype)
 
     return Contender(lambda: {"log_prob": score().numpy()}, score)
 
 
-def naive_contender(form: str, *, model: Settings, images: int) -> Contender:
-    """The independent PixelCNN in plain torch, with the weights of genlab's."""
+def naive_contender(form: str, layout: str, pixels: int | None, *, model: Settings, images: int, dtype: str) -> Contender:
+    """The independent network in plain torch, with the weights of genlab's; drawing the first `pixels`, or all."""
     import torch
 
     from genlab.benchmark import torch_peers
 
-    network = torch_peers.peer_of(random_model(model), form, "channels_last")
+    network = torch_peers.peer_of(random_model(model), form, layout)
     uniforms = torch.from_numpy(random_uniforms(model, images)[..., 0])
+    all_pixels = uniforms[0].numel()
+    drawn = all_pixels if pixels is None else min(pixels, all_pixels)
 
     def draw() -> torch.Tensor:
-        return torch_peers.sample_naive(network, uniforms)
+        return torch_peers.sample_naive(network, uniforms, layout, drawn)
 
-    return Contender(lambda: {"images": draw().to(torch.uint8).numpy()}, draw)
+    def outputs() -> Arrays:
+        return {"images": draw().to(torch.uint8).numpy(), "pixels": np.array(drawn)}
+
+    return Contender(outputs, draw, scale=all_pixels / drawn)
 
 
-def python_contender(*, model: Settings, images: int) -> Contender:
+def python_contender(*, model: Settings, images: int, dtype: str) -> Contender:
     """Lists and floats."""
     from genlab.benchmark import python_peers
 
@@ -116,10 +138,13 @@ def python_contender(*, model: Settings, images: int) -> Contender:
 SIDES = {
     NATIVE: Side("genlab", partial(genlab_contender, "native"), role="native"),
     FORWARD: Side("genlab", forward_contender, role="context"),
+    STREAMED: Side("genlab", streamed_contender, role="context"),
+    ONE_THREAD: Side("genlab, one thread", partial(genlab_contender, "native"), role="context", threads=1),
     CACHED: Side("torch", partial(genlab_contender, "torch")),
-    **{name: Side("torch", partial(naive_contender, form)) for name, form in zip(NAIVE, ("cropped", "dense"), strict=True)},
-    NAIVE_ONCE: Side("torch", partial(naive_contender, "cropped"), once=True),
+    **{name: Side("torch", partial(naive_contender, *form, PIXELS)) for name, form in zip(NAIVE, FORMS, strict=True)},
+    NAIVE_ONCE: Side("torch", partial(naive_contender, "cropped", "channels_last", None), once=True),
     PYTHON: Side("Python", python_contender),
+    **roofline.PEAKS,
 }
 
 
@@ -128,17 +153,22 @@ SIDES = {
 
 def check(settings: Settings) -> Check:
     """Images against the probabilities they were drawn from, likelihoods against likelihoods, both by a torch walk in float64."""
-    model, images = settings["model"], settings["images"]
+    model, images, dtype = settings["model"], settings["images"], settings["dtype"]
     network = random_model(model).double()
     uniforms = random_uniforms(model, images)
 
-    def agreements(outputs: Arrays) -> list[Agreement]:
+    def agreements(outputs: Arrays) -> Sequence[Agreement]:
+        if "result" in outputs:
+            return roofline.check(settings)(outputs)
         if "images" in outputs:
             probabilities = network.logits(outputs["images"], backend="torch").softmax(-1).numpy()
-            distance = distance_from_interval(probabilities, outputs["images"], uniforms.transpose(0, 3, 1, 2))
-            return [Agreement("cumulative probability", distance, PROBABILITY_TOLERANCE)]
+            # (N, C, pixels, …): of a draw that stopped early the first pixels are there.
+            arrays = (probabilities, outputs["images"], uniforms.transpose(0, 3, 1, 2))
+            drawn = slice(int(outputs["pixels"]) if "pixels" in outputs else None)
+            distance = distance_from_interval(*(array.reshape(*array.shape[:2], -1, *array.shape[4:])[:, :, drawn] for array in arrays))
+            return [Agreement("cumulative probability", distance, PROBABILITY_TOLERANCE[dtype])]
         truth = network.log_prob(random_levels(model, images), backend="torch").numpy()
-        return [Agreement("log_prob in nats", float(np.abs(outputs["log_prob"] - truth).max()), NATS_TOLERANCE)]
+        return [Agreement("log_prob in nats", float(np.abs(outputs["log_prob"] - truth).max()), NATS_TOLERANCE[dtype])]
 
     return agreements
 
@@ -163,15 +193,45 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
     kinds = {"cached torch": [CACHED], "naive torch": [*NAIVE, NAIVE_ONCE], "pure Python": [PYTHON]}
     found = []
     for result in results:
-        images, model = result.case.settings["images"], result.case.settings["model"]
-        _, height, width = model["image_shape"]
-        key = f"{images}x{height}x{width}x{2 * model['channels']}"
-        found.append(Figure(f"{key}_passes", 1 / result.ratio(result[FORWARD]), f"forward passes that a draw takes, {result.case.name}"))
+        settings = result.case.settings
+        key, name = f"{short_name(settings)}_", f" ({result.case.name})"
+        found.append(Figure(key + "milliseconds", result.native.median * 1e3, "ms, native" + name))
+        bfloat16 = settings["dtype"] == "bfloat16"
+        if (roofline.PEAK_BFLOAT16 if bfloat16 else roofline.PEAK) in result:
+            rate = draw_operations(settings) / result.native.median
+            found.append(Figure(key + "share_of_peak", rate / roofline.peak_rate(result, bfloat16), "native's share of the peak" + name))
+        if FORWARD in result:
+            found.append(Figure(key + "passes", 1 / result.ratio(result[FORWARD]), "forward passes that a draw takes" + name))
+        if STREAMED in result:
+            found.append(Figure(key + "streamed", result.ratio(result[STREAMED]), "streamed / not streamed" + name))
+        if ONE_THREAD in result:
+            found.append(Figure(key + "two_threads", result.ratio(result[ONE_THREAD]), "one thread / all threads" + name))
         for kind, names in kinds.items():
             ratios = [result.ratio(side) for side in result.sides if side.side in names and side.seconds]
             if ratios:
-                found.append(Figure(f"{key}_over_{kind.lower().replace(' ', '_')}", min(ratios), f"{kind} / native, {result.case.name}"))
+                found.append(Figure(f"{key}over_{kind.lower().replace(' ', '_')}", min(ratios), f"{kind} / native{name}"))
+        if NAIVE_ONCE in result:
+            ratio = result[NAIVE[FORMS.index(("cropped", "channels_last"))]].median / result[NAIVE_ONCE].median
+            found.append(Figure(key + "naive_scaled_over_whole", ratio, f"naive draw, by {PIXELS} pixels / whole{name}"))
     return found
 
 
-TABLE = Table("sampling", __name__, ABOUT, SIDES, cases, check, figures)
+def draw_operations(settings: Settings) -> int:
+    """Useful operations of a draw: 2 · N · H · W · M, with M the live multiply-adds of a pixel."""
+    _, height, width = settings["model"]["image_shape"]
+    return 2 * int(settings["images"]) * int(height * width) * random_model(settings["model"]).graph.multiply_adds_per_pixel()
+
+
+def intensity(settings: Settings) -> float:
+    """Operations for each byte of float32 weights that a thread reads: two for each image that it draws side by side, over 4 bytes."""
+    threads = min(int(native_info()["threads"]), int(settings["images"]))
+    return float(min(settings["images"] / threads, TILE) / 2)
+
+
+def short_name(settings: Settings) -> str:
+    """A case in a word: ``pixelcnn32_28_64_float32``, with the side of the images and how many."""
+    model = settings["model"]
+    return f"{model['family']}{model['channels']}_{model['image_shape'][1]}_{settings['images']}_{settings['dtype']}"
+
+
+TABLE = Table("sampling", __name__, ABOUT, SIDES, cases, check, figures, notes=roofline.notes)

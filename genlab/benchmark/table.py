@@ -15,6 +15,7 @@ Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 Settings = Mapping[str, Any]
 Role = Literal["native", "peer", "context"]
+Unit = Literal["seconds", "bytes"]
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,14 @@ class Contender:
 
     Attributes:
         outputs: Runs once and returns the arrays that are checked, by name.
-        run: What is timed. It computes what `outputs` returns, and nothing else beyond it.
+        run: What is timed. It computes what `outputs` returns, and nothing else beyond it. In a table of bytes it returns the number.
+        scale: How many such runs the whole computation takes. A minute of the same forward pass over and over is timed by a few of
+            them; the side's name says so.
     """
 
     outputs: Callable[[], Arrays]
     run: Callable[[], Any]
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,14 @@ class Side:
             be seen beside them.
         once: A run so long that neither warming up nor the drift of the machine matters: the one run that is checked is the one
             that is timed.
+        threads: Threads of its process; None means as many as all others have. Sides of one process name have the same number.
     """
 
     process: str
     prepare: Callable[..., Contender]
     role: Role = "peer"
     once: bool = False
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,24 +96,30 @@ class Effort:
 
 @dataclass(frozen=True)
 class SideResult:
-    """What one side did in one case: its times in seconds, run by run, and its agreement with the truth."""
+    """What one side did in one case: its times in seconds (or its memory in bytes), run by run, and its agreement with the truth."""
 
     side: str
     process: str
     role: Role
     agreements: Sequence[Agreement] = ()
     seconds: Sequence[float] = ()
+    bytes: Sequence[int] = ()
     failure: str | None = None
 
     @property
+    def measured(self) -> Sequence[float]:
+        """Seconds or bytes, whichever the table measures; empty if the side was not measured."""
+        return self.seconds or self.bytes
+
+    @property
     def median(self) -> float:
-        """Median seconds of a run; NaN if it was not timed."""
-        return statistics.median(self.seconds) if self.seconds else math.nan
+        """Median of what was measured; NaN if nothing was."""
+        return statistics.median(self.measured) if self.measured else math.nan
 
     @property
     def minimum(self) -> float:
-        """Least seconds of a run; NaN if it was not timed."""
-        return min(self.seconds, default=math.nan)
+        """Least of what was measured; NaN if nothing was."""
+        return min(self.measured, default=math.nan)
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,10 @@ class CaseResult:
     def __getitem__(self, name: str) -> SideResult:
         return next(side for side in self.sides if side.side == name)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the side was measured in this case."""
+        return any(side.side == name and side.measured for side in self.sides)
+
     @property
     def native(self) -> SideResult:
         """The side that the others are divided by."""
@@ -131,8 +147,8 @@ class CaseResult:
         return side.median / self.native.median
 
     def best_peer(self, process: str | None = None) -> SideResult | None:
-        """The fastest peer, of one process or of all; None if none was timed."""
-        peers = [side for side in self.sides if side.role == "peer" and side.seconds and process in (None, side.process)]
+        """The fastest (or smallest) peer, of one process or of all; None if none was measured."""
+        peers = [side for side in self.sides if side.role == "peer" and side.measured and process in (None, side.process)]
         return min(peers, key=lambda side: side.median, default=None)
 
     def lead(self, process: str | None = None) -> float:
@@ -162,6 +178,8 @@ class Table:
         cases: ``cases(quick)``.
         check: ``check(settings)`` computes the truth of a case and returns what holds a side's outputs to it.
         figures: What the results come down to.
+        unit: What a run is measured in.
+        notes: Sentences about what this machine leaves out.
     """
 
     name: str
@@ -171,6 +189,8 @@ class Table:
     cases: Callable[[bool], Sequence[Case]]
     check: Callable[[Settings], Check]
     figures: Callable[[Sequence[CaseResult]], Sequence[Figure]]
+    unit: Unit = "seconds"
+    notes: Callable[[], Sequence[str]] = tuple
 
 
 def relative_error(result: Array, truth: Array) -> float:

@@ -69,7 +69,7 @@ class Worker:
             print(json.dumps({"request": request, **values}), file=self._process.stdin, flush=True)
 
     def receive(self) -> list[float]:
-        """The seconds that the oldest request without an answer took."""
+        """The answer to the oldest request without one: seconds, or bytes."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -77,11 +77,11 @@ class Worker:
         answer = json.loads(line)
         if "failure" in answer:
             raise WorkerError(answer["failure"])
-        return list(answer["seconds"])
+        return list(answer["bytes" if "bytes" in answer else "seconds"])
 
-    def time(self, side: str, *, warm: int, calls: int) -> list[float]:
-        """Seconds of each of `calls` runs of a prepared side, after `warm` runs."""
-        self.send("time", side=side, warm=warm, calls=calls)
+    def time(self, side: str, *, warm: int, calls: int, whole: bool = True) -> list[float]:
+        """Seconds of each of `calls` runs of a prepared side, after `warm` runs; of a `whole` computation, if a run is a part of it."""
+        self.send("time", side=side, warm=warm, calls=calls, whole=whole)
         return self.receive()
 
     def _last_words(self) -> str:
@@ -99,9 +99,9 @@ def clean_environment(threads: int) -> dict[str, str]:
 
 def start_workers(table: Table, cases: Sequence[Case], stack: ExitStack, *, threads: int) -> dict[str, Worker]:
     """One worker for every framework that the cases name; they end with `stack`."""
-    frameworks = dict.fromkeys(table.sides[side].process for case in cases for side in case.sides)
-    environment = clean_environment(threads)
-    return {framework: stack.enter_context(Worker.start(environment)) for framework in frameworks}
+    sides = [table.sides[name] for case in cases for name in case.sides]
+    frameworks = {side.process: side.threads or threads for side in sides}
+    return {name: stack.enter_context(Worker.start(clean_environment(number))) for name, number in frameworks.items()}
 
 
 def measure(table: Table, case: Case, workers: Mapping[str, Worker], effort: Effort) -> CaseResult:
@@ -116,6 +116,27 @@ def measure(table: Table, case: Case, workers: Mapping[str, Worker], effort: Eff
     waiting = {side.side: workers[side.process] for side in prepared if not side.failure and not side.seconds}
     seconds = _take_turns(waiting, effort)
     return CaseResult(case, [replace(side, seconds=seconds.get(side.side, side.seconds)) for side in prepared])
+
+
+def weigh(table: Table, case: Case, *, threads: int, runs: int) -> CaseResult:
+    """The same for a table of bytes: every side in a process of its own, one after the other, so that no memory is shared."""
+    check = table.check(case.settings)
+    found = []
+    for name in case.sides:
+        side = table.sides[name]
+        with tempfile.TemporaryDirectory() as folder, Worker.start(clean_environment(side.threads or threads)) as worker:
+            file = Path(folder, "outputs.safetensors")
+            worker.send("prepare", module=table.module, side=name, settings=dict(case.settings), outputs=str(file))
+            result = _checked(name, side, {side.process: worker}, file, check)
+            if not result.failure and not _refusal([result]):
+                worker.send("weigh", side=name, calls=runs)
+                try:
+                    result = replace(result, bytes=[int(number) for number in worker.receive()])
+                except WorkerError as error:
+                    result = replace(result, failure=str(error))
+        found.append(result)
+    refusal = _refusal(found)
+    return CaseResult(case, [replace(side, bytes=()) for side in found] if refusal else found, refusal)
 
 
 def _prepare(table: Table, case: Case, workers: Mapping[str, Worker]) -> list[SideResult]:
@@ -161,7 +182,7 @@ def _refusal(sides: Sequence[SideResult]) -> str | None:
 
 def _take_turns(workers: Mapping[str, Worker], effort: Effort) -> dict[str, list[float]]:
     """Seconds of each run of each side, timed in rounds through all sides."""
-    turns = {name: _turn(worker.time(name, warm=1, calls=2), effort) for name, worker in workers.items()}
+    turns = {name: _turn(worker.time(name, warm=1, calls=2, whole=False), effort) for name, worker in workers.items()}
     seconds: dict[str, list[float]] = {name: [] for name in workers}
     for position in range(effort.rounds):
         for name, worker in workers.items():

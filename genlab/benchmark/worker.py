@@ -34,20 +34,25 @@ def prepare(contenders: Contenders, module: str, side: str, settings: dict[str, 
     return {"seconds": [seconds]}
 
 
-def time(contenders: Contenders, side: str, warm: int, calls: int) -> dict[str, Any]:
-    """Runs a side `warm` times for nothing, then `calls` times against the clock."""
-    run = contenders[side].run
+def time(contenders: Contenders, side: str, warm: int, calls: int, whole: bool) -> dict[str, Any]:
+    """Runs a side `warm` times for nothing, then `calls` times against the clock; scaled to the `whole` computation, or not."""
+    run, scale = contenders[side].run, contenders[side].scale if whole else 1.0
     for _ in range(warm):
         run()
     seconds = []
     for _ in range(calls):
         start = perf_counter()
         run()
-        seconds.append(perf_counter() - start)
+        seconds.append(scale * (perf_counter() - start))
     return {"seconds": seconds}
 
 
-REQUESTS: dict[str, Callable[..., dict[str, Any]]] = {"prepare": prepare, "time": time}
+def weigh(contenders: Contenders, side: str, calls: int) -> dict[str, Any]:
+    """Runs a side that weighs itself, `calls` times."""
+    return {"bytes": [int(contenders[side].run()) for _ in range(calls)]}
+
+
+REQUESTS: dict[str, Callable[..., dict[str, Any]]] = {"prepare": prepare, "time": time, "weigh": weigh}
 
 
 def main() -> None:

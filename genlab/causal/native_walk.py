@@ -6,20 +6,15 @@ loss and every gradient in one go, image by image, so that activations never lea
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
 from genlab.causal.graph import Graph
-from genlab.causal.program import Mode, lower
+from genlab.causal.native_program import compiled
+from genlab.causal.program import Mode
 from genlab.causal.torch_walk import Parameters, Progress, Rows
-from genlab.errors import BackendError
-from genlab.native import core
-
-_programs: WeakKeyDictionary[Graph, dict[tuple[Mode, str], Any]] = WeakKeyDictionary()
 
 
 def loss(graph: Graph, parameters: Parameters, levels: torch.Tensor, *, bfloat16: bool = False) -> torch.Tensor:
@@ -110,36 +105,7 @@ class _TrainingWalk(torch.autograd.Function):
 
 def _program(graph: Graph, mode: Mode, parameters: Parameters, bfloat16: bool) -> Any:
     dtype = "bfloat16" if bfloat16 else str(next(iter(parameters.values()))[0].dtype).removeprefix("torch.")
-    programs = _programs.setdefault(graph, {})
-    if (mode, dtype) not in programs:
-        programs[mode, dtype] = core().Program(_specification(graph, mode, dtype))
-    return programs[mode, dtype]
-
-
-def _specification(graph: Graph, mode: Mode, dtype: str) -> dict[str, Any]:
-    """The program as plain data, in the form csrc/program_bind.cpp reads."""
-    program = lower(graph, mode)
-    if program.given:
-        raise BackendError(f"the native walk does not take given maps yet (node {next(iter(program.given))!r}); use backend='torch'")
-    layers = []
-    for node in graph.convolutions:
-        layers.append({"mask": graph.mask(node).astype(np.uint8), "taps": list(node.taps), "dilation": node.dilation})
-    image = graph.nodes[0]
-    return {
-        "dtype": dtype,
-        "image_shape": graph.image_shape,
-        "levels": graph.distribution.levels,
-        "distribution": graph.distribution.name,
-        "scale": image.scale,
-        "shift": image.shift,
-        "image": program.image,
-        "output": program.output,
-        "output_grad": program.output_grad,
-        "layers": layers,
-        "buffers": [asdict(buffer) for buffer in program.buffers],
-        "forward": [asdict(instruction) for instruction in program.forward],
-        "backward": [asdict(instruction) for instruction in program.backward],
-    }
+    return compiled(graph, mode, dtype)
 
 
 def _arrays(parameters: Parameters) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -32,6 +32,8 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("training", "Training"),
         Entry("runs", "Runs"),
     ],
+    "Two adversaries": [Entry("slanted_land", "Slanted land")],
+    "Looking back": [Entry("quiz", "Quiz"), Entry("bench", "Bench")],
 }
 
 PAGES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}

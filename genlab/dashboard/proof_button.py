@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from genlab.dashboard.stage import Source, duration, model_of
+from genlab.errors import GenlabError
 
 if TYPE_CHECKING:
     from genlab.models.causal_model import CausalModel
@@ -27,7 +28,10 @@ def proof_button(name: str, claim: str, source: Source) -> None:
         words.markdown(claim)
         if button.button("Check it", key=f"check {name}", width="stretch"):
             with st.spinner("Checking …"):
-                st.session_state[f"proof {name}"] = (source, check(name)(model_of(source)))
+                try:
+                    st.session_state[f"proof {name}"] = (source, check(name)(model_of(source)))
+                except GenlabError as error:
+                    st.warning(f"This cannot be checked here: {error}")
         checked, proof = st.session_state.get(f"proof {name}", (None, None))
         if proof is not None and checked == source:
             _tell(proof)

@@ -14,6 +14,7 @@ import streamlit as st
 from genlab import jobs
 from genlab.dashboard.charts import learning_curve
 from genlab.dashboard.components.filmstrip import filmstrip
+from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.story import Records, Story, parameters_in_words, read_story
 from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import duration, plain
@@ -98,6 +99,8 @@ def _results(job: jobs.Job, earlier: str | None) -> None:
     with strip:
         labels = {record["file"].rpartition("/")[2]: _when(record["step"], story.train) for record in story.sample}
         filmstrip(job.name, job.run.sample_files, labels, story.image_shape)
+        if job.run.checkpoint_path.exists():
+            st.page_link(PAGES["theatre"].file, label="See it draw in the pixel theatre →", query_params={"run": job.name})
 
 
 def _curve(story: Story, earlier: str | None) -> None:

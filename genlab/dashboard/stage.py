@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from genlab.dashboard.components.theatre import Records, draw_records, score_records
 from genlab.errors import InputError
-from genlab.runs import list_runs, load_model, open_run, pretrained_path
+from genlab.native import native_info
+from genlab.runs import list_runs, load_model, load_painter, open_run, pretrained_path
 
 if TYPE_CHECKING:
     from genlab.models.causal_model import CausalModel
@@ -23,6 +25,9 @@ PACKAGED = {"mnist-pixelcnn": "MNIST, 28×28", "digits-pixelcnn": "small digits,
 IMAGES = 32
 FRONT_IMAGES = 32
 RUNS_AT_MOST = 40
+COMPLETIONS = 12
+TEMPERATURES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+HEATED = 64  # images drawn at each of them
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def sources() -> list[Source]:
     found = [Source(name, 0, f"{words}, comes with genlab") for name, words in PACKAGED.items() if pretrained_path(name)]
     for run in list_runs()[:RUNS_AT_MOST]:
         if run.checkpoint_path.exists():
-            found.append(Source(str(run.path.resolve()), run.checkpoint_path.stat().st_mtime_ns, f"run {run.path.name}"))
+            found.append(Source(str(run.path.resolve()), run.checkpoint_path.stat().st_mtime_ns, f"run {run.label}"))
     return found or [Source("", 0, "an untrained model")]
 
 
@@ -79,7 +84,9 @@ def front_digits(seed: int) -> tuple[NDArray[np.uint8], int, float, int]:
     """Fresh digits by the best model that comes with genlab: images, levels, the seconds they took, and the model's parameters."""
     from genlab.sampling import sample
 
-    model = model_of(sources()[0])
+    packaged = next((name for name in PACKAGED if pretrained_path(name)), None)
+    # Without torch, whose loading would be most of the wait, where that can be done.
+    model = load_painter(packaged) if packaged and native_info()["available"] else model_of(sources()[0])
     start = time.perf_counter()
     images = sample(model, FRONT_IMAGES, seed=seed)
     return images, model.levels, time.perf_counter() - start, model.parameter_count()
@@ -116,6 +123,48 @@ def held_out(source: Source) -> tuple[NDArray[np.uint8], str]:
         return mnist_test_digits(DataSettings(**settings)), f"the first {COUNT} of MNIST's test images, which the model never saw"
     data = load_dataset(settings.pop("name"), **settings)
     return data.test.images, f"the first of {len(data.test):,} test images of {data.name}, which the model never saw"
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def completions(
+    source: Source, content: bytes, rows: int, temperature: float, seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float64], float]:
+    """Images with their upper rows given, the bits that the drawn pixels cost at temperature 1, and the seconds the drawing took."""
+    from genlab.sampling import sample
+
+    model = model_of(source)
+    known = np.frombuffer(content, np.uint8).reshape(model.image_shape)
+    mask = np.zeros(model.image_shape[1:], bool)
+    mask[:rows] = True
+    start = time.perf_counter()
+    images = sample(model, COMPLETIONS, seed=seed, known=known, known_mask=mask, temperature=temperature)
+    seconds = time.perf_counter() - start
+    surprise = -model.logits(images).double().log_softmax(-1).numpy() / np.log(2)
+    drawn = np.take_along_axis(surprise, images[..., None].astype(np.int64), -1)[..., 0]
+    return images, drawn[:, :, rows:].sum((1, 2, 3)), seconds
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def heated(source: Source, temperature: float, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float64], float]:
+    """Images drawn at a temperature, the bits each costs at temperature 1, and the seconds the drawing took."""
+    from genlab.sampling import sample
+
+    model = model_of(source)
+    start = time.perf_counter()
+    images = sample(model, HEATED, seed=seed, temperature=temperature)
+    seconds = time.perf_counter() - start
+    bits: NDArray[np.float64] = model.log_prob(images).numpy() / -np.log(2)
+    return images, bits, seconds
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def real_cost(source: Source) -> float | None:
+    """Mean bits of a real image that the model never saw; None if there is none at hand."""
+    try:
+        images, _ = held_out(source)
+    except InputError:
+        return None
+    return float(model_of(source).log_prob(images).mean()) / -math.log(2)
 
 
 def cost(records: Records, source: Source, *, words: str = "") -> str:

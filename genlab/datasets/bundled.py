@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from genlab.datasets.source import SPLITS, Bytes, Part, Source, as_images, as_labels, permutation
 from genlab.errors import InputError
+from genlab.lecture.worked import FACES
 from genlab.settings import DataSettings
-
-# Serrano, 'GANs in slanted land': white 0, black 1; top left, top right, bottom left, bottom right.
-FACES = ((1.0, 0.0, 0.0, 1.0), (0.9, 0.1, 0.2, 0.8), (0.9, 0.2, 0.1, 0.8), (0.8, 0.1, 0.2, 0.9), (0.8, 0.2, 0.1, 0.9))
 
 PATCH_SIZE = 32
 

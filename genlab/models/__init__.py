@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from genlab.errors import unknown_name
 
 if TYPE_CHECKING:
+    from genlab.causal import Graph
     from genlab.models.causal_model import CausalModel
 
 _HOME = {"pixelcnn": "genlab.models.pixelcnn"}
@@ -24,6 +25,19 @@ def settings_class(name: str) -> Any:
         InputError: The name is unknown; the answer lists the known ones.
     """
     return _module(name).Settings
+
+
+def build_graph(name: str, **settings: Any) -> Graph:
+    """The list of nodes of a model, without its parameters; loads no torch.
+
+    Raises:
+        InputError: As for `create_model`.
+    """
+    from genlab.settings import validate
+
+    module = _module(name)
+    graph: Graph = module.build(validate(module.Settings, settings))
+    return graph
 
 
 def create_model(name: str, **settings: Any) -> CausalModel:

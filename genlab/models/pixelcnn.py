@@ -7,7 +7,8 @@ van den Oord, Kalchbrenner and Kavukcuoglu 2016, "Pixel Recurrent Neural Network
     ReLU, 1×1 → 2h;  ReLU, 1×1 → C · levels;  softmax
 
 NOTE: the image enters as 2·level/(levels − 1) − 1, so that the zero padding differs from every extreme level; the paper does not say.
-NOTE: `dilations` other than 1 are not the paper's: they let as few layers see further (Yu and Koltun 2016, van den Oord et al. 2016c).
+NOTE: `first_kernel` other than 7 and `dilations` other than 1 are not the paper's. Both let as few layers see further; a large first
+kernel also shows them what lies above to the right, where a stack of 3×3 masks is blind (van den Oord et al. 2016b, figure 1).
 """
 
 from __future__ import annotations
@@ -29,11 +30,9 @@ class Settings(_Settings):
     levels: int = Field(2, ge=2, le=256, description="Number of values a pixel can take.")
     channels: int = Field(32, ge=1, le=1024, description="The paper's h; the residual stream has 2h channels.")
     blocks: int = Field(7, ge=0, le=100, description="Number of residual blocks.")
+    first_kernel: int = Field(7, ge=3, le=63, description="Side of the first convolution's kernel, an odd number.")
     dilations: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], ItemsOfText] = Field(
-        (1,),
-        min_length=1,
-        max_length=100,
-        description="Distance between the taps of each block's 3×3 convolution, in turn over the blocks.",
+        (1,), min_length=1, max_length=100, description="Distance between the taps of the blocks' 3×3 convolutions, in turn."
     )
 
 
@@ -41,7 +40,7 @@ def build(settings: Settings) -> Graph:
     """The list of nodes."""
     h = settings.channels
     builder = GraphBuilder(settings.image_shape, scale=2 / (settings.levels - 1), shift=-1)
-    stream = builder.conv("input", builder.image, 2 * h, kernel_size=7, mask_type="A")
+    stream = builder.conv("input", builder.image, 2 * h, kernel_size=settings.first_kernel, mask_type="A")
     for block, dilation in zip(range(1, settings.blocks + 1), cycle(settings.dilations), strict=False):
         name = f"block{block}"
         inner = builder.conv(f"{name}_reduce", builder.relu(f"{name}_relu1", stream), h)

@@ -19,12 +19,19 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 
 
-def component(stem: str) -> ComponentRenderer:
-    """The component made of the files of that stem; what all scripts share, `ink.js`, goes before its own."""
-    html, css, script, shared = (
-        (_HERE / name).read_text(encoding="utf-8") for name in (f"{stem}.html", f"{stem}.css", f"{stem}.js", "ink.js")
+def component(stem: str, *, family: str = "") -> ComponentRenderer:
+    """The component made of the files of that stem.
+
+    What all scripts share, `ink.js`, goes before its own; a `family` of components shares a style and a script of that stem besides.
+    """
+
+    def read(*names: str) -> str:
+        return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+
+    css, script = ([f"{family}.{kind}"] if family else [] for kind in ("css", "js"))
+    return st.components.v2.component(
+        f"genlab_{stem}", html=read(f"{stem}.html"), css=read(*css, f"{stem}.css"), js=read("ink.js", *script, f"{stem}.js")
     )
-    return st.components.v2.component(f"genlab_{stem}", html=html, css=css, js=f"{shared}\n{script}")
 
 
 def base64(array: NDArray[Any]) -> str:

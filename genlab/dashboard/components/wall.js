@@ -22,6 +22,7 @@ function createWall(root) {
       const [channels, height, width] = data.shape;
       shown = { ...data, channels, height, width, values: new Uint8Array(bytes(data.values)) };
       root.querySelector(".wall").classList.toggle("bare", !data.words.length && !data.given);
+      root.querySelector(".wall").classList.toggle("quantities", data.accent);
       build();
       begun = performance.now();
       cancelAnimationFrame(frame);

@@ -25,6 +25,7 @@ def wall(
     seconds: float = 0.0,
     large: int = 96,
     rows_at_most: int = 0,
+    accent: bool = False,
 ) -> None:
     """Show images.
 
@@ -39,6 +40,7 @@ def wall(
         seconds: How long the drawing is shown to take; with 0 the images are there at once.
         large: No image is shown wider than so many CSS pixels.
         rows_at_most: Show only so many rows, and whole ones; with 0 all images are shown.
+        accent: In the accent colour: quantities, not ink.
     """
     data: dict[str, Any] = {
         "id": identity,
@@ -51,6 +53,7 @@ def wall(
         "seconds": seconds,
         "large": large,
         "rows": rows_at_most,
+        "accent": accent,
         "alt": alt,
     }
     _mount(data=data, key=key)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import time
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from genlab.dashboard.components.pad import Drawing, pad
 from genlab.dashboard.components.wall import wall
-from genlab.dashboard.stage import Source, choose_source, duration, held_out, model_of
+from genlab.dashboard.stage import COMPLETIONS, Source, choose_source, completions, duration, held_out, model_of
 from genlab.datasets.picture import BYTES_AT_MOST, read_picture
 from genlab.errors import GenlabError, InputError
 
-COMPLETIONS = 12
 SHOWN_SECONDS = 1.2
 TEMPERATURE = "1 is the model's own distribution; below, the likely is favoured."
 
@@ -37,9 +34,6 @@ def page() -> None:
             with left:
                 drawing = pad(start, model_of(source).levels, identity=identity)
             with right:
-                temperature = st.slider(
-                    "temperature", 0.1, 2.0, 1.0, 0.05, help="1 is the model's own distribution; below, the likely is favoured."
-                )
                 finish(source, drawing)
         except GenlabError as error:
             st.error(str(error))
@@ -101,25 +95,6 @@ def finish(source: Source, drawing: Drawing) -> None:
             "The model knows *p*(pixel | pixels before it), from the top left on. Given the upper rows, the rest can be drawn exactly. "
             "Given the lower rows, it cannot: the upper pixels would be drawn without looking at what is to come."
         )
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def completions(
-    source: Source, content: bytes, rows: int, temperature: float, seed: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float64], float]:
-    """Images with their upper rows given, the bits that the drawn pixels cost at temperature 1, and the seconds the drawing took."""
-    from genlab.sampling import sample
-
-    model = model_of(source)
-    known = np.frombuffer(content, np.uint8).reshape(model.image_shape)
-    mask = np.zeros(model.image_shape[1:], bool)
-    mask[:rows] = True
-    start = time.perf_counter()
-    images = sample(model, COMPLETIONS, seed=seed, known=known, known_mask=mask, temperature=temperature)
-    seconds = time.perf_counter() - start
-    surprise = -model.logits(images).double().log_softmax(-1).numpy() / np.log(2)
-    drawn = np.take_along_axis(surprise, images[..., None].astype(np.int64), -1)[..., 0]
-    return images, drawn[:, :, rows:].sum((1, 2, 3)), seconds
 
 
 page()

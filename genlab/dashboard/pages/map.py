@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from threading import Thread
+
 import streamlit as st
 
-from genlab.dashboard.components.tree import Branch, pages_of, tree
+from genlab.dashboard.components.tree import pages_of, tree
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.navigation import FIRST, PAGES
 from genlab.dashboard.stage import duration, front_digits
+from genlab.dashboard.taxonomy import TREE
 from genlab.errors import GenlabError
 
 SHOWN_SECONDS = 1.6
-
-AUTOREGRESSIVE = Branch(
-    "Autoregressive",
-    "One pixel after another. The exact likelihood; drawing takes its time, or need not.",
-    "p(x) = ∏ p(xᵢ | x₁ … xᵢ₋₁)",
-    ("theatre", "completion", "temperature", "training", "runs"),
-)
-REVERSIBLE = Branch(
-    "Reversible", "Noise bent into images, one to one. The exact likelihood, drawn in one pass.", "p(x) = p(z) · |det ∂z/∂x|"
-)
-VARIATIONAL = Branch(
-    "Variational autoencoder", "A lower bound on the likelihood; features come with it.", "log p(x) ≥ E log p(x|z) − KL(q ‖ p)"
-)
-ADVERSARIAL = Branch(
-    "Adversarial (GAN)",
-    "A generator tries to fool a discriminator. No likelihood; drawn in one pass.",
-    "min over G, max over D: E log D(x) + E log(1 − D(G(z)))",
-    ("slanted_land",),
-)
-TREE = Branch(
-    "Generative models",
-    "From examples, learn to make more of their kind.",
-    branches=(
-        Branch(
-            "Explicit density",
-            "p(x) is written down, and fitted.",
-            branches=(
-                Branch("Tractable", "p(x) can be computed.", branches=(AUTOREGRESSIVE, REVERSIBLE)),
-                Branch("Approximate", "p(x) is an integral; it is bounded.", branches=(VARIATIONAL,)),
-            ),
-        ),
-        Branch("Implicit density", "p(x) is never written down; one can only draw.", branches=(ADVERSARIAL,)),
-    ),
-)
 
 
 def page() -> None:
@@ -63,12 +33,19 @@ def page() -> None:
             st.header("And then", anchor=False)
             for entry in others:
                 st.page_link(entry.file, label=entry.title)
-        # Last, since it loads torch: what stands above is there to be read meanwhile.
+        # Last: what stands above is there to be read meanwhile.
         with greeting:
             try:
                 greet()
             except GenlabError as error:
                 st.error(str(error))
+        warm_up()
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Load torch, which every other page needs and which takes a second or two, while the visitor reads this one."""
+    Thread(target=import_module, args=("torch",), name="genlab-warm-up", daemon=True).start()
 
 
 def greet() -> None:
@@ -88,7 +65,7 @@ def greet() -> None:
     )
     words, again, watch = st.columns([5, 2, 2], vertical_alignment="center")
     words.caption(
-        f"Nobody ever wrote these digits. To draw {len(images)} of them took {duration(seconds)}, with a network of {parameters:,} parameters."
+        f"Nobody ever wrote these digits. To draw {len(images)} took {duration(seconds)}, with a network of {parameters:,} parameters."
     )
     if again.button("Draw others", width="stretch"):
         st.session_state["front_seed"] = seed + 1

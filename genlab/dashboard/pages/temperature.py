@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import time
-
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from genlab.dashboard.charts import bits_by_temperature
 from genlab.dashboard.components.wall import wall
-from genlab.dashboard.stage import Source, choose_source, duration, held_out, model_of
-from genlab.errors import GenlabError, InputError
+from genlab.dashboard.stage import HEATED, TEMPERATURES, Source, choose_source, duration, heated, model_of, real_cost
+from genlab.errors import GenlabError
 
-TEMPERATURES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 SHOWN = 10
-COUNTED = 64
 
 
 def page() -> None:
@@ -58,7 +51,7 @@ def show(source: Source, seed: int) -> None:
                 alt=f"Drawn at temperature {temperature:g}",
                 large=56,
             )
-    st.caption(f"{len(TEMPERATURES) * COUNTED} images drawn in {duration(seconds)}; the first {SHOWN} of each {COUNTED} are shown.")
+    st.caption(f"{len(TEMPERATURES) * HEATED} images drawn in {duration(seconds)}; the first {SHOWN} of each {HEATED} are shown.")
     st.header("Likely is not the same as typical", anchor=False)
     st.markdown(
         "Each stroke is an image and what it costs, −log₂ *p*(*x*), under the model's own distribution (*T* = 1). The colder, the cheaper: "
@@ -70,29 +63,6 @@ def show(source: Source, seed: int) -> None:
     words = "; ".join(f"T = {temperature:g}: {bits.mean():.0f} bits" for temperature, bits in costs.items())
     alt = f"Cost of images by temperature: {words}." + (f" Real digits: {real:.0f} bits." if real is not None else "")
     st.altair_chart(bits_by_temperature(costs, real), width="stretch", key="costs", alt=alt)
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def heated(source: Source, temperature: float, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float64], float]:
-    """Images drawn at a temperature, the bits each costs at temperature 1, and the seconds the drawing took."""
-    from genlab.sampling import sample
-
-    model = model_of(source)
-    start = time.perf_counter()
-    images = sample(model, COUNTED, seed=seed, temperature=temperature)
-    seconds = time.perf_counter() - start
-    bits: NDArray[np.float64] = model.log_prob(images).numpy() / -np.log(2)
-    return images, bits, seconds
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def real_cost(source: Source) -> float | None:
-    """Mean bits of a real image that the model never saw; None if there is none at hand."""
-    try:
-        images, _ = held_out(source)
-    except InputError:
-        return None
-    return float(model_of(source).log_prob(images).mean()) / -math.log(2)
 
 
 page()

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from genlab.dashboard.components.field import field
 from genlab.dashboard.components.race import Race, race, run_race
 from genlab.dashboard.components.theatre import Place, Records, theatre
+from genlab.dashboard.components.wall import wall
 from genlab.dashboard.proof_button import proof_button
 from genlab.dashboard.stage import Source, choose_source, cost, drawn, model_of, real
-from genlab.errors import GenlabError
+from genlab.errors import BackendError, GenlabError, InputError
 
 SHOWS = ("drawn by the model", "real, held out")
 # Images that the receptive field is looked for in, the chosen one included.
 WITNESSES = 8
+REAL = 8
 
 
 def page() -> None:
@@ -39,15 +41,11 @@ def page() -> None:
 def play(source: Source) -> tuple[Records, Place]:
     """The theatre itself; returns what is played, and the pixel the visitor points at."""
     left, right = st.columns([4, 1], vertical_alignment="bottom")
-    with left:
-        show = (
-            st.segmented_control("digits", SHOWS, default=SHOWS[0], required=True, label_visibility="collapsed")
-            if source.path
-            else SHOWS[0]
-        )
-    with right:
-        if st.button("Draw others", width="stretch", disabled=show != SHOWS[0]):
-            st.session_state["draw_seed"] = st.session_state.get("draw_seed", 0) + 1
+    show = SHOWS[0]
+    if source.path:  # an untrained model has no data of which some could be held out
+        show = left.segmented_control("digits", SHOWS, default=SHOWS[0], required=True, label_visibility="collapsed")
+    if show == SHOWS[0] and right.button("Draw others", width="stretch"):
+        st.session_state["draw_seed"] = st.session_state.get("draw_seed", 0) + 1
     seed = st.session_state.get("draw_seed", 0)
     with st.spinner("The model is drawing …"):
         records, words = (drawn(source, seed), "") if show == SHOWS[0] else real(source)
@@ -63,19 +61,42 @@ def sight(source: Source, records: Records, place: Place) -> None:
     )
     images = _images(records)
     order = [place.image, *(i for i in range(len(images)) if i != place.image)]
-    field(model_of(source), images[order[:WITNESSES]], place)
+    try:
+        field(model_of(source), images[order[:WITNESSES]], place)
+    except BackendError as error:  # a network that no walk differentiates yet
+        st.info(f"Its gradients cannot be had: {error}")
     proof_button("no_leak", "No prediction depends on its own pixel or a later one, not in one bit.", source)
 
 
 def likelihood(source: Source) -> None:
-    """The likelihood is exact: what that means, to be checked."""
-    st.header("An exact likelihood", anchor=False)
+    """The likelihood is exact: where real digits spend it, and what exact means, to be checked."""
+    st.header("Where the bits go", anchor=False)
     st.markdown(
-        "Multiply the predictions and you have *p*(*x*), the probability of the whole image: no bound, no estimate. "
-        "On images so small that all of them can be listed, that can be checked."
+        "Multiply the predictions and you have *p*(*x*), the probability of the whole image: no bound, no estimate. A code made for this "
+        "model would write the image in −log₂ *p*(*x*) bits, and spends them where the digit could have gone on otherwise."
     )
+    if source.path:
+        bits_of_real_digits(source)
+    st.markdown("On images so small that all of them can be listed, the probabilities can be checked.")
     proof_button("sums_to_one", "Σ *p*(*x*) over every possible image is 1.", source)
     proof_button("samples_fit", "Images are drawn as often as their probability says.", source)
+
+
+def bits_of_real_digits(source: Source) -> None:
+    """Some real digits the model never saw, and below each the bits it spent on every pixel."""
+    try:
+        records, words = real(source)
+    except InputError as error:
+        st.info(f"There are no real digits to show: {error}")
+        return
+    images, dearest = _images(records)[:REAL], float(records.bits[:REAL].max())
+    # The root shows small amounts too, as in the theatre.
+    spent = np.sqrt(records.bits[:REAL].reshape(len(images), *records.image_shape[1:], -1).sum(-1)[:, None] / dearest)
+    levels = np.minimum(np.rint(255 * spent), 255).astype(np.uint8)
+    wall(images, model_of(source).levels, key="real", identity=f"{source}", alt="A real digit", large=84)
+    each = [f"{value:.0f} bits" for value in records.bits[:REAL].sum(1)]
+    wall(levels, 256, key="real bits", identity=f"{source}", alt="Where its bits went", words=each, large=84, accent=True)
+    st.caption(f"Real digits: {words}. The dearest pixel took {dearest:.1f} bits.")
 
 
 def racing(source: Source) -> None:

@@ -1,0 +1,130 @@
+"""Who answered what in the quiz: one table in SQLite that only ever grows, and its export for the instructor.
+
+A name is a label and not an account: who types it sees its answers. Knows no user interface.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sqlite3
+import time
+import unicodedata
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from genlab.errors import GenlabError, InputError
+from genlab.lecture.quiz import Mark, Quiz
+from genlab.runs import runs_folder
+
+LONGEST_NAME = 60
+# A table that anyone may write into needs an end: about 20 MB.
+MOST_ANSWERS = 200_000
+_BUSY_SECONDS = 10.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    id INTEGER PRIMARY KEY,
+    time REAL NOT NULL,         -- Unix time
+    name TEXT NOT NULL,
+    quiz TEXT NOT NULL,         -- Quiz.key: which questions these were
+    position INTEGER NOT NULL,  -- of the question, from 0
+    ticked TEXT NOT NULL,       -- letters in order, "abd"
+    exact INTEGER NOT NULL,
+    partial REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS by_name ON answers (name, quiz);
+"""
+
+COLUMNS = ("time", "name", "quiz", "question", "attempt", "ticked", "exact", "partial")
+
+
+class QuizStoreError(GenlabError, RuntimeError):
+    """The answers could not be written or read."""
+
+
+def clean_name(text: str) -> str:
+    """The name under which answers are kept: one form of each character, single spaces, nothing invisible.
+
+    Raises:
+        InputError: Nothing is left, or more than `LONGEST_NAME` characters.
+    """
+    visible = "".join(" " if unicodedata.category(each)[0] in "ZC" else each for each in unicodedata.normalize("NFKC", text))
+    name = " ".join(visible.split())
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise InputError(f"name must have 1 to {LONGEST_NAME} visible characters; got {len(name)}")
+    return name
+
+
+def remember(name: str, quiz: Quiz, position: int, mark: Mark) -> None:
+    """Append an answer to the question at `position`.
+
+    Raises:
+        InputError: A name that is none.
+        QuizStoreError: The database cannot be used, or is full.
+    """
+    row = (time.time(), clean_name(name), quiz.key, position, "".join(sorted(mark.ticked)), mark.exact, mark.partial)
+    with _connection() as database:
+        if (database.execute("SELECT MAX(id) FROM answers").fetchone()[0] or 0) >= MOST_ANSWERS:
+            raise QuizStoreError(f"the quiz keeps at most {MOST_ANSWERS} answers; export {_file()} and move it away")
+        database.execute("INSERT INTO answers (time, name, quiz, position, ticked, exact, partial) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def recall(name: str, quiz: Quiz) -> dict[int, set[str]]:
+    """The last answer to each question that was answered under this name.
+
+    Raises:
+        InputError: A name that is none.
+        QuizStoreError: The database cannot be used.
+    """
+    with _connection() as database:
+        rows = database.execute(
+            "SELECT position, ticked FROM answers WHERE name = ? AND quiz = ? ORDER BY id", (clean_name(name), quiz.key)
+        ).fetchall()
+    return {position: set(ticked) for position, ticked in rows}
+
+
+def export_csv() -> str:
+    """All answers in the order they were given, as CSV with the columns `COLUMNS`; questions and attempts are counted from 1.
+
+    Raises:
+        QuizStoreError: The database cannot be used.
+    """
+    table = io.StringIO()
+    # In quotes, a name cannot end its cell either, whichever separator a spreadsheet expects.
+    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
+    writer.writerow(COLUMNS)
+    with _connection() as database:
+        rows = database.execute(
+            "SELECT time, name, quiz, position + 1, ROW_NUMBER() OVER (PARTITION BY name, quiz, position ORDER BY id), "
+            "ticked, exact, partial FROM answers ORDER BY id"
+        )
+        for when, name, *rest, partial in rows:
+            moment = datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
+            writer.writerow([moment, _harmless(name), *rest, f"{partial:.3f}"])
+    return table.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
+
+
+def _file() -> Path:
+    return runs_folder() / ".quiz" / "quiz.sqlite"
+
+
+@contextmanager
+def _connection() -> Iterator[sqlite3.Connection]:
+    """A connection for a moment, in whatever thread; each statement is a transaction of its own."""
+    file = _file()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.executescript(_SCHEMA)
+            yield database
+    except (sqlite3.Error, OSError) as error:
+        raise QuizStoreError(f"the answers to the quiz, {file}, could not be used: {error}") from error

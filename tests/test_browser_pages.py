@@ -1,0 +1,231 @@
+"""Every page in a real Chromium: what moves obeys mouse and keyboard, nothing comes from the web, and axe finds nothing to complain of."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from genlab.dashboard.navigation import FIRST, PAGES
+from tests.browser import PATIENCE_MS, Server, chromium
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=PATIENCE_MS)
+
+# What axe says of Streamlit's own elements, whoever uses them (its own end-to-end tests except these too); nothing of ours is excepted.
+STREAMLITS_OWN = {
+    "list": r'<ul data-testid="stSidebarNavItems"',  # sections are divs in a list
+    "listitem": r'^<li class="st-emotion-cache-\w+ \w+">',  # and their entries' list has its role taken away
+    "scrollable-region-focusable": r'^<pre class="st-emotion-cache',  # st.code
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("server")
+    server = Server(folder / "runs")
+    server.start()
+    yield server
+    server.kill()
+
+
+def visit(browser: Browser, server: Server, page: str, *, width: int = 1280, scheme: str = "light", motion: str = "no-preference") -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        reduced_motion=motion,  # type: ignore[arg-type]
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    tab = context.new_page()
+    tab.goto(f"{server.url}/{'' if page == FIRST else page}")
+    settle(tab)
+    return tab
+
+
+def settle(tab: Page) -> None:
+    """The script has run to its end, and what it sent is there."""
+    tab.locator("[data-testid=stApp][data-test-connection-state=CONNECTED]").wait_for()
+    tab.locator("[data-testid=stHeading] h1").first.wait_for()
+    tab.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    expect(tab.get_by_test_id("stSpinner")).to_have_count(0)
+
+
+# --- for everyone ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", PAGES)
+def test_axe_finds_nothing_and_the_page_fits(browser: Browser, server: Server, page: str, scheme: str, width: int) -> None:
+    tab = visit(browser, server, page, scheme=scheme, width=width, motion="reduce")
+    found = Axe().run(tab).response["violations"]
+    ours = [
+        f"{violation['id']}: {node['target']} {node.get('failureSummary')}"
+        for violation in found
+        for node in violation["nodes"]
+        if not re.search(STREAMLITS_OWN.get(violation["id"], "(?!)"), str(node["html"]))
+    ]
+    assert ours == []
+    main = tab.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.context.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_comes_from_the_web_and_no_script_stumbles(browser: Browser, server: Server, page: str) -> None:
+    tab = visit(browser, server, page)
+    requests: list[str] = []
+    errors: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.reload()
+    settle(tab)
+    assert errors == []
+    assert requests
+    assert [url for url in requests if not url.startswith((server.url, "data:", "blob:"))] == []
+    tab.context.close()
+
+
+# --- the map ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_map_shows_fresh_digits_and_its_leaves_are_doors(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "map")
+    expect(tab.get_by_label(re.compile("A digit that nobody wrote, 1 of")).first).to_be_visible()
+    tab.locator(".tree").get_by_role("link", name="Pixel theatre").click()
+    expect(tab).to_have_url(f"{server.url}/theatre")
+    expect(tab.get_by_role("heading", name="The pixel theatre")).to_be_visible()
+    tab.context.close()
+
+
+# --- the theatre -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_theatre_draws_by_itself_and_obeys_mouse_and_keyboard(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "theatre")
+    where, scrub = tab.locator(".theatre .where"), tab.locator(".theatre .scrub")
+    expect(where).to_have_text(re.compile(r"image 1: [1-9]\d* of \d+ pixels drawn"))
+    pixels = int(re.findall(r"of (\d+)", where.inner_text())[0])
+    expect(tab.locator(".theatre .total")).to_have_text(re.compile(r"[\d.]+ bits"))
+    tab.get_by_role("button", name="pause").click()
+    expect(tab.get_by_role("button", name="play")).to_be_visible()
+    scrub.focus()
+    scrub.press("Home")
+    expect(where).to_have_text(f"image 1: 0 of {pixels} pixels drawn")
+    for _ in range(3):
+        scrub.press("ArrowRight")
+    expect(where).to_have_text(f"image 1: 3 of {pixels} pixels drawn")
+    expect(scrub).to_have_attribute(
+        "aria-valuetext", re.compile(rf"3 of {pixels} drawn. Row 1, column 3 became|3 of {pixels} pixels drawn. Row 1")
+    )
+    tab.get_by_role("button", name="one pixel on").click()
+    tab.get_by_role("button", name="one pixel on").click()
+    tab.get_by_role("button", name="one pixel back").click()
+    expect(where).to_have_text(f"image 1: 4 of {pixels} pixels drawn")
+    tab.get_by_role("button", name="next image").press("Enter")
+    expect(where).to_have_text(f"image 2: 4 of {pixels} pixels drawn")
+    tab.locator(".theatre .others").click(position={"x": 8, "y": 8})
+    expect(where).to_have_text(f"image 1: 4 of {pixels} pixels drawn")
+    tab.context.close()
+
+
+def test_any_speed(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "theatre")
+    speed, pace = tab.locator(".theatre .speed"), tab.locator(".theatre .pace")
+    speed.press("Home")
+    expect(pace).to_have_text("1.0 pixels/s")
+    speed.press("End")
+    expect(pace).to_have_text(re.compile(r"^\d{3,} pixels/s"))
+    expect(tab.locator(".theatre .where")).to_have_text(re.compile("image [2-9]"))  # at full speed images fly by
+    tab.context.close()
+
+
+def test_a_pixel_that_is_clicked_shows_what_it_sees(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "theatre")
+    tab.get_by_role("button", name="pause").click()
+    sentence = tab.locator(".field .sentence")
+    box = tab.locator(".theatre .picture").bounding_box()
+    assert box is not None
+    tab.locator(".theatre .picture").click(position={"x": box["width"] - 2, "y": 2})
+    expect(sentence).to_have_text(
+        re.compile(r"^To predict row 1, column \d+, the model feels \d+ of the \d+ pixels before it.* later ones it feels 0\.$")
+    )
+    tab.locator(".theatre .picture").click(position={"x": 2, "y": 2})
+    expect(sentence).to_have_text(re.compile("^To predict row 1, column 1, the model feels 0 of the 0 pixels before it"))
+    tab.locator(".theatre .scrub").fill("10")
+    tab.get_by_role("button", name="what does it see?").press("Enter")
+    expect(sentence).not_to_have_text(re.compile("column 1,"))
+    expect(tab.locator(".theatre .where")).to_have_text(re.compile("10 of"))  # the play was not disturbed
+    assert tab.locator(".field .layers li").count() >= 2
+    tab.context.close()
+
+
+def test_who_wants_no_motion_gets_the_finished_image(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "theatre", motion="reduce")
+    expect(tab.locator(".theatre .where")).to_have_text(re.compile(r"image 1: (\d+) of \1 pixels drawn"))
+    expect(tab.get_by_role("button", name="play")).to_be_visible()
+    tab.context.close()
+
+
+def test_the_race_ends(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "theatre")
+    tab.get_by_role("button", name="Race them").click()
+    expect(tab.locator(".race .lane")).to_have_count(3)
+    expect(tab.locator(".race .home .clock").first).to_have_text(re.compile(r"[\d.]+ m?s"))
+    expect(tab.locator(".race .sentence")).to_have_text(re.compile(r"^\d+ images?[.,] "))
+    tab.context.close()
+
+
+# --- the pad ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_digit_is_drawn_with_the_mouse_and_finished(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "completion")
+    first = tab.get_by_label("A completion, 1 of 12")
+    before = settled_picture(tab)
+    tab.get_by_role("button", name="clear").click()
+    paper = tab.locator(".pad .paper")
+    expect(paper).to_have_attribute("aria-label", re.compile("^0 pixels have ink"))
+    paper.scroll_into_view_if_needed()
+    box = paper.bounding_box()
+    assert box is not None
+    tab.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.15 * box["height"])
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.15 * box["height"], steps=8)
+    tab.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.45 * box["height"], steps=8)
+    tab.mouse.up()
+    expect(paper).to_have_attribute("aria-label", re.compile("^[1-9][0-9]* pixels have ink"))
+    settle(tab)
+    expect(first).to_be_visible()
+    assert settled_picture(tab) != before
+    tab.context.close()
+
+
+def test_a_digit_is_drawn_with_the_keyboard(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "completion", motion="reduce")
+    tab.get_by_role("button", name="clear").press("Enter")
+    paper = tab.locator(".pad .paper")
+    paper.focus()
+    for key in ("ArrowRight", "Space", "ArrowDown", "Space"):
+        paper.press(key)
+    expect(paper).to_have_attribute("aria-label", re.compile(r"^Row \d+, column \d+, level [1-9]\d* of \d+. 2 pixels have ink"))
+    rows = tab.locator(".pad .rows")
+    rows.focus()
+    rows.press("Home")
+    expect(tab.locator(".pad .count")).to_have_text(re.compile("^0 of"))
+    expect(tab.get_by_text(re.compile(r"12 completions of \d+ pixels each"))).to_be_visible()
+    tab.context.close()
+
+
+def settled_picture(tab: Page) -> str:
+    """The first completion's pixels."""
+    return str(tab.get_by_label("A completion, 1 of 12").evaluate("canvas => canvas.toDataURL()"))

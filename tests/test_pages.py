@@ -1,0 +1,355 @@
+"""Every page of the dashboard, driven by Streamlit's own tester: alive without a click, honest about faults, unmoved by nonsense."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+import genlab
+from genlab import runs
+from genlab.dashboard import stage
+from genlab.dashboard.components import pad
+from genlab.dashboard.components.pad import Drawing
+from genlab.dashboard.components.race import run_race
+from genlab.dashboard.components.theatre import Place, _place, draw_records, score_records
+from genlab.dashboard.components.tree import _as_data, pages_of
+from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
+from genlab.dashboard.taxonomy import TREE
+from genlab.datasets.test_digits import COUNT, mnist_test_digits
+from genlab.settings import DataSettings
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
+
+
+def opened(page, **query):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    for name, value in query.items():
+        app.query_params[name] = value
+    if page != FIRST:
+        app.switch_page(PAGES[page].file)
+    return rerun(app)
+
+
+def rerun(app):
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def press(app, label, number=0):
+    [button for button in app.button if button.label == label][number].click()
+    return rerun(app)
+
+
+def components(app):
+    return len(app.get("bidi_component"))
+
+
+def a_run(name="mine", **settings):
+    """A run folder with random weights."""
+    torch.manual_seed(0)
+    model = genlab.create_model("pixelcnn", **{"image_shape": (1, 8, 8), "levels": 17, "channels": 2, "blocks": 1, **settings})
+    run = runs.Run(runs.runs_folder() / name)
+    run.path.mkdir(parents=True)
+    data = {"name": "digits", "levels": None, "binarize": None, "size": None, "seed": 0, "record": {}}
+    runs.write_config(run, {"model": model.config, "data": data, "training": {}, "seed": 0})
+    runs.save_model(model, run.checkpoint_path)
+    return run
+
+
+# --- every page ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_alive_without_a_click(page):
+    app = opened(page)
+    assert len(app.title) == 1
+    assert not app.error
+
+
+def test_every_page_is_in_the_sidebar_and_every_script_is_a_page():
+    scripts = {path.stem for path in (ROOT / "genlab" / "dashboard" / "pages").glob("*.py")}
+    assert scripts == set(PAGES)
+    assert sum(len(entries) for entries in SECTIONS.values()) == len(PAGES)
+
+
+def test_the_map_opens_real_pages_and_says_what_is_not_here():
+    app = opened("map")
+    assert components(app) == 2  # fresh digits, and the tree
+    assert "theatre" in pages_of(TREE)
+    leaf = _as_data(TREE, {"theatre": "Pixel theatre"})["branches"][0]["branches"][0]["branches"]
+    assert [(door["page"], door["title"]) for door in leaf[0]["doors"]] == [("theatre", "Pixel theatre")]
+    assert leaf[1]["doors"] == []
+    assert re.search(r"To draw 32 took [\d.]+ m?s, with a network of [\d,]+ parameters", app.caption[0].value)
+
+
+def test_fresh_digits_differ_from_the_last():
+    first, again = stage.front_digits(0), stage.front_digits(1)
+    assert first[0].shape == again[0].shape
+    assert not np.array_equal(first[0], again[0])
+
+
+# --- the theatre -----------------------------------------------------------------------------------------------------------------
+
+
+def test_real_digits_are_scored_and_not_drawn():
+    app = opened("theatre")
+    assert components(app) == 4  # the theatre, the receptive field, real digits and their bits
+    app.segmented_control[0].set_value("real, held out")
+    rerun(app)
+    source = stage.sources()[0]
+    records, words = stage.real(source)
+    assert records.real
+    assert "never saw" in words
+    images = records.values.reshape(-1, *records.image_shape)  # one channel
+    expected = -genlab.log_prob(stage.model_of(source), images) / np.log(2)
+    np.testing.assert_allclose(records.bits.sum(1), expected, rtol=1e-4)
+
+
+def test_what_the_theatre_plays_is_what_the_model_expected():
+    torch.manual_seed(0)
+    model = genlab.create_model("pixelcnn", image_shape=(3, 4, 5), levels=7, channels=3, blocks=1)
+    records = draw_records(model, images=6, seed=3)
+    drawn = genlab.sample(model, 6, seed=3)
+    assert np.array_equal(records.values.reshape(6, 4, 5, 3), drawn.transpose(0, 2, 3, 1))
+    assert records.probabilities.shape == (6, 60, 7)
+    np.testing.assert_allclose(records.probabilities.sum(-1), 1, rtol=1e-6)
+    chosen = np.take_along_axis(records.probabilities, records.values[..., None].astype(int), -1)[..., 0]
+    np.testing.assert_allclose(records.bits, -np.log2(chosen), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(records.bits.sum(1), -genlab.log_prob(model, drawn) / np.log(2), rtol=1e-4)
+    assert ((records.entropy >= 0) & (records.entropy <= np.log2(7) + 1e-6)).all()
+
+
+def test_a_model_of_many_levels_sends_fewer_images():
+    model = genlab.create_model("pixelcnn", image_shape=(1, 28, 28), levels=256, channels=1, blocks=0)
+    records = draw_records(model, images=32, seed=0)
+    assert len(records.values) == 7
+    assert records.probabilities.size <= 1_500_000
+
+
+def test_the_race_is_run_there_and_then():
+    app = press(opened("theatre"), "Race them")
+    assert components(app) == 5
+    result = app.session_state["race"][1]
+    assert [runner.backend for runner in result.runners] == ["native", "torch", "naive"]
+    assert all(runner.stamps[-1][0] > 0 for runner in result.runners)
+    press(app, "Race them")
+    assert app.session_state["race"][2] == 2
+
+
+def test_who_is_not_home_in_time_is_stopped_where_it_is():
+    torch.manual_seed(0)
+    model = genlab.create_model("pixelcnn", image_shape=(1, 12, 8), levels=3, channels=4, blocks=1)
+    result = run_race(model, images=2, seed=0, seconds_at_most=0)
+    native, *others = result.runners
+    assert native.finished
+    assert not any(runner.finished for runner in others)
+    assert others[-1].stamps[-1][1] == pytest.approx(1 / 12)
+    assert "the textbook's way was stopped, 8% of the way" in result.sentence
+    finished = run_race(model, images=2, seed=0, seconds_at_most=1000)
+    assert finished.alike == 2
+    assert "2 images, drawn " in finished.sentence
+    assert np.array_equal(finished.images, genlab.sample(model, 2, seed=0))
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_each_claim_is_proved_at_the_press_of_a_button(number):
+    app = press(opened("theatre"), "Check it", number)
+    assert len(app.success) == 1
+    assert app.success[0].value.startswith("**Holds.**")
+    assert "The check took" in app.success[0].value
+
+
+def test_a_claim_that_cannot_be_checked_here_says_why():
+    a_run(image_shape=(3, 4, 4), levels=256)
+    app = press(opened("theatre", run="mine"), "Check it", 1)
+    assert "This cannot be checked here: model must have few enough levels" in app.warning[0].value
+    assert len([button for button in app.button if button.label == "Check it"]) == 4  # and the page goes on
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        "x",
+        {"id": "another", "image": 1, "row": 1, "column": 1},
+        {"id": "me", "image": 99, "row": 1, "column": 1},
+        {"id": "me", "image": 1, "row": -1, "column": 1},
+        {"id": "me", "image": 1, "row": 1.0, "column": 1},
+        {"id": "me", "image": True, "row": 1, "column": 1},
+        {"id": "me", "row": 1, "column": 1},
+    ],
+)
+def test_nonsense_from_the_browser_points_at_no_pixel(said):
+    model = genlab.create_model("pixelcnn", image_shape=(1, 4, 6), levels=3, channels=2, blocks=0)
+    records = score_records(model, genlab.sample(model, 3))
+    assert _place(said, "me", records) == Place(0, 2, 3)
+    assert _place({"id": "me", "image": 2, "row": 3, "column": 5}, "me", records) == Place(2, 3, 5)
+
+
+# --- whose model -----------------------------------------------------------------------------------------------------------------
+
+
+def test_runs_of_ones_own_can_be_chosen_by_address():
+    a_run("older")
+    run = a_run("mine")
+    words = [source.words for source in stage.sources()]
+    assert words[0].endswith("comes with genlab")
+    assert set(words[-2:]) == {"run older", "run mine"}
+    app = opened("theatre", run="mine")
+    assert app.selectbox[0].value.path == str(run.path.resolve())
+
+
+@pytest.mark.parametrize("asked", ["../../etc", "<b>x</b>", "gone"])
+def test_a_run_that_is_not_here_is_told(asked):
+    a_run()
+    app = opened("theatre", run=asked)
+    assert "not here" in app.warning[0].value
+
+
+def test_broken_weights_are_told_in_a_sentence():
+    run = a_run()
+    run.checkpoint_path.write_bytes(b"no weights")
+    for page in ("theatre", "completion", "temperature"):
+        assert "is torn or not a safetensors file" in opened(page, run="mine").error[0].value
+
+
+def test_a_model_in_colour_has_no_pad():
+    a_run(image_shape=(3, 8, 8), levels=4)
+    assert "must draw grey images" in opened("completion", run="mine").error[0].value
+
+
+# --- completion ------------------------------------------------------------------------------------------------------------------
+
+
+def test_twelve_completions_keep_what_was_given():
+    app = opened("completion")
+    assert components(app) == 2  # the pad and the wall
+    source = stage.sources()[0]
+    shape = stage.model_of(source).image_shape
+    given = stage.held_out(source)[0][3]
+    images, bits, _ = stage.completions(source, given.tobytes(), shape[1] // 2, 1.0, 0)
+    assert images.shape == (12, *shape)
+    assert (images[:, :, : shape[1] // 2] == given[:, : shape[1] // 2]).all()
+    assert len(np.unique(images, axis=0)) > 6
+    whole, none = (stage.completions(source, given.tobytes(), rows, 1.0, 0) for rows in (0, shape[1]))
+    np.testing.assert_allclose(whole[1], -genlab.log_prob(stage.model_of(source), whole[0]) / np.log(2), rtol=1e-4)
+    assert (none[0] == given).all()
+    assert (none[1] == 0).all()
+    assert (bits > 0).all()
+
+
+def test_another_digit_other_draws_another_temperature():
+    app = press(press(opened("completion"), "Another digit"), "Draw others")
+    assert app.session_state["borrowed"] == app.session_state["finish_seed"] == 1
+    app.slider[0].set_value(0.5)
+    rerun(app)
+
+
+def test_a_strangers_picture_goes_on_the_pad_and_anything_else_is_refused():
+    app = opened("completion")
+    app.file_uploader[0].upload("seven.png", picture(), "image/png")
+    assert not rerun(app).error
+    app.file_uploader[0].upload("seven.png", b"<svg onload='alert(1)'/>", "image/png")
+    assert "its content is an SVG drawing" in rerun(app).error[0].value
+    assert components(app) == 2  # and the page goes on with a digit of its own
+
+
+def picture():
+    image = Image.new("L", (40, 40), 255)
+    image.paste(0, (10, 5, 15, 35))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def encoded(levels):
+    return base64.b64encode(np.asarray(levels, np.uint8).tobytes()).decode()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        [],
+        {"id": "other", "rows": 1, "values": encoded([1] * 6)},
+        {"id": "me", "rows": 4, "values": encoded([1] * 6)},
+        {"id": "me", "rows": -1, "values": encoded([1] * 6)},
+        {"id": "me", "rows": True, "values": encoded([1] * 6)},
+        {"id": "me", "rows": "1", "values": encoded([1] * 6)},
+        {"id": "me", "rows": 1, "values": encoded([1] * 5)},
+        {"id": "me", "rows": 1, "values": encoded([7] * 6)},
+        {"id": "me", "rows": 1, "values": "no base64!"},
+        {"id": "me", "rows": 1, "values": "A" * 100_000},
+        {"id": "me", "rows": 1, "values": 5},
+        {"id": "me", "rows": 1},
+    ],
+)
+def test_nonsense_from_the_browser_leaves_the_pad_as_it_was(said):
+    start = Drawing(np.zeros((3, 2), np.uint8), 2)
+    assert pad.read(said, "me", 7, start) is start
+
+
+def test_what_was_drawn_arrives():
+    start = Drawing(np.zeros((3, 2), np.uint8), 2)
+    drawing = pad.read({"id": "me", "rows": 3, "values": encoded([0, 1, 2, 3, 4, 6])}, "me", 7, start)
+    assert drawing.rows == 3
+    assert drawing.levels.tolist() == [[0, 1], [2, 3], [4, 6]]
+
+
+# --- temperature -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_colder_the_cheaper():
+    app = opened("temperature")
+    assert len(app.get("vega_lite_chart")) == 1
+    source = stage.sources()[0]
+    means = [stage.heated(source, value, 0)[1].mean() for value in stage.TEMPERATURES]
+    assert means == sorted(means)
+    press(app, "Draw others")
+
+
+# --- real digits that come with genlab -------------------------------------------------------------------------------------------
+
+
+def test_mnists_test_digits_follow_the_rules_of_the_data():
+    native = mnist_test_digits(DataSettings(name="mnist"))
+    assert native.shape == (COUNT, 1, 28, 28)
+    assert native.max() == 255
+    threshold = mnist_test_digits(DataSettings(name="mnist", binarize="threshold"))
+    assert np.array_equal(threshold, native >= 128)
+    assert mnist_test_digits(DataSettings(name="mnist", levels=4)).max() == 3
+    dynamic = mnist_test_digits(DataSettings(name="mnist", binarize="dynamic"))
+    assert set(np.unique(dynamic)) == {0, 1}
+    assert (dynamic[native == 0] == 0).all()
+    assert (dynamic[native == 255] == 1).all()
+
+
+def test_a_model_of_mnist_is_shown_digits_that_come_with_genlab(monkeypatch):
+    monkeypatch.setenv("GENLAB_DATA_DIR", "/nowhere")
+    run = a_run(image_shape=(1, 28, 28), levels=2)
+    config = run.config
+    config["data"] |= {"name": "mnist", "binarize": "dynamic"}
+    del config["format"]
+    runs.write_config(run, config)
+    images, words = stage.held_out(stage.Source(str(run.path), 1, "mine"))
+    assert images.shape == (COUNT, 1, 28, 28)
+    assert "MNIST's test images" in words
+
+
+def test_pictures_of_the_dashboard_name_no_outside():
+    for file in (ROOT / "genlab" / "dashboard").glob("*.svg"):
+        assert "href" not in file.read_text()
+    with Image.open(ROOT / "genlab" / "datasets" / "mnist_test_digits.png") as picture:
+        assert picture.size == (28, 28 * COUNT)
