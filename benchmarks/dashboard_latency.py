@@ -93,12 +93,16 @@ def first_paint(browser: Browser, url: str) -> dict[str, float]:
     return {"first paint": 1000 * (painted - begun), "first digit": 1000 * (drawn - painted)}
 
 
-HAS_INK = """() => [...document.querySelectorAll("canvas")].some((canvas) => {
-  if (!canvas.width || !canvas.height || !canvas.checkVisibility()) return false;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  for (let i = 4; i < data.length; i += 4) if (data[i] !== data[0] || data[i + 3] !== data[3]) return true;
-  return false;
-})"""
+# Components live in shadow roots, which `querySelectorAll` does not enter by itself.
+HAS_INK = """() => {
+  const inside = (root) => [...root.querySelectorAll("*")].flatMap((each) => [each, ...(each.shadowRoot ? inside(each.shadowRoot) : [])]);
+  return inside(document).some((canvas) => {
+    if (canvas.tagName !== "CANVAS" || !canvas.width || !canvas.height) return false;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    for (let i = 4; i < data.length; i += 4) if (data[i] !== data[0] || data[i + 3] !== data[3]) return true;
+    return false;
+  });
+}"""
 
 
 def rerun_times(page: Page, clicks: int) -> list[float]:

@@ -295,9 +295,9 @@ def take_learning_rate(run: Run) -> float | None:
     if not file.exists():
         return None
     try:
-        asked = json.loads(file.read_text(encoding="utf-8"))
+        content = file.read_bytes()
         file.unlink()
-        return validate(TrainSettings, {"learning_rate": asked["learning_rate"]}).learning_rate
+        return validate(TrainSettings, {"learning_rate": json.loads(content)["learning_rate"]}).learning_rate
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
