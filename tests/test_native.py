@@ -167,7 +167,7 @@ def test_a_broken_instruction_is_refused():
         ("out", 99, "buffer that does not exist"),
         ("layer", 99, "layer that does not exist"),
     ]:
-        specification = specification(graph, "score", "float32")
-        specification["forward"][0][key] = value
+        broken = specification(graph, "score", "float32")
+        broken["forward"][0][key] = value
         with pytest.raises(ValueError, match=sentence):
-            _core.Program(specification)
+            _core.Program(broken)

@@ -15,9 +15,10 @@ from genlab import jobs
 from genlab.dashboard.charts import learning_curve
 from genlab.dashboard.components.filmstrip import filmstrip
 from genlab.dashboard.navigation import PAGES
+from genlab.dashboard.plain import plain
 from genlab.dashboard.story import Records, Story, parameters_in_words, read_story
 from genlab.dashboard.visitor import visitor
-from genlab.dashboard.words import duration, plain
+from genlab.dashboard.words import duration
 from genlab.errors import GenlabError
 
 POLL_SECONDS = float(os.environ.get("GENLAB_POLL_SECONDS", "1"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from genlab.jobs import State
 
 STATES: dict[State, str] = {
@@ -16,11 +14,6 @@ STATES: dict[State, str] = {
     "failed": "✗ failed",
     "lost": "? lost",
 }
-
-
-def plain(text: str) -> str:
-    """Text that Markdown shows as it stands: names of runs come from people, and none of them may become markup."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", text)
 
 
 def duration(seconds: float) -> str:

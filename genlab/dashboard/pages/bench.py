@@ -23,6 +23,7 @@ WHAT = {
     "memory": "the memory of a training step",
     "sampling": "drawing images",
     "growth": "how both grow with the image, the network and the batch",
+    "toy-gan": "training the toy GAN, once and many times",
 }
 FIRST = ["roofline", "kernels"]
 

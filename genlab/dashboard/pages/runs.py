@@ -13,11 +13,12 @@ import streamlit as st
 from genlab import jobs
 from genlab.dashboard.charts import overlaid_curves
 from genlab.dashboard.downloads import downloads
+from genlab.dashboard.plain import plain
 from genlab.dashboard.run_in_address import choose_run, run_in_address
 from genlab.dashboard.run_panel import state_and_buttons
 from genlab.dashboard.story import Records, parameters_in_words, read_story
 from genlab.dashboard.visitor import remember_visitor, visitor
-from genlab.dashboard.words import STATES, duration, megabytes, plain
+from genlab.dashboard.words import STATES, duration, megabytes
 from genlab.errors import GenlabError
 from genlab.runs import Run, runs_folder
 

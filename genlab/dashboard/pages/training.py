@@ -10,11 +10,11 @@ import streamlit as st
 
 from genlab import jobs
 from genlab.dashboard.forms import as_text, field, fields
+from genlab.dashboard.plain import plain
 from genlab.dashboard.run_in_address import choose_run, run_in_address
 from genlab.dashboard.run_panel import watch
 from genlab.dashboard.story import parameter_count, read_story
 from genlab.dashboard.visitor import remember_visitor, visitor
-from genlab.dashboard.words import plain
 from genlab.errors import GenlabError, InputError
 from genlab.runs import Run, runs_folder
 from genlab.settings import DataSettings, TrainSettings, validate
