@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import genlab
+from genlab.datasets.test_digits import mnist_test_digits
 from genlab.errors import BackendError, RunError
 from genlab.runs import load_painter, pretrained_path
+from genlab.settings import DataSettings
 
 PACKAGED = sorted(path.name for path in (Path(genlab.__file__).parent / "pretrained").iterdir() if path.is_dir())
 
@@ -34,6 +36,16 @@ def test_the_packaged_digits_model_predicts_held_out_digits():
     np.testing.assert_allclose(native, reference, atol=1e-3)
     bits_per_dim = -native.mean() / np.log(2) / images[0].size
     assert bits_per_dim < 1.9
+
+
+def test_the_packaged_mnist_model_predicts_held_out_digits():
+    """Test digits of MNIST, drawn black or white: an untrained model costs 784 ln 2 = 543 nats an image."""
+    model = genlab.load_model("mnist-pixelcnn")
+    assert sum(parameter.numel() for parameter in model.parameters()) <= 150_000
+    images = mnist_test_digits(DataSettings(name="mnist", binarize="dynamic"))
+    native, reference = genlab.log_prob(model, images), genlab.log_prob(model, images, backend="torch")
+    np.testing.assert_allclose(native, reference, atol=1e-3)
+    assert -native.mean() < 90
 
 
 @pytest.mark.parametrize("name", PACKAGED)
