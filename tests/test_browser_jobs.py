@@ -147,7 +147,8 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
     browser: Browser, server: Server, tmp_path: Path
 ) -> None:
     page = visit(browser, f"{server.url}/training")
-    fill(page, {"minutes": "", "epochs": "8", **TINY})
+    # Long enough to be killed in the middle, on a fast machine too.
+    fill(page, {"minutes": "", "epochs": "40"})
     train(page)
     pid = process_id(page)
     (name,) = jobs.list_names()
@@ -156,7 +157,7 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
     os.kill(pid, signal.SIGKILL)
     expect(page.get_by_text(re.compile("^Lost"))).to_be_visible()
     page.get_by_role("button", name="Resume training").click()
-    expect(page.get_by_text(re.compile("^Finished 8 epochs"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Finished 40 epochs"))).to_be_visible()
     assert [record["event"] for record in job.run.metrics("event")] == ["started", "resumed", "finished"]
     page.context.close()
 

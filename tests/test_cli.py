@@ -96,6 +96,8 @@ def test_set_reaches_model_data_and_training() -> None:
     settings = [
         "channels=3",
         "model.blocks=0",
+        "first_kernel=5",
+        "dilations=2,1",
         "data.seed=4",
         "binarize=dynamic",
         "training.seed=6",
@@ -104,7 +106,14 @@ def test_set_reaches_model_data_and_training() -> None:
     ]
     assert main(["train", "pixelcnn", "--epochs", "1", "--out", "a", "--set", *settings]) == 0
     config = Run(Path("a")).config
-    assert config["model"]["settings"] == {"image_shape": [1, 8, 8], "levels": 2, "channels": 3, "blocks": 0}
+    assert config["model"]["settings"] == {
+        "image_shape": [1, 8, 8],
+        "levels": 2,
+        "channels": 3,
+        "blocks": 0,
+        "first_kernel": 5,
+        "dilations": [2, 1],
+    }
     assert (config["data"]["seed"], config["data"]["binarize"], config["seed"]) == (4, "dynamic", 6)
     assert (config["training"]["learning_rate"], config["training"]["clip_norm"]) == (1e-3, None)
 
