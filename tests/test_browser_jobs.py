@@ -175,27 +175,20 @@ def test_five_hundred_polls_do_not_fill_the_servers_memory(browser: Browser, tmp
     monkeypatch.setenv("GENLAB_POLL_SECONDS", "0.05")
     server = Server(tmp_path / "runs")
     server.start()
-    polls: list[int] = []
-
-    def count(payload: bytes | str) -> None:
-        if isinstance(payload, bytes) and ForwardMsg.FromString(payload).WhichOneof("type") == "script_finished":
-            polls.append(1)
-
-    def listen(socket: WebSocket) -> None:
-        socket.on("framereceived", count)
-
+    sockets: list[WebSocket] = []
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    page.on("websocket", listen)
+    page.on("websocket", sockets.append)
     try:
         page.goto(f"{server.url}/training")
         connected(page)
         fill(page, ENDLESS)
         train(page)
         curve(page)
-        settled = memory(server) if wait_for_polls(page, polls, 100) else 0
-        wait_for_polls(page, polls, 600)
+        wait_for_polls(sockets[-1], 100)
+        settled = memory(server)
+        wait_for_polls(sockets[-1], 500)
         assert memory(server) - settled < 50 * 2**20
         assert process_id(page) == jobs.list_jobs()[0].pid  # it was training all the while
     finally:
@@ -207,14 +200,17 @@ def test_five_hundred_polls_do_not_fill_the_servers_memory(browser: Browser, tmp
         context.close()
 
 
-def wait_for_polls(page: Page, polls: list[int], count: int) -> bool:
-    """The page's messages are only taken in while Playwright is waited for."""
+def wait_for_polls(socket: WebSocket, count: int) -> None:
+    """Wait until the server has run the panel so many times more."""
+    left = count
 
-    def enough() -> bool:
-        page.evaluate("1")
-        return len(polls) >= count
+    def was_last(payload: bytes | str) -> bool:
+        nonlocal left
+        is_poll = isinstance(payload, bytes) and ForwardMsg.FromString(payload).WhichOneof("type") == "script_finished"
+        left -= is_poll
+        return left == 0
 
-    return wait_until(enough, seconds=900)
+    socket.wait_for_event("framereceived", was_last, timeout=900_000)
 
 
 def memory(server: Server) -> int:
