@@ -79,12 +79,6 @@ py::tuple backward_as(const py::array& grad, const py::array& x, const py::array
   return py::make_tuple(grad_x, grad_weight, grad_bias);
 }
 
-bool is_double(const py::array& x) {
-  if (py::isinstance<py::array_t<double>>(x)) return true;
-  if (py::isinstance<py::array_t<float>>(x)) return false;
-  throw py::value_error("x must have dtype float32 or float64; got " + std::string(py::str(x.dtype())));
-}
-
 }  // namespace
 
 void register_masked_conv2d(py::module_& m) {
