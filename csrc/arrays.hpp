@@ -41,10 +41,10 @@ T* checked_writable(const py::handle& object, const std::string& name, const std
 }
 
 // Whether a kernel computes in double or in float, by the type of its first argument; any other is refused.
-inline bool is_double(const pybind11::array& x) {
-  if (pybind11::isinstance<pybind11::array_t<double>>(x)) return true;
-  if (pybind11::isinstance<pybind11::array_t<float>>(x)) return false;
-  throw pybind11::value_error("x must have dtype float32 or float64; got " + std::string(pybind11::str(x.dtype())));
+inline bool is_double(const py::array& x) {
+  if (py::isinstance<py::array_t<double>>(x)) return true;
+  if (py::isinstance<py::array_t<float>>(x)) return false;
+  throw py::value_error("x must have dtype float32 or float64; got " + std::string(py::str(x.dtype())));
 }
 
 }  // namespace genlab
