@@ -56,6 +56,8 @@ def settle(tab: Page) -> None:
     tab.locator("[data-testid=stHeading] h1").first.wait_for()
     tab.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     expect(tab.get_by_test_id("stSpinner")).to_have_count(0)
+    # theme.css comes with a piece of Streamlit's own code that is fetched when first needed
+    tab.wait_for_function("[...document.querySelectorAll('style')].some(style => style.textContent.includes('stBaseButton-primary'))")
 
 
 # --- for everyone ----------------------------------------------------------------------------------------------------------------

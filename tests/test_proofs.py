@@ -32,12 +32,25 @@ def test_a_sound_model_passes(check, shape, levels):
     assert proof.seconds > 0
 
 
-def test_the_packaged_model_passes():
-    model = genlab.load_model("digits-pixelcnn")
+@pytest.mark.parametrize(("name", "images"), [("digits-pixelcnn", 17**4), ("mnist-pixelcnn", 2**12)])
+def test_the_packaged_models_pass(name, images):
+    model = genlab.load_model(name)
     for check in CHECKS:
         proof = check(model)
         assert proof.holds, proof.sentence
-    assert proofs.sums_to_one(model).figures["images"] == 17**4
+    assert proofs.sums_to_one(model).figures["images"] == images
+
+
+def test_a_model_that_is_certain_is_heated_until_it_could_fail():
+    model = pixelcnn(levels=2)
+    with torch.no_grad():
+        model.nodes["output"].weight.zero_()
+        model.nodes["output"].bias[:] = torch.tensor([30.0, 0.0])
+    proof = proofs.samples_fit(model)
+    assert proof.holds, proof.sentence
+    assert proof.figures["temperature"] > 1
+    assert proof.figures["cells"] >= 8
+    assert "at temperature" in proof.sentence
 
 
 def test_a_leak_is_found(monkeypatch):
@@ -56,13 +69,13 @@ def test_a_leak_is_found(monkeypatch):
 
 
 def test_probabilities_that_do_not_sum_to_one_are_found(monkeypatch):
-    monkeypatch.setattr(proofs, "_probabilities", lambda tiny: np.full(2**12, 1.01 / 2**12))
+    monkeypatch.setattr(proofs, "_probabilities", lambda tiny, temperature=1: np.full(2**12, 1.01 / 2**12))
     assert not proofs.sums_to_one(pixelcnn(levels=2)).holds
 
 
 def test_samples_of_another_temperature_do_not_fit(monkeypatch):
     honest = proofs.sample
-    monkeypatch.setattr(proofs, "sample", lambda model, n, seed: honest(model, n, seed=seed, temperature=1.3))
+    monkeypatch.setattr(proofs, "sample", lambda model, n, seed, temperature: honest(model, n, seed=seed, temperature=1.3 * temperature))
     proof = proofs.samples_fit(pixelcnn(levels=2))
     assert not proof.holds
     assert proof.figures["p-value"] < 1e-6

@@ -114,13 +114,14 @@ def test_each_link_leads_into_a_lab(browser: Browser, server: Server) -> None:
     asked(page, 0)
     for number in range(1, len(QUIZ.questions) + 1):
         expect(page.get_by_text(f"Question {number} of 6")).to_be_visible()
-        page.get_by_role("button", name="Skip").click()
+        # The form of the question before may still be on its way out, below the new one.
+        page.get_by_role("button", name="Skip").first.click()
     expect(page.get_by_test_id("stMetricValue").nth(0)).to_have_text("0 of 6")
     links = page.get_by_test_id("stMain").get_by_test_id("stPageLink").locator("a")
     wanted = [link.page for question in QUIZ.questions for link in question.links]
     expect(links).to_have_count(len(wanted))
     addresses = [str(links.nth(i).get_attribute("href")) for i in range(len(wanted))]
-    assert [address.rsplit("/", 1)[1] for address in addresses] == wanted
+    assert [address.rsplit("/", 1)[-1] for address in addresses] == wanted
     page.context.close()
 
 

@@ -59,6 +59,10 @@ def field(kind: type[Settings], name: str, value: Any, *, label: str | None = No
     rules = [*entry.metadata, *(rule for option in _alternatives(entry.annotation) for rule in getattr(option, "__metadata__", ()))]
     numbers: dict[str, Any] = {key: number(bound) for key, bound in _bounds(rules).items()}
     numbers |= {"value": None if value is None else number(value), "step": number(_step(value, number))}
+    if type(None) in options and value is not None:
+        # Streamlit lets a number be cleared only if it began with none; this one begins so and is filled in at once.
+        numbers |= {"value": None, "key": f"{kind.__name__} {name} {value}"}
+        st.session_state.setdefault(numbers["key"], number(value))
     return st.number_input(label, **numbers, format="%d" if number is int else "%g", placeholder=_NONE, help=help_text)
 
 
