@@ -119,8 +119,8 @@ def sums_to_one(model: CausalModel) -> Proof:
 def samples_fit(model: CausalModel, *, draws: int = 20_000, seed: int = 0) -> Proof:
     """Pearson's χ² = Σ (observed − expected)² / expected over every image of a tiny size, by the model's own weights.
 
-    Images that are expected less than five times share one cell. A model of large images may be all but certain of a tiny one (the corner of
-    a digit is black); it is then heated, both where it draws and where it scores, until enough images are likely for a misfit to show.
+    Images that are expected less than five times share one cell. A model of large images may be all but certain of a tiny one (the corner
+    of a digit is black); it is then heated, both where it draws and where it scores, until enough images are likely for a misfit to show.
 
     Raises:
         InputError: As for `sums_to_one`.

@@ -179,7 +179,7 @@ def test_five_hundred_polls_do_not_fill_the_servers_memory(browser: Browser, tmp
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    page.on("websocket", sockets.append)
+    page.on("websocket", lambda socket: sockets.append(socket))  # not the method itself: Playwright cannot hold a built-in one
     try:
         page.goto(f"{server.url}/training")
         connected(page)
