@@ -3,6 +3,8 @@
 import base64
 import io
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -353,3 +355,22 @@ def test_pictures_of_the_dashboard_name_no_outside():
         assert "href" not in file.read_text()
     with Image.open(ROOT / "genlab" / "datasets" / "mnist_test_digits.png") as picture:
         assert picture.size == (28, 28 * COUNT)
+
+
+def test_of_all_visitors_one_draws_at_a_time(monkeypatch):
+    drawing, most = 0, 0
+
+    def watched(*arguments, **options):
+        nonlocal drawing, most
+        drawing += 1
+        most = max(most, drawing)
+        time.sleep(0.02)
+        drawing -= 1
+        return honest(*arguments, **options)
+
+    honest = genlab.sampling.sample
+    monkeypatch.setattr(genlab.sampling, "sample", watched)
+    source = stage.sources()[-1]
+    with ThreadPoolExecutor(4) as visitors:
+        list(visitors.map(lambda seed: stage.heated.__wrapped__(source, 1.0, seed), range(4)))
+    assert most == 1

@@ -13,6 +13,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from genlab.dashboard.components.theatre import Records, draw_records, score_records
+from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.errors import InputError
 from genlab.native import native_info
 from genlab.runs import list_runs, load_model, load_painter, open_run, pretrained_path
@@ -87,15 +88,19 @@ def front_digits(seed: int) -> tuple[NDArray[np.uint8], int, float, int]:
     packaged = next((name for name in PACKAGED if pretrained_path(name)), None)
     # Without torch, whose loading would be most of the wait, where that can be done.
     model = load_painter(packaged) if packaged and native_info()["available"] else model_of(sources()[0])
-    start = time.perf_counter()
-    images = sample(model, FRONT_IMAGES, seed=seed)
-    return images, model.levels, time.perf_counter() - start, model.parameter_count()
+    with SAMPLING_SLOT:
+        start = time.perf_counter()
+        images = sample(model, FRONT_IMAGES, seed=seed)
+        seconds = time.perf_counter() - start
+    return images, model.levels, seconds, model.parameter_count()
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def drawn(source: Source, seed: int) -> Records:
     """Images that the model draws, with what it expected of each pixel."""
-    return draw_records(model_of(source), images=IMAGES, seed=seed)
+    model = model_of(source)
+    with SAMPLING_SLOT:
+        return draw_records(model, images=IMAGES, seed=seed)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -136,9 +141,10 @@ def completions(
     known = np.frombuffer(content, np.uint8).reshape(model.image_shape)
     mask = np.zeros(model.image_shape[1:], bool)
     mask[:rows] = True
-    start = time.perf_counter()
-    images = sample(model, COMPLETIONS, seed=seed, known=known, known_mask=mask, temperature=temperature)
-    seconds = time.perf_counter() - start
+    with SAMPLING_SLOT:
+        start = time.perf_counter()
+        images = sample(model, COMPLETIONS, seed=seed, known=known, known_mask=mask, temperature=temperature)
+        seconds = time.perf_counter() - start
     surprise = -model.logits(images).double().log_softmax(-1).numpy() / np.log(2)
     drawn = np.take_along_axis(surprise, images[..., None].astype(np.int64), -1)[..., 0]
     return images, drawn[:, :, rows:].sum((1, 2, 3)), seconds
@@ -150,9 +156,10 @@ def heated(source: Source, temperature: float, seed: int) -> tuple[NDArray[np.ui
     from genlab.sampling import sample
 
     model = model_of(source)
-    start = time.perf_counter()
-    images = sample(model, HEATED, seed=seed, temperature=temperature)
-    seconds = time.perf_counter() - start
+    with SAMPLING_SLOT:
+        start = time.perf_counter()
+        images = sample(model, HEATED, seed=seed, temperature=temperature)
+        seconds = time.perf_counter() - start
     bits: NDArray[np.float64] = model.log_prob(images).numpy() / -np.log(2)
     return images, bits, seconds
 

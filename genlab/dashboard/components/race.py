@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlab.dashboard.components import base64, component
+from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.native import native_info
 
 if TYPE_CHECKING:
@@ -102,17 +103,18 @@ def run_race(model: CausalModel, *, images: int, seed: int, seconds_at_most: flo
     drawn: list[NDArray[np.uint8]] = []
     for backend in [name for name in RUNNERS if name != "native" or native_info()["available"]]:
         stamps: list[tuple[float, float]] = []
-        if backend == "native":
-            sample(model, 1, seed=seed, backend=backend)  # packs the weights, which a program does once
-        start = time.perf_counter()
-        # The first always comes home: it is what the others are compared with.
-        limit = seconds_at_most if drawn else math.inf
-        try:
-            drawn.append(sample(model, images, seed=seed, backend=backend, on_progress=_stamp(stamps, start, limit)))
-            stamps.append((time.perf_counter() - start, 1.0))
-            runners.append(Runner(backend, stamps, True))
-        except _TooSlow:
-            runners.append(Runner(backend, stamps, False))
+        with SAMPLING_SLOT:
+            if backend == "native":
+                sample(model, 1, seed=seed, backend=backend)  # packs the weights, which a program does once
+            start = time.perf_counter()
+            # The first always comes home: it is what the others are compared with.
+            limit = seconds_at_most if drawn else math.inf
+            try:
+                drawn.append(sample(model, images, seed=seed, backend=backend, on_progress=_stamp(stamps, start, limit)))
+                stamps.append((time.perf_counter() - start, 1.0))
+                runners.append(Runner(backend, stamps, True))
+            except _TooSlow:
+                runners.append(Runner(backend, stamps, False))
     alike = np.all([(other == drawn[0]).all((1, 2, 3)) for other in drawn], axis=0)
     return Race(model.image_shape, model.levels, drawn[0], runners, int(alike.sum()))
 
