@@ -15,6 +15,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "vector_width.hpp"
+
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 #endif
@@ -22,15 +24,10 @@
 namespace genlab {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64;
+#ifdef __AVX512F__
 constexpr int tile_registers = 28;  // of 32; two hold weights, one a pixel
-#elif defined(__AVX2__)
-constexpr int vector_bytes = 32;
-constexpr int tile_registers = 12;  // of 16
 #else
-constexpr int vector_bytes = 16;
-constexpr int tile_registers = 12;
+constexpr int tile_registers = 12;  // of 16
 #endif
 
 template <class T>

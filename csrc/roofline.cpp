@@ -3,20 +3,14 @@
 
 #include <cstring>
 
+#include "vector_width.hpp"
+
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 #endif
 
 namespace genlab {
 namespace {
-
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64;
-#elif defined(__AVX2__)
-constexpr int vector_bytes = 32;
-#else
-constexpr int vector_bytes = 16;
-#endif
 
 typedef float V __attribute__((vector_size(vector_bytes)));
 constexpr int lanes = vector_bytes / 4;

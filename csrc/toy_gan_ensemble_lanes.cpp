@@ -12,17 +12,11 @@
 
 #include "toy_gan.hpp"
 #include "toy_gan_ensemble.hpp"
+#include "vector_width.hpp"
 
 namespace genlab {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64;
-#elif defined(__AVX2__)
-constexpr int vector_bytes = 32;
-#else
-constexpr int vector_bytes = 16;
-#endif
 constexpr int lanes = vector_bytes / 4;
 constexpr int groups = 2;  // more of them run out of registers
 constexpr int together = groups * lanes;

@@ -19,6 +19,7 @@ from genlab.dashboard import bench_charts
 from genlab.dashboard.plain import plain
 from genlab.errors import InputError
 from genlab.runs import Run
+from tests.pages import press, rerun
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -40,17 +41,6 @@ def is_active() -> bool:
 
 def opened() -> AppTest:
     return rerun(AppTest.from_file(str(ROOT / PAGE), default_timeout=120))
-
-
-def rerun(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    next(button for button in app.button if button.label == label).click()
-    return rerun(app)
 
 
 def said(app: AppTest) -> str:

@@ -17,7 +17,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from genlab import jobs
 from genlab.export import script
-from tests.browser import PATIENCE_MS, Server, chromium
+from tests.browser import PATIENCE_MS, Server
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
@@ -25,12 +25,6 @@ expect.set_options(timeout=PATIENCE_MS)
 
 TINY = {"channels": "4", "blocks": "1"}
 ENDLESS = {"minutes": "30", "patience": "1000", **TINY}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from genlab.dashboard.navigation import FIRST, PAGES
-from tests.browser import PATIENCE_MS, Server, chromium
+from tests.browser import PATIENCE_MS, Server
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
@@ -20,12 +20,6 @@ STREAMLITS_OWN = {
     "listitem": r'^<li class="st-emotion-cache-\w+ \w+">',  # and their entries' list has its role taken away
     "scrollable-region-focusable": r'^<pre class="st-emotion-cache',  # st.code
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,10 +12,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genlab import native_info
 from genlab.errors import GenlabError, InputError
 from genlab.kernels import KERNELS, channel_mask, mask_2d, masked_conv2d, masked_conv2d_backward
 from genlab.native import core
+from tests.instruction_sets import ISAS, passes
 
 CONVOLUTIONS = {name: kernel for name, kernel in KERNELS.items() if name.startswith("masked_conv2d")}
 BACKENDS = ("reference", "torch", "native")
@@ -193,24 +190,10 @@ def test_variants_agree_with_the_reference(kernel, variant, data):
         np.testing.assert_array_equal(argument, copy)
 
 
-@pytest.mark.parametrize("isa", native_info().get("isas", ["none, for genlab._core is not built"]))
+@pytest.mark.parametrize("isa", ISAS)
 def test_every_instruction_set_agrees_with_the_reference(isa):
-    """An instruction set is chosen once, at import: so each takes the property test above in a process of its own."""
-    script = (
-        "import sys, pytest, genlab\n"
-        f"assert genlab.native_info()['isa'] == {isa!r}, genlab.native_info()\n"
-        "sys.exit(pytest.main(sys.argv[1:]))"
-    )
-    options = ["-k", "test_variants_agree_with_the_reference and native", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [sys.executable, "-c", script, *options, str(Path(__file__))],
-        env={**os.environ, "GENLAB_ISA": isa},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    """Each takes the property test above."""
+    assert "2 passed" in passes(isa, __file__, "test_variants_agree_with_the_reference and native")
 
 
 @pytest.mark.parametrize("variant", ["torch", "native"])

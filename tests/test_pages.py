@@ -25,6 +25,7 @@ from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
 from genlab.dashboard.taxonomy import TREE
 from genlab.datasets.test_digits import COUNT, mnist_test_digits
 from genlab.settings import DataSettings
+from tests.pages import press, rerun
 
 ROOT = Path(__file__).parent.parent
 
@@ -40,17 +41,6 @@ def opened(page, **query):
         app.query_params[name] = value
     if page != FIRST:
         app.switch_page(PAGES[page].file)
-    return rerun(app)
-
-
-def rerun(app):
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def press(app, label, number=0):
-    [button for button in app.button if button.label == label][number].click()
     return rerun(app)
 
 

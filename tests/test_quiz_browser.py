@@ -11,17 +11,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from genlab import quiz_store
 from genlab.lecture.quiz import OWN_FILE, load
-from tests.browser import PATIENCE_MS, Server, chromium
+from tests.browser import PATIENCE_MS, Server
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
 QUIZ = load(OWN_FILE)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from genlab import quiz_store
 from genlab.dashboard.plain import plain
 from genlab.dashboard.quiz_game import Game
 from genlab.lecture.quiz import OWN_FILE, load
+from tests.pages import press, rerun
 
 ROOT = Path(__file__).parent.parent
 PAGE = "genlab/dashboard/pages/quiz.py"
@@ -29,17 +30,6 @@ def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def opened() -> AppTest:
     """The page alone, which is quicker than the whole dashboard; links to other pages are a matter of the browser's test."""
     return rerun(AppTest.from_file(str(ROOT / PAGE), default_timeout=60))
-
-
-def rerun(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    next(button for button in app.button if button.label == label).click()
-    return rerun(app)
 
 
 def answer(app: AppTest, letters: set[str]) -> AppTest:

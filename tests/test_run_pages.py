@@ -29,6 +29,7 @@ from genlab.lecture import published
 from genlab.runs import Run, load_model
 from genlab.settings import TrainSettings
 from genlab.training import SAMPLES
+from tests.pages import press, rerun
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -51,17 +52,6 @@ def opened(page: str, run: str | None = None) -> AppTest:
     app.switch_page(PAGES[page].file)
     if run is not None:
         app.query_params["run"] = run
-    return rerun(app)
-
-
-def rerun(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    next(button for button in app.button if button.label == label).click()
     return rerun(app)
 
 

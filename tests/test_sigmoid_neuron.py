@@ -1,18 +1,13 @@
 """Layers of sigmoid neurons: the formula, its four variants, its gradients, and what it refuses."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genlab import native_info
 from genlab.errors import InputError
 from genlab.kernels import KERNELS, sigmoid_neuron, sigmoid_neuron_backward
+from tests.instruction_sets import ISAS, passes
 
 NEURONS = {name: kernel for name, kernel in KERNELS.items() if name.startswith("sigmoid_neuron")}
 BACKENDS = ("reference", "python", "torch", "native")
@@ -36,24 +31,10 @@ def test_variants_agree_with_the_reference(kernel, variant, data):
     assert {array.dtype.name for array in (result if isinstance(result, tuple) else (result,))} == {dtype}
 
 
-@pytest.mark.parametrize("isa", native_info().get("isas", ["none, for genlab._core is not built"]))
+@pytest.mark.parametrize("isa", ISAS)
 def test_every_instruction_set_agrees_with_the_reference(isa):
-    """An instruction set is chosen once, at import: so each takes the property test above in a process of its own."""
-    script = (
-        "import sys, pytest, genlab\n"
-        f"assert genlab.native_info()['isa'] == {isa!r}, genlab.native_info()\n"
-        "sys.exit(pytest.main(sys.argv[1:]))"
-    )
-    options = ["-k", "test_variants_agree_with_the_reference and native", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [sys.executable, "-c", script, *options, str(Path(__file__))],
-        env={**os.environ, "GENLAB_ISA": isa},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    """Each takes the property test above."""
+    assert "2 passed" in passes(isa, __file__, "test_variants_agree_with_the_reference and native")
 
 
 @pytest.mark.parametrize("name", NEURONS)

@@ -7,17 +7,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from genlab import toy_gan
-from tests.browser import PATIENCE_MS, Server, chromium
+from tests.browser import PATIENCE_MS, Server
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

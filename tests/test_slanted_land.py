@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from genlab import toy_gan
 from genlab.dashboard.slanted import discriminator, losses, million, pictures, setting, step, training
 from genlab.lecture import worked
+from tests.pages import press, rerun
 
 ROOT = Path(__file__).parent.parent
 PAGE = "genlab/dashboard/pages/slanted_land.py"
@@ -42,17 +43,6 @@ def opened(**query: object) -> AppTest:
     for name, value in query.items():
         app.query_params[name] = str(value)
     app.switch_page(PAGE)
-    return rerun(app)
-
-
-def rerun(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    next(button for button in app.button if button.label == label).click()
     return rerun(app)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genlab import native_info, toy_gan
+from genlab import toy_gan
 from genlab.errors import InputError
 from genlab.kernels import KERNELS
 from genlab.kernels.toy_gan_ensemble import keys_of, normals, uniforms
@@ -26,11 +26,11 @@ from genlab.toy_gan import (
     train,
     train_many,
 )
+from tests.instruction_sets import ISAS
 
 BACKENDS = ("native", "python", "numpy", "torch")
 GOLDEN = json.loads((Path(__file__).parent / "toy_gan_golden.json").read_text())
 NAMES = ("d_weights", "d_bias", "g_weights", "g_bias")
-ISAS = native_info().get("isas", ["none, for genlab._core is not built"])
 
 
 def arrays_of(result):

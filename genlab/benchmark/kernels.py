@@ -267,17 +267,29 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
                     f"best form of {process} / native, {direction}, geometric mean over shapes",
                 )
             )
+        at_peak = [result.lead("torch") / _share_of_peak(result) for result in chosen]
+        found.append(
+            Figure(
+                f"{_key(direction)}_over_torch_at_peak",
+                geometric_mean(at_peak),
+                f"best form of torch / the useful operations at the peak, {direction}, geometric mean over shapes",
+            )
+        )
         worst = min((result.lead("torch") for result in chosen), default=math.nan)
         found.append(Figure(f"{_key(direction)}_over_torch_worst", worst, f"best form of torch / native, {direction}, worst shape"))
     for result in results:
         key, name = short_name(result.case.settings), f" ({result.case.name})"
-        rate = operations(result.case.settings) / result.native.median
         found += [
             Figure(f"{key}_over_torch", result.lead("torch"), "best form of torch / native" + name),
-            Figure(f"{key}_share_of_peak", rate / roofline.peak_rate(result), "native's share of the peak" + name),
+            Figure(f"{key}_share_of_peak", _share_of_peak(result), "native's share of the peak" + name),
             Figure(f"{key}_intensity", operations(result.case.settings) / least_bytes(result.case.settings), "operations a byte" + name),
         ]
     return found
+
+
+def _share_of_peak(result: CaseResult) -> float:
+    """Native's useful operations a second over the peak."""
+    return operations(result.case.settings) / result.native.median / roofline.peak_rate(result)
 
 
 def short_name(settings: Settings) -> str:

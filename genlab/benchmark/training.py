@@ -233,6 +233,15 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
             Figure(key + "over_torch_compile", result.lead("torch.compile"), "best compiled form of torch / native" + name),
             Figure(key + "over_best", result.lead(), "fastest peer of all / native" + name),
         ]
+        # How far ahead any step could be that does the useful arithmetic at the peak of this machine.
+        found += [
+            Figure(f"{key}over_{word}_at_peak", result.lead(process) * peak / rate, f"{words} / a step at the peak{name}")
+            for word, process, words in (
+                ("torch", "torch", "best eager form of torch"),
+                ("torch_compile", "torch.compile", "best compiled form of torch"),
+                ("best", None, "fastest peer of all"),
+            )
+        ]
         if ONE_THREAD in result:
             found.append(Figure(key + "two_threads", result.ratio(result[ONE_THREAD]), f"one thread / {threads()} threads, native" + name))
         if JAX[0] in result:

@@ -1,12 +1,6 @@
 // The receptive field: how strongly the prediction of one pixel feels each pixel before it, and the masks of the layers.
 
-const fields = new WeakMap();
-
-export default function ({ data, parentElement }) {
-  if (!fields.has(parentElement)) fields.set(parentElement, createField(parentElement));
-  fields.get(parentElement).show(data);
-  return fields.get(parentElement).close;
-}
+export default mounts(createField);
 
 function createField(root) {
   const part = (name) => root.querySelector(`.${name}`);
@@ -96,7 +90,6 @@ function createField(root) {
 
   function close() {
     resized.disconnect();
-    fields.delete(root);
   }
 
   return { show, close };

@@ -2,13 +2,8 @@
 
 const LARGE = 480;
 const SMALL = 56;
-const strips = new WeakMap();
 
-export default function ({ data, parentElement }) {
-  if (!strips.has(parentElement)) strips.set(parentElement, createStrip(parentElement));
-  strips.get(parentElement).show(data);
-  return strips.get(parentElement).close;
-}
+export default mounts(createStrip);
 
 function createStrip(root) {
   const part = (name) => root.querySelector(`.${name}`);
@@ -73,7 +68,6 @@ function createStrip(root) {
 
   function close() {
     resized.disconnect();
-    strips.delete(root);
   }
 
   return { show, close };

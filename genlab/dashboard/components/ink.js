@@ -1,4 +1,22 @@
-// What the components share: images drawn in the theme's own ink on its own paper. It is put before each component's script.
+// What the components share: how they are mounted, and images drawn in the theme's own ink on its own paper. It is put before each
+// component's script.
+
+// A component's default export, which Streamlit calls again, with the same parentElement, whenever the data or the theme changes. What
+// `create` makes has `show(data)`, may have `close()`, and is given `send(name, value)` (of a state) and `trigger(name, value)`.
+function mounts(create) {
+  const instances = new WeakMap();
+  return function ({ data, parentElement, setStateValue, setTriggerValue }) {
+    if (!instances.has(parentElement)) instances.set(parentElement, create(parentElement));
+    const instance = instances.get(parentElement);
+    instance.send = setStateValue;
+    instance.trigger = setTriggerValue;
+    instance.show(data);
+    return () => {
+      instance.close?.();
+      instances.delete(parentElement);
+    };
+  };
+}
 
 // As large as there is room for. Every pixel of an image gets the same whole number of device pixels, so that none looks wider
 // than its neighbour; only where there are too few of them is the picture shrunk.

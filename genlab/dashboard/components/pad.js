@@ -1,24 +1,16 @@
 // The pad: one square for each pixel of the model. What is drawn is told to the page when the pen is lifted.
 
-const pads = new WeakMap();
-
-export default function ({ data, parentElement, setStateValue }) {
-  if (!pads.has(parentElement)) pads.set(parentElement, createPad(parentElement));
-  pads.get(parentElement).show(data, (drawing) => setStateValue("drawing", drawing));
-  return pads.get(parentElement).close;
-}
+export default mounts(createPad);
 
 function createPad(root) {
   const part = (name) => root.querySelector(`.${name}`);
   const canvas = part("paper");
   let sheet = null; // { id, width, height, levels, values, rows }
-  let tell = () => {};
   let rubbing = false;
   let pen = null; // where the keyboard's pen is, [x, y]
   let last = null; // where the pointer was
 
-  function show(data, say) {
-    tell = say;
+  function show(data) {
     if (sheet?.id !== data.id) {
       const [channels, height, width] = data.shape;
       sheet = { ...data, channels, height, width, values: new Uint8Array(bytes(data.values)) };
@@ -44,7 +36,7 @@ function createPad(root) {
   }
 
   function say() {
-    tell({ id: sheet.id, rows: sheet.rows, values: btoa(String.fromCharCode(...sheet.values)) });
+    pad.send("drawing", { id: sheet.id, rows: sheet.rows, values: btoa(String.fromCharCode(...sheet.values)) });
   }
 
   // A round pen a little wider than a pixel of an 8×8 image and about three of a 28×28 one, soft at its edge.
@@ -133,8 +125,8 @@ function createPad(root) {
 
   function close() {
     resized.disconnect();
-    pads.delete(root);
   }
 
-  return { show, close };
+  const pad = { show, close };
+  return pad;
 }

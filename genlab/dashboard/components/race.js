@@ -1,12 +1,6 @@
 // The race: rows appear when the clock says they were finished. Nothing is sped up or slowed down.
 
-const races = new WeakMap();
-
-export default function ({ data, parentElement }) {
-  if (!races.has(parentElement)) races.set(parentElement, createRace(parentElement));
-  races.get(parentElement).show(data);
-  return races.get(parentElement).close;
-}
+export default mounts(createRace);
 
 function createRace(root) {
   const part = (name) => root.querySelector(`.${name}`);
@@ -87,7 +81,6 @@ function createRace(root) {
   function close() {
     cancelAnimationFrame(frame);
     resized.disconnect();
-    races.delete(root);
   }
 
   return { show, close };

@@ -5,22 +5,6 @@ const PIXELS = ["top left", "top right", "bottom left", "bottom right"];
 const SEND_EVERY_MS = 60; // while something is dragged
 const DRAG_PIXELS = 120; // from white to black
 
-// Streamlit calls the default export again, with the same parentElement, whenever the data or the theme changes.
-function mounts(create) {
-  const instances = new WeakMap();
-  return function ({ data, parentElement, setStateValue, setTriggerValue }) {
-    if (!instances.has(parentElement)) instances.set(parentElement, create(parentElement));
-    const instance = instances.get(parentElement);
-    instance.send = setStateValue;
-    instance.trigger = setTriggerValue;
-    instance.show(data);
-    return () => {
-      instance.close?.();
-      instances.delete(parentElement);
-    };
-  };
-}
-
 const grey = (value) => `color-mix(in srgb, var(--ink) ${(100 * value).toFixed(1)}%, var(--paper))`;
 
 // As people write numbers: a real minus sign, and no minus zero.

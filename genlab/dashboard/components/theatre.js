@@ -6,15 +6,7 @@
 const PAUSE_AT_THE_END = 1.8; // seconds in which the finished image can be looked at
 const FACTORS_SHOWN = 4;
 
-// Streamlit calls the default export again, with the same parentElement, whenever the data or the theme changes.
-const theatres = new WeakMap();
-
-export default function ({ data, parentElement, setStateValue }) {
-  if (!theatres.has(parentElement)) theatres.set(parentElement, createTheatre(parentElement));
-  const theatre = theatres.get(parentElement);
-  theatre.show(data, (place) => setStateValue("looked_at", place));
-  return theatre.close;
-}
+export default mounts(createTheatre);
 
 function decode(data) {
   const [channels, height, width] = data.shape;
@@ -40,10 +32,8 @@ function createTheatre(root) {
   let playing = false;
   let frame = 0;
   let clock = 0;
-  let tell = () => {}; // the page, which pixel is looked at
 
-  function show(data, lookAt) {
-    tell = lookAt;
+  function show(data) {
     const isNew = records?.id !== data.id;
     if (isNew) {
       records = decode(data);
@@ -103,7 +93,7 @@ function createTheatre(root) {
 
   function lookAt(pixel) {
     const { id, width } = records;
-    tell({ id, image: chosen, row: Math.floor(pixel / width), column: pixel % width });
+    theatre.send("looked_at", { id, image: chosen, row: Math.floor(pixel / width), column: pixel % width });
   }
 
   function choose(index) {
@@ -297,8 +287,8 @@ function createTheatre(root) {
     cancelAnimationFrame(frame);
     resized.disconnect();
     stillness.removeEventListener("change", calm);
-    theatres.delete(root);
   }
 
-  return { show, close };
+  const theatre = { show, close };
+  return theatre;
 }

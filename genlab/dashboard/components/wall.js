@@ -1,12 +1,6 @@
 // A wall of images. If it is to be drawn, all images grow together, value by value, and then it stays still.
 
-const walls = new WeakMap();
-
-export default function ({ data, parentElement }) {
-  if (!walls.has(parentElement)) walls.set(parentElement, createWall(parentElement));
-  walls.get(parentElement).show(data);
-  return walls.get(parentElement).close;
-}
+export default mounts(createWall);
 
 function createWall(root) {
   const list = root.querySelector(".images");
@@ -95,7 +89,6 @@ function createWall(root) {
   function close() {
     cancelAnimationFrame(frame);
     resized.disconnect();
-    walls.delete(root);
   }
 
   return { show, close };
