@@ -35,7 +35,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 PATIENCE_MS = 120_000
 TARGETS = {"first paint": 3000, "first digit": 2000, "rerun, training: median": 300, "rerun, training: 95 %": 1000}
-# The choice of a curve's axis reruns the whole page of runs, table and settings included; its effect is the chart's text.
+# The choice of a curve's axis reruns the fragment with the chart of the page of runs; its effect is the chart's text.
 AXES = ("by time", "by step")
 # Settings of an ordinary, not a tiny, network: it keeps every core busy.
 TRAINING = ["pixelcnn", "--data", "mnist5k", "--minutes", "60", "--set", "binarize=dynamic", "log_seconds=0.5"]

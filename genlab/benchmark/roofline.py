@@ -139,9 +139,9 @@ def operations(bfloat16: bool) -> float:
 
 
 def peak_rate(result: CaseResult, bfloat16: bool = False) -> float:
-    """Operations a second of the peak that was measured in a case; NaN if it was not."""
+    """Operations a second of the peak in its fastest round of a case, which no disturbance can make too low; NaN if it was not measured."""
     name = PEAK_BFLOAT16 if bfloat16 else PEAK
-    return operations(bfloat16) / result[name].median if name in result else math.nan
+    return operations(bfloat16) / result[name].minimum if name in result else math.nan
 
 
 def figures(results: Sequence[CaseResult]) -> list[Figure]:

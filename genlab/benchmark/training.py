@@ -61,6 +61,8 @@ LOSS_TOLERANCE = {"float32": 1e-5, "bfloat16": 1e-2}
 # bfloat16: 8 bits round each operand by up to 1/512, through some 25 layers. Correct sides reach a tenth of a small gradient; a
 # wrong tap is for float32 to find.
 GRADIENT_TOLERANCE = {"float32": 3e-3, "bfloat16": 0.2}
+# A single image has fewer terms to hide one ReLU in whose input is zero to rounding: 7e-3 was seen, and a 16th of it among 16 images.
+_ONE_KINK = 1e-2
 
 
 def cases(quick: bool) -> tuple[Case, ...]:
@@ -193,7 +195,7 @@ def check(settings: Settings) -> Check:
         errors = [relative_error(outputs[name], gradient) for name, gradient in gradients.items()]
         return [
             Agreement("loss", relative_error(outputs["loss"], loss), LOSS_TOLERANCE[dtype]),
-            Agreement("gradients", float(np.max(errors)), GRADIENT_TOLERANCE[dtype]),
+            Agreement("gradients", float(np.max(errors)), max(GRADIENT_TOLERANCE[dtype], _ONE_KINK / settings["images"])),
         ]
 
     return agreements

@@ -16,7 +16,7 @@ from genlab.dashboard.downloads import downloads
 from genlab.dashboard.plain import plain
 from genlab.dashboard.run_in_address import choose_run, run_in_address
 from genlab.dashboard.run_panel import state_and_buttons
-from genlab.dashboard.story import Records, parameters_in_words, read_story
+from genlab.dashboard.story import Records, Story, parameters_in_words, read_story
 from genlab.dashboard.visitor import remember_visitor, visitor
 from genlab.dashboard.words import STATES, duration, megabytes
 from genlab.errors import GenlabError
@@ -158,13 +158,18 @@ def compare(names: Sequence[str]) -> None:
         st.warning(
             "These runs were scored under different protocols, so their bits/dim do not compare: " + plain("; ".join(sorted(protocols)))
         )
+    st.fragment(curves)(stories)
+    settings({label: _settings(story.config) for label, story in stories.items()})
+
+
+def curves(stories: Mapping[str, Story]) -> None:
+    """The curves, overlaid. To choose another axis runs this alone again, not the page."""
     against: dict[str, Literal["step", "seconds"]] = {"by step": "step", "by time": "seconds"}
     picked = st.segmented_control("curves", list(against), default="by step", required=True, label_visibility="collapsed")
-    curves: dict[str, Records] = {label: story.valid or story.train for label, story in stories.items()}
-    words = "; ".join(f"{label} ends at {records[-1]['bits_per_dim']:.3f} bits/dim" for label, records in curves.items() if records)
-    st.altair_chart(overlaid_curves(curves, against=against.get(picked, "step")), width="stretch", alt=f"Curves {picked}. {words}")
+    shown: dict[str, Records] = {label: story.valid or story.train for label, story in stories.items()}
+    words = "; ".join(f"{label} ends at {records[-1]['bits_per_dim']:.3f} bits/dim" for label, records in shown.items() if records)
+    st.altair_chart(overlaid_curves(shown, against=against.get(picked, "step")), width="stretch", alt=f"Curves {picked}. {words}")
     st.caption("Validation; training where no epoch is done yet.")
-    settings({label: _settings(story.config) for label, story in stories.items()})
 
 
 def _unique(label: str, name: str, labels: Mapping[str, str]) -> str:
