@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import genlab
-from genlab import runs
+from genlab import runs, sampling
 from genlab.dashboard import stage
 from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
@@ -22,6 +21,7 @@ from genlab.dashboard.components.race import run_race
 from genlab.dashboard.components.theatre import Place, _place, draw_records, score_records
 from genlab.dashboard.components.tree import _as_data, pages_of
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
+from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.dashboard.taxonomy import TREE
 from genlab.datasets.test_digits import COUNT, mnist_test_digits
 from genlab.settings import DataSettings
@@ -348,19 +348,21 @@ def test_pictures_of_the_dashboard_name_no_outside():
 
 
 def test_of_all_visitors_one_draws_at_a_time(monkeypatch):
-    drawing, most = 0, 0
+    drawing, most, held = 0, 0, []
 
     def watched(*arguments, **options):
         nonlocal drawing, most
         drawing += 1
         most = max(most, drawing)
-        time.sleep(0.02)
+        held.append(SAMPLING_SLOT.locked())
+        images = honest(*arguments, **options)
         drawing -= 1
-        return honest(*arguments, **options)
+        return images
 
-    honest = genlab.sampling.sample
-    monkeypatch.setattr(genlab.sampling, "sample", watched)
+    honest = sampling.sample
+    monkeypatch.setattr(sampling, "sample", watched)
     source = stage.sources()[-1]
     with ThreadPoolExecutor(4) as visitors:
         list(visitors.map(lambda seed: stage.heated.__wrapped__(source, 1.0, seed), range(4)))
+    assert held == [True] * 4
     assert most == 1
