@@ -122,26 +122,40 @@ inline Vec<T> positive(Vec<T> value) {
 
 // ---------------------------------------------------------------------------------------------------------------- convolution
 
-template <class S, int R, int NV>
-inline void finish(const ConvArgs<S>& a, Vec<Compute<S>> (&acc)[R][NV], int pixel, int channel) {
-  using T = Compute<S>;
-  constexpr int L = Simd<T>::lanes;
+// step(acc[r][v], offset) for every sum of a tile; `offset` is where its vector lies in a map of that stride, seen from the first.
+template <int L, int R, int NV, class V, class Step>
+inline void each_sum(V (&acc)[R][NV], std::ptrdiff_t stride, const Step& step) {
 #pragma GCC unroll 32
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) {
-      Vec<T> value = acc[r][v];
-      const std::ptrdiff_t p = pixel + r;
-      const int c = channel + v * L;
-      if (a.residual) value += load(a.residual + p * a.residual_stride + c);
-      if (a.mask) {
-        const Vec<T> m = load(a.mask + p * a.mask_stride + c);
-        value = m > Vec<T>{} ? value : Vec<T>{};
-      }
-      if (a.accumulate) value += load(a.out + p * a.out_stride + c);
-      if (a.out) store(a.out + p * a.out_stride + c, value);
-      if (a.act) store(a.act + p * a.act_stride + c, positive<T>(value));
-    }
+    for (int v = 0; v < NV; ++v) step(acc[r][v], r * stride + v * L);
+  }
+}
+
+// What becomes of a tile's sums. One question for the whole tile each, not one for every sum.
+template <class S, int R, int NV>
+inline void finish(const ConvArgs<S>& a, Vec<Compute<S>> (&acc)[R][NV], std::ptrdiff_t pixel, int channel) {
+  using V = Vec<Compute<S>>;
+  constexpr int L = Simd<Compute<S>>::lanes;
+  if (a.residual) {
+    const S* const from = a.residual + pixel * a.residual_stride + channel;
+    each_sum<L>(acc, a.residual_stride, [=](V& sum, std::ptrdiff_t at) { sum += load(from + at); });
+  }
+  if (a.mask) {
+    const S* const from = a.mask + pixel * a.mask_stride + channel;
+    each_sum<L>(acc, a.mask_stride, [=](V& sum, std::ptrdiff_t at) { sum = load(from + at) > V{} ? sum : V{}; });
+  }
+  if (a.accumulate) {
+    const S* const from = a.out + pixel * a.out_stride + channel;
+    each_sum<L>(acc, a.out_stride, [=](V& sum, std::ptrdiff_t at) { sum += load(from + at); });
+  }
+  if (a.out) {
+    S* const to = a.out + pixel * a.out_stride + channel;
+    each_sum<L>(acc, a.out_stride, [=](V& sum, std::ptrdiff_t at) { store(to + at, sum); });
+  }
+  if (a.act) {
+    S* const to = a.act + pixel * a.act_stride + channel;
+    each_sum<L>(acc, a.act_stride, [=](V& sum, std::ptrdiff_t at) { store(to + at, positive<Compute<S>>(sum)); });
   }
 }
 
@@ -205,8 +219,8 @@ void conv(const ConvArgs<S>& a) {
     const int vectors = (a.channels - channel) / L;
     const int nv = vectors >= 4 && wide ? 4 : vectors >= 2 ? 2 : 1;
     const int tiles = (a.pixels + most - 1) / most;
-    for (int t = 0; t < tiles; ++t) {
-      const int begin = a.pixels * t / tiles, end = a.pixels * (t + 1) / tiles;
+    for (int t = 0, begin = 0, end; t < tiles; ++t, begin = end) {
+      end = a.pixels * (t + 1) / tiles;
       const int r = end - begin;
       const ConvTile<S> tile = nv == 4 ? conv_tile_for<S, 4>(r) : nv == 2 ? conv_tile_for<S, 2>(r) : conv_tile_for<S, 1, most>(r);
       tile(a, weight, panel_step, begin, channel);
@@ -336,13 +350,18 @@ void weight_grad(const WeightGradArgs<S>& a) {
   }
   const Pair<S> ones = one_of<S>();
   const auto one = Multiply<S>::value(&ones);
+  constexpr int chains = 4;  // sums side by side: one alone would wait for itself at every pixel
   for (int channel = 0; channel < a.channels; channel += L) {
-    Vec<T> sum = load<T>(a.bias_grad + channel);
+    Vec<T> sum[chains] = {load<T>(a.bias_grad + channel)};
     for (int y = 0; y < a.rows; ++y) {
       const Pair<S>* grad = a.grad + y * a.grad_row + channel;
-      for (int p = 0; p < a.pixels; ++p, grad += a.grad_stride) sum = Multiply<S>::add(sum, one, Multiply<S>::weight(grad));
+      int p = 0;
+      for (; p + chains <= a.pixels; p += chains)
+#pragma GCC unroll 4
+        for (int j = 0; j < chains; ++j, grad += a.grad_stride) sum[j] = Multiply<S>::add(sum[j], one, Multiply<S>::weight(grad));
+      for (; p < a.pixels; ++p, grad += a.grad_stride) sum[0] = Multiply<S>::add(sum[0], one, Multiply<S>::weight(grad));
     }
-    store<T>(a.bias_grad + channel, sum);
+    store<T>(a.bias_grad + channel, (sum[0] + sum[1]) + (sum[2] + sum[3]));
   }
 }
 

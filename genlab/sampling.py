@@ -6,6 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -18,6 +19,7 @@ from genlab.native import resolve_backend
 
 if TYPE_CHECKING:
     from genlab.causal.native_program import Painter
+    from genlab.causal.torch_walk import Rows
     from genlab.models.causal_model import CausalModel
 
 BACKENDS = ("native", "torch", "naive")
@@ -34,6 +36,7 @@ def sample(
     labels: ArrayLike | None = None,
     temperature: float = 1.0,
     on_progress: Callable[[int, int], None] | None = None,
+    on_row: Callable[[DrawnRow], None] | None = None,
     dtype: str = "float32",
 ) -> NDArray[np.uint8]:
     """x_i ~ p(x_i | x_1 … x_{i−1}) for every pixel in order; pixels that are known keep their value.
@@ -50,6 +53,8 @@ def sample(
         labels: Classes to draw, for a class-conditional model.
         temperature: Logits are divided by it: below 1 the likely is favoured, 1 is the model's own distribution.
         on_progress: Called with (rows drawn, rows in all).
+        on_row: Called with each row as soon as it is drawn in all images, and what it was drawn from; the drawing waits for it. `stream`
+            is the same as an iterator. Not with ``"naive"``, and not for a painter.
         dtype: ``"float32"`` or ``"bfloat16"``, the number format of the network's arithmetic.
 
     Returns:
@@ -62,7 +67,14 @@ def sample(
     uniforms, values, mask = _prepare(model, n, seed, backend, known, known_mask, labels, temperature)
     if len(uniforms) == 0:
         return np.zeros((0, *model.image_shape), np.uint8)
-    return model.draw(uniforms, values, mask, backend=backend, temperature=temperature, on_progress=on_progress, dtype=dtype)
+    options: dict[str, Any] = {"backend": backend, "temperature": temperature, "on_progress": on_progress, "dtype": dtype}
+    if on_row is None:
+        return model.draw(uniforms, values, mask, **options)
+    from genlab.causal.native_program import Painter
+
+    if isinstance(model, Painter):
+        raise InputError(f"on_row must be None for model {model.name!r}, a painter, which keeps no record of what it drew from")
+    return model.draw(uniforms, values, mask, on_rows=_row_by_row(model, on_row), **options)
 
 
 @dataclass(frozen=True)
@@ -72,12 +84,20 @@ class DrawnRow:
     Attributes:
         y: Which row.
         levels: uint8 ``(n, C, W)``.
-        probabilities: float32 ``(n, C, W, levels)``: p(x_i | x_1 … x_{i−1}) of each value, at temperature 1.
+        logits: ``(n, C, W, levels)``: what the values' probabilities are the softmax of, at temperature 1.
     """
 
     y: int
     levels: NDArray[np.uint8]
-    probabilities: NDArray[np.float32]
+    logits: NDArray[np.floating[Any]]
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float32]:
+        """float32 ``(n, C, W, levels)``: p(x_i = k | x_1 … x_{i−1}) = exp(l_k) / Σ_j exp(l_j)."""
+        by_level = np.ascontiguousarray(self.logits.transpose(3, 0, 1, 2))  # NumPy is slow at reducing a short last axis
+        weights = np.exp(by_level - by_level.max(axis=0))
+        probabilities = (weights / weights.sum(axis=0)).astype(np.float32, copy=False)
+        return probabilities.transpose(1, 2, 3, 0)
 
 
 def stream(
@@ -111,21 +131,15 @@ class _Left(Exception):  # noqa: N818 - not an error: whoever looked at the rows
 def _rows(model: CausalModel, uniforms: NDArray[np.float64], options: dict[str, Any]) -> Iterator[DrawnRow]:
     finished: SimpleQueue[DrawnRow | BaseException | None] = SimpleQueue()
     left = Event()
-    seen = 0
-    parameters = model.graph.distribution.parameters
 
-    def look(ready: int, levels: NDArray[np.uint8], drawn_from: NDArray[np.floating[Any]]) -> None:
+    def look(row: DrawnRow) -> None:
         if left.is_set():
             raise _Left
-        nonlocal seen
-        for y in range(seen, ready):
-            row = drawn_from[:, y].reshape(len(levels), model.image_shape[2], model.image_shape[0], parameters)
-            finished.put(DrawnRow(y, levels[:, :, y].copy(), _probabilities(row.transpose(0, 2, 1, 3))))
-        seen = ready
+        finished.put(row)
 
     def work() -> None:
         try:
-            model.draw(uniforms, on_rows=look, **options)
+            model.draw(uniforms, on_rows=_row_by_row(model, look), **options)
             finished.put(None)
         except BaseException as error:  # handed over to whoever waits for rows
             finished.put(error)
@@ -142,11 +156,20 @@ def _rows(model: CausalModel, uniforms: NDArray[np.float64], options: dict[str, 
         worker.join()
 
 
-def _probabilities(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """exp(l_k) / Σ_j exp(l_j) over the last axis."""
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: NDArray[np.float32] = (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return probabilities
+def _row_by_row(model: CausalModel, on_row: Callable[[DrawnRow], None]) -> Rows:
+    """A walk's report of all rows that are ready, as one call for each of them."""
+    channels, _, width = model.image_shape
+    parameters = model.graph.distribution.parameters
+    seen = 0
+
+    def look(ready: int, levels: NDArray[np.uint8], drawn_from: NDArray[np.floating[Any]]) -> None:
+        nonlocal seen
+        for y in range(seen, ready):
+            logits = drawn_from[:, y].reshape(len(levels), width, channels, parameters).swapaxes(1, 2)
+            on_row(DrawnRow(y, levels[:, :, y].copy(), logits))
+        seen = ready
+
+    return look
 
 
 def _prepare(

@@ -9,7 +9,7 @@ import pytest
 
 import genlab
 from genlab.datasets.test_digits import mnist_test_digits
-from genlab.errors import BackendError, RunError
+from genlab.errors import BackendError, InputError, RunError
 from genlab.runs import load_painter, pretrained_path
 from genlab.settings import DataSettings
 
@@ -69,6 +69,8 @@ def test_a_painter_needs_no_torch():
 
 
 def test_a_painter_refuses_what_it_cannot_do():
+    with pytest.raises(InputError, match="on_row must be None for model"):
+        genlab.sample(load_painter("digits-pixelcnn"), 1, on_row=print)
     with pytest.raises(RunError, match=r"no packaged model '\.\./x'"):
         load_painter("../x")
     for options in ({"backend": "torch"}, {"backend": "naive"}, {"dtype": "bfloat16"}):

@@ -135,6 +135,12 @@ def test_completing_real_digits_keeps_their_upper_halves() -> None:
 def test_a_stream_hands_out_the_rows_of_a_sample_with_what_they_were_drawn_from(model: CausalModel, backend: str, n: int) -> None:
     images = genlab.sample(model, n, seed=3, backend=backend)
     rows = list(genlab.stream(model, n, seed=3, backend=backend))
+    called: list[genlab.sampling.DrawnRow] = []
+    assert np.array_equal(genlab.sample(model, n, seed=3, backend=backend, on_row=called.append), images)
+    for row, same in zip(rows, called, strict=True):
+        assert row.y == same.y
+        assert np.array_equal(row.levels, same.levels)
+        assert np.array_equal(row.probabilities, same.probabilities)
     assert [row.y for row in rows] == list(range(model.image_shape[1]))
     assert np.array_equal(np.stack([row.levels for row in rows], axis=2), images)
     probabilities = np.stack([row.probabilities for row in rows], axis=2)

@@ -17,7 +17,8 @@ from genlab.native import native_info
 ABOUT = """\
 Drawing images from the same weights and the same uniform numbers.
 - native: model.draw(uniforms, backend="native"). One forward pass: model.log_prob of as many images, backend="native".
-  Streamed: genlab.sampling.stream, every row with the distributions it was drawn from handed to Python as it is finished.
+  Row by row: genlab.sample(…, on_row=…), every row with its distributions handed to Python as it is finished. Streamed:
+  genlab.stream, the same as an iterator, which draws on a thread of its own while rows are looked at.
 - torch cached: backend="torch", the same algorithm in torch: every pixel of every node is computed once.
 - torch naive: an independent PixelCNN in plain torch, one full forward pass per pixel, dense or cropped masks, both memory layouts.
   '14 pixels': timed by the first 14 pixels of 784 and multiplied, since every pixel takes the same forward pass; 'whole, one run' is
@@ -28,6 +29,7 @@ holds the uniform number: the deviation is the largest distance of a number from
 
 NATIVE = "native"
 ONE_THREAD = "native, one thread"
+ROW_BY_ROW = "native, row by row"
 STREAMED = "native, streamed"
 FORWARD = "native, one forward pass"
 CACHED = "torch cached"
@@ -48,7 +50,7 @@ NATS_TOLERANCE = {"float32": 1e-3, "bfloat16": 5.0}
 
 def cases(quick: bool) -> tuple[Case, ...]:
     """The yardstick, and a network small enough for pure Python. The quick form leaves out the longest naive draws."""
-    genlab = (NATIVE, FORWARD, STREAMED, ONE_THREAD, CACHED)
+    genlab = (NATIVE, FORWARD, ROW_BY_ROW, STREAMED, ONE_THREAD, CACHED)
     naive = NAIVE[1::2] if quick else (*NAIVE, NAIVE_ONCE)
     many = case(YARDSTICK, images=64, sides=(*genlab, *naive, roofline.PEAK))
     one = case(YARDSTICK, images=1, sides=(*genlab, *NAIVE))
@@ -77,16 +79,23 @@ def genlab_contender(backend: str, *, model: Settings, images: int, dtype: str) 
     return Contender(lambda: {"images": draw()}, draw)
 
 
-def streamed_contender(*, model: Settings, images: int, dtype: str) -> Contender:
-    """The public stream, whose uniforms are those of `random_uniforms`."""
-    from genlab.sampling import stream
+def rows_contender(streamed: bool, *, model: Settings, images: int, dtype: str) -> Contender:
+    """Every row and its distributions, by callback or by iterator; the seed's uniforms are those of `random_uniforms`."""
+    from genlab.sampling import DrawnRow, sample, stream
 
     network = random_model(model)
 
-    def rows() -> list[Array]:
-        return [row.levels for row in stream(network, images, seed=0, backend="native", dtype=dtype)]
+    def look(row: DrawnRow) -> tuple[Array, Array]:
+        return row.levels, row.probabilities
 
-    return Contender(lambda: {"images": np.stack(rows(), axis=2)}, rows)
+    def rows() -> list[tuple[Array, Array]]:
+        if streamed:
+            return [look(row) for row in stream(network, images, seed=0, backend="native", dtype=dtype)]
+        seen: list[tuple[Array, Array]] = []
+        sample(network, images, seed=0, backend="native", dtype=dtype, on_row=lambda row: seen.append(look(row)))
+        return seen
+
+    return Contender(lambda: {"images": np.stack([levels for levels, _ in rows()], axis=2)}, rows)
 
 
 def forward_contender(*, model: Settings, images: int, dtype: str) -> Contender:
@@ -138,7 +147,8 @@ def python_contender(*, model: Settings, images: int, dtype: str) -> Contender:
 SIDES = {
     NATIVE: Side("genlab", partial(genlab_contender, "native"), role="native"),
     FORWARD: Side("genlab", forward_contender, role="context"),
-    STREAMED: Side("genlab", streamed_contender, role="context"),
+    ROW_BY_ROW: Side("genlab", partial(rows_contender, False), role="context"),
+    STREAMED: Side("genlab", partial(rows_contender, True), role="context"),
     ONE_THREAD: Side("genlab, one thread", partial(genlab_contender, "native"), role="context", threads=1),
     CACHED: Side("torch", partial(genlab_contender, "torch")),
     **{name: Side("torch", partial(naive_contender, *form, PIXELS)) for name, form in zip(NAIVE, FORMS, strict=True)},
@@ -202,8 +212,10 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
             found.append(Figure(key + "share_of_peak", rate / roofline.peak_rate(result, bfloat16), "native's share of the peak" + name))
         if FORWARD in result:
             found.append(Figure(key + "passes", 1 / result.ratio(result[FORWARD]), "forward passes that a draw takes" + name))
+        if ROW_BY_ROW in result:
+            found.append(Figure(key + "row_by_row", result.ratio(result[ROW_BY_ROW]), "row by row / all at once" + name))
         if STREAMED in result:
-            found.append(Figure(key + "streamed", result.ratio(result[STREAMED]), "streamed / not streamed" + name))
+            found.append(Figure(key + "streamed", result.ratio(result[STREAMED]), "streamed / all at once" + name))
         if ONE_THREAD in result:
             found.append(Figure(key + "two_threads", result.ratio(result[ONE_THREAD]), "one thread / all threads" + name))
         for kind, names in kinds.items():
