@@ -106,7 +106,7 @@ def sums_to_one(model: CausalModel) -> Proof:
     """
     start = time.perf_counter()
     tiny = on_tiny_images(model)
-    probabilities = _probabilities(tiny)
+    probabilities = tiny.log_prob(all_images(tiny.image_shape, tiny.levels)).double().exp().numpy()
     total = float(probabilities.sum())
     sentence = (
         f"All {len(probabilities):,} images of {_size(tiny)} pixels with {tiny.levels} levels, by the same weights: "
@@ -127,8 +127,11 @@ def samples_fit(model: CausalModel, *, draws: int = 20_000, seed: int = 0) -> Pr
     """
     start = time.perf_counter()
     tiny = on_tiny_images(model)
+    images = all_images(tiny.image_shape, tiny.levels)
+    logits = torch.from_numpy(_predictions(tiny, images)).double()
+    values = torch.from_numpy(_in_order(images).astype(np.int64))[..., None]
     for temperature in _TEMPERATURES:
-        probabilities = _probabilities(tiny, temperature)
+        probabilities = (logits / temperature).log_softmax(-1).gather(-1, values).sum((-2, -1)).exp().numpy()
         if int((probabilities * draws >= _EXPECTED_IN_A_CELL).sum()) >= _CELLS_AT_LEAST:
             break
     drawn = sample(tiny, draws, seed=seed, temperature=temperature)
@@ -225,18 +228,6 @@ def _cells(counts: NDArray[np.int64], expected: NDArray[np.float64]) -> tuple[ND
     observed[-1] += rest[0]
     wanted[-1] += rest[1]
     return observed, wanted
-
-
-def _probabilities(tiny: CausalModel, temperature: float = 1.0) -> NDArray[np.float64]:
-    """p(x) of every image in the order of `all_images`, logits divided by the temperature."""
-    images = all_images(tiny.image_shape, tiny.levels)
-    if temperature == 1:
-        log_prob = tiny.log_prob(images).double()
-    else:
-        each = torch.from_numpy(_predictions(tiny, images)).double().div(temperature).log_softmax(-1)
-        log_prob = each.gather(-1, torch.from_numpy(_in_order(images).astype(np.int64))[..., None]).sum((-2, -1))
-    probabilities: NDArray[np.float64] = log_prob.exp().numpy()
-    return probabilities
 
 
 def _codes(images: NDArray[np.uint8], levels: int) -> NDArray[np.int64]:

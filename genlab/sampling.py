@@ -96,7 +96,7 @@ class DrawnRow:
         """float32 ``(n, C, W, levels)``: p(x_i = k | x_1 … x_{i−1}) = exp(l_k) / Σ_j exp(l_j)."""
         by_level = np.ascontiguousarray(self.logits.transpose(3, 0, 1, 2))  # NumPy is slow at reducing a short last axis
         weights = np.exp(by_level - by_level.max(axis=0))
-        probabilities = (weights / weights.sum(axis=0)).astype(np.float32, copy=False)
+        probabilities: NDArray[np.float32] = (weights / weights.sum(axis=0)).astype(np.float32, copy=False)
         return probabilities.transpose(1, 2, 3, 0)
 
 

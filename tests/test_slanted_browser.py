@@ -179,4 +179,16 @@ def test_every_part_fits_a_telephone(browser: Browser, server: Server, scheme: s
         page.locator(shown).first.wait_for()
         main = page.get_by_test_id("stMain")
         wait_until(lambda main=main: main.evaluate("element => element.scrollWidth - element.clientWidth") <= 0)
+    visit(page, server, part=4)
+    for micro in range(1, 9):
+        page.get_by_role("heading", name=f"{micro} of 8").wait_for()
+        expect(page.locator(".katex-display")).to_have_count(2)
+        # KaTeX's own boxes overlap by a pixel or two.
+        wait_until(lambda: page.evaluate(WIDEST_FORMULA) <= 2)
+        if micro < 8:
+            page.get_by_role("button", name="Forward").click()
     context.close()
+
+
+# By how many pixels the widest formula is cut off.
+WIDEST_FORMULA = "Math.max(...[...document.querySelectorAll('.katex-display')].map(each => each.scrollWidth - each.clientWidth))"
