@@ -125,7 +125,7 @@ def _parser() -> _Parser:
     bench.add_argument(
         "which",
         nargs="?",
-        choices=("roofline", "kernels", "training", "memory", "sampling", "growth", "toy-gan", "all"),
+        choices=("roofline", "kernels", "training", "memory", "precision", "sampling", "growth", "toy-gan", "all"),
         default="all",
         help="(default: all)",
     )

@@ -21,7 +21,7 @@ import torch
 
 import genlab
 from genlab import benchmark, cli
-from genlab.benchmark import growth, kernels, memory, report, roofline, sampling, torch_peers, toy_gan, training
+from genlab.benchmark import growth, kernels, memory, precision, report, roofline, sampling, torch_peers, toy_gan, training
 from genlab.benchmark.examples import GATED, YARDSTICK, random_levels, random_model, random_uniforms
 from genlab.benchmark.table import Agreement, Case, CaseResult, Effort, SideResult, geometric_mean, relative_error
 from genlab.benchmark.timing import clean_environment, measure, start_workers, weigh
@@ -48,6 +48,7 @@ TINY = {
         *([training.case(SMALL_MODEL, images=4, dtype="bfloat16", sides=["native", *training.EAGER])] if BFLOAT16 else []),
     ),
     "memory": (memory.case(SMALL_MODEL, images=4, sides=["native", training.EAGER[0]]),),
+    "precision": (precision.trained("digits", channels=2, blocks=1, epochs=1), precision.scored("digits", "digits-pixelcnn")),
     "sampling": (
         sampling.case(SMALL_MODEL, images=3, sides=DRAWS),
         sampling.case(SMALL_GATED, images=3, sides=[name for name in DRAWS if name != sampling.PYTHON]),
@@ -60,7 +61,7 @@ TINY = {
 PLACES = {
     table.name: (module, variable)
     for module, variable in [
-        *((module, "TABLE") for module in (roofline, kernels, training, memory, sampling, toy_gan)),
+        *((module, "TABLE") for module in (roofline, kernels, training, memory, precision, sampling, toy_gan)),
         *((growth, variable) for variable in ("TRAINING", "SAMPLING")),
     ]
     for table in [getattr(module, variable)]

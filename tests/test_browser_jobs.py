@@ -93,6 +93,7 @@ def test_a_training_outlives_widgets_a_reload_another_browser_and_the_server(bro
     pid = process_id(page)
     expect(page).to_have_url(re.compile(r"\?run=pixelcnn-digits-"))
     begun = curve(page)
+    known_as = visitor_of(page)
 
     page.get_by_label("images", exact=True).click()
     page.get_by_role("option", name="MNIST 28×28, 4 levels").click()
@@ -104,6 +105,7 @@ def test_a_training_outlives_widgets_a_reload_another_browser_and_the_server(bro
     slider.press("ArrowRight")
     page.get_by_role("link", name="Training").click()
     assert process_id(page) == pid
+    assert visitor_of(page) == known_as is not None
 
     page.reload()
     connected(page)
@@ -142,7 +144,7 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
 ) -> None:
     page = visit(browser, f"{server.url}/training")
     # Long enough to be killed in the middle, on a fast machine too.
-    fill(page, {"minutes": "", "patience": "", "epochs": "40"})
+    fill(page, {"minutes": "", "patience": "", "epochs": "15"})
     train(page)
     pid = process_id(page)
     (name,) = jobs.list_names()
@@ -151,7 +153,7 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
     os.kill(pid, signal.SIGKILL)
     expect(page.get_by_text(re.compile("^Lost"))).to_be_visible()
     page.get_by_role("button", name="Resume training").click()
-    expect(page.get_by_text(re.compile("^Finished 40 epochs"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Finished 15 epochs"))).to_be_visible()
     assert [record["event"] for record in job.run.metrics("event")] == ["started", "resumed", "finished"]
     page.context.close()
 

@@ -370,15 +370,15 @@ class Terminal:
 
     def __init__(self) -> None:
         self._master, theirs = os.openpty()
-        command = [sys.executable, "-m", "genlab", "quiz"]
+        # Where the tests run in a shell's background, Ctrl-C is ignored, and a child inherits that.
+        quiz = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from genlab.cli import main; sys.exit(main())"
+        command = [sys.executable, "-c", quiz, "quiz"]
         self.process = subprocess.Popen(
             command,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            # Where the tests run in a shell's background, Ctrl-C is ignored, and a child would inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         os.close(theirs)
         self.shown = ""

@@ -1,6 +1,6 @@
 """Native against Python, side by side in one run, after checking that they agree: ``genlab bench``.
 
-- `genlab.benchmark.roofline`, `kernels`, `training`, `memory`, `sampling`, `growth` and `toy_gan`: one file each, with what it
+- `genlab.benchmark.roofline`, `kernels`, `training`, `memory`, `precision`, `sampling`, `growth` and `toy_gan`: one file each, with what it
   compares and why that is fair.
 - `genlab.benchmark.timing`: the core, which knows no framework. `worker`: the process of one framework.
 - `genlab.benchmark.torch_peers`, `jax_peers` and `python_peers`: the textbook forms that genlab is compared with.
@@ -27,6 +27,7 @@ TABLES = {
     "kernels": ("kernels.TABLE",),
     "training": ("training.TABLE",),
     "memory": ("memory.TABLE",),
+    "precision": ("precision.TABLE",),
     "sampling": ("sampling.TABLE",),
     "growth": ("growth.TRAINING", "growth.SAMPLING"),
     "toy-gan": ("toy_gan.TABLE",),

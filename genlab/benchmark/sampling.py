@@ -207,9 +207,10 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
         key, name = f"{short_name(settings)}_", f" ({result.case.name})"
         found.append(Figure(key + "milliseconds", result.native.median * 1e3, "ms, native" + name))
         bfloat16 = settings["dtype"] == "bfloat16"
+        share = None
         if (roofline.PEAK_BFLOAT16 if bfloat16 else roofline.PEAK) in result:
-            rate = draw_operations(settings) / result.native.median
-            found.append(Figure(key + "share_of_peak", rate / roofline.peak_rate(result, bfloat16), "native's share of the peak" + name))
+            share = draw_operations(settings) / result.native.median / roofline.peak_rate(result, bfloat16)
+            found.append(Figure(key + "share_of_peak", share, "native's share of the peak" + name))
         if FORWARD in result:
             found.append(Figure(key + "passes", 1 / result.ratio(result[FORWARD]), "forward passes that a draw takes" + name))
         if ROW_BY_ROW in result:
@@ -221,7 +222,10 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
         for kind, names in kinds.items():
             ratios = [result.ratio(side) for side in result.sides if side.side in names and side.seconds]
             if ratios:
-                found.append(Figure(f"{key}over_{kind.lower().replace(' ', '_')}", min(ratios), f"{kind} / native{name}"))
+                over = f"{key}over_{kind.lower().replace(' ', '_')}"
+                found.append(Figure(over, min(ratios), f"{kind} / native{name}"))
+                if share:  # how far ahead any draw could be that does the useful arithmetic at the peak of this machine
+                    found.append(Figure(over + "_at_peak", min(ratios) / share, f"{kind} / a draw at the peak{name}"))
         if NAIVE_ONCE in result:
             ratio = result[NAIVE[FORMS.index(("cropped", "channels_last"))]].median / result[NAIVE_ONCE].median
             found.append(Figure(key + "naive_scaled_over_whole", ratio, f"naive draw, by {PIXELS} pixels / whole{name}"))

@@ -33,4 +33,5 @@ def visitor() -> str:
 def remember_visitor() -> None:
     """Let the browser keep a name that was made up. Goes to the end of a page, since it takes up a line."""
     if _COOKIE in st.session_state:
-        _remember(data=st.session_state[_COOKIE], key=_COOKIE)
+        # Not under the name's own key: Streamlit forgets what is kept under a component's key once a page without it is shown.
+        _remember(data=st.session_state[_COOKIE], key="remember_visitor")

@@ -21,6 +21,7 @@ WHAT = {
     "kernels": "one masked convolution",
     "training": "a whole training step",
     "memory": "the memory of a training step",
+    "precision": "what bfloat16 costs in likelihood",
     "sampling": "drawing images",
     "growth": "how both grow with the image, the network and the batch",
     "toy-gan": "training the toy GAN, once and many times",
