@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from genlab.dashboard.long_lived import spare_modules
 from genlab.dashboard.navigation import FIRST, SECTIONS
 
 DASHBOARD = Path(__file__).parent / "genlab" / "dashboard"
@@ -20,3 +21,4 @@ page = st.navigation(
     expanded=True,
 )
 page.run()
+spare_modules()

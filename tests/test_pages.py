@@ -1,10 +1,13 @@
 """Every page of the dashboard, driven by Streamlit's own tester: alive without a click, honest about faults, unmoved by nonsense."""
 
 import base64
+import gc
 import io
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 import genlab
 from genlab import runs, sampling
-from genlab.dashboard import stage
+from genlab.dashboard import long_lived, stage
 from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
 from genlab.dashboard.components.race import run_race
@@ -366,3 +369,22 @@ def test_of_all_visitors_one_draws_at_a_time(monkeypatch):
         list(visitors.map(lambda seed: stage.heated.__wrapped__(source, 1.0, seed), range(4)))
     assert held == [True] * 4
     assert most == 1
+
+
+def test_modules_are_frozen_when_some_have_come_and_not_at_every_rerun(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    monkeypatch.setattr(long_lived, "_modules_seen", 0)
+    long_lived.spare_modules()
+    long_lived.spare_modules()
+    assert len(frozen) == 1
+    monkeypatch.setitem(sys.modules, "one_more", ModuleType("one_more"))
+    long_lived.spare_modules()
+    assert len(frozen) == 2
+
+
+def test_the_front_door_freezes_what_it_has_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_lived, "_modules_seen", 0)
+    gc.unfreeze()  # what earlier tests' pages have frozen
+    assert not AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run().exception
+    assert gc.get_freeze_count() > 10_000
