@@ -104,8 +104,8 @@ HAS_INK = """() => {
 }"""
 
 
-# The browser's own clock, from the click's event to the frame in which its effect is there. (A waiting locator would look after 0, 20, 70,
-# 170, 270, 770 ms: too coarse a clock.)
+# The browser's own clock, from the click's event to the frame in which its effect is there. (A waiting locator looks again after pauses
+# that grow from 20 to 500 ms: too coarse a clock.)
 TIME_CLICK = """(label) => {
   window.clickTook = new Promise((resolve) => {
     document.addEventListener("click", () => {
