@@ -373,13 +373,7 @@ class Terminal:
         # Where the tests run in a shell's background, Ctrl-C is ignored, and a child inherits that.
         quiz = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from genlab.cli import main; sys.exit(main())"
         command = [sys.executable, "-c", quiz, "quiz"]
-        self.process = subprocess.Popen(
-            command,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
+        self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
         os.close(theirs)
         self.shown = ""
         self._reader = Thread(target=self._read)

@@ -224,7 +224,7 @@ def _way_back(part: toy_gan.MicroStep, rate: float, loss: str) -> list[Sight]:
                 output,
                 "D tells G, pixel by pixel, what would have made the fake pass: G never sees a real face.",
             ),
-            rf"\begin{{gathered}} {to_picture} = -{factor}\,w \\ g = {to_sums} = -{factor}\,w \odot x \odot (1-x) \end{{gathered}}",
+            _lines(rf"{to_picture} &= -{factor}\,w", rf"g = {to_sums} &= -{factor}\,w \odot x \odot (1-x)"),
             _lines(
                 rf"{to_picture} &= -{share:.4f} \cdot {_row(w)}",
                 rf"&= {_row(part.picture_gradient)}",
