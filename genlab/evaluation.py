@@ -18,7 +18,7 @@ from genlab.runs import Run, load_model, open_run
 
 if TYPE_CHECKING:
     from genlab.datasets import Dataset, Split
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 SPLITS = ("train", "valid", "test")
 

@@ -26,7 +26,7 @@ from genlab.models import create_model
 from genlab.sampling import sample
 
 if TYPE_CHECKING:
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 # So many images are enumerated at most: 83,521 are those of 2×2 pixels with 17 levels, and take seconds.
 _IMAGES_AT_MOST = 100_000
@@ -197,7 +197,7 @@ def on_tiny_images(model: CausalModel) -> CausalModel:
         )
     # As many pixels as can be, and as square as can be.
     shape = (channels, *max(listed, key=lambda size: (size[0] * size[1], -abs(size[0] - size[1]))))
-    tiny = create_model(model.name, **{**model.config["settings"], "image_shape": shape})
+    tiny: CausalModel = create_model(model.name, **{**model.config["settings"], "image_shape": shape})
     tiny.load_state_dict(model.state_dict())
     return tiny.eval()
 

@@ -20,7 +20,7 @@ from genlab.errors import InputError
 
 if TYPE_CHECKING:
     from genlab.causal import Graph
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 Taps = frozenset[tuple[int, int]]
 

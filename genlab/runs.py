@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genlab.causal.native_program import Painter
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 FORMAT = 1
 State = Literal["running", "finished", "stopped", "failed", "interrupted"]
@@ -420,7 +420,7 @@ def load_model(path: Run | Path | str, *, weights: str = "best") -> CausalModel:
     try:
         # On torch's "meta" device nothing takes memory: whatever network a header claims, the file's tensors must bear it out first.
         with torch.device("meta"):
-            model = create_model(header["model"]["name"], **header["model"]["settings"])
+            model: CausalModel = create_model(header["model"]["name"], **header["model"]["settings"])
     except (InputError, KeyError, TypeError) as error:
         raise RunError(f"{file} names a model that this genlab cannot build: {error}") from None
     group = _WEIGHTS[weights] if "step" in header else "model"

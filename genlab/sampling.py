@@ -20,7 +20,7 @@ from genlab.native import resolve_backend
 if TYPE_CHECKING:
     from genlab.causal.native_program import Painter
     from genlab.causal.torch_walk import Rows
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 BACKENDS = ("native", "torch", "naive")
 

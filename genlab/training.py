@@ -34,7 +34,7 @@ from genlab.settings import TrainSettings, validate
 
 if TYPE_CHECKING:
     from genlab.datasets import Dataset
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 DEFAULT_EPOCHS = 10
 SAMPLES = 64

@@ -222,7 +222,7 @@ def test_help_and_info_load_no_torch() -> None:
 
 
 def test_training_that_fails_exits_with_3(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
     loss = CausalModel.loss
     monkeypatch.setattr(CausalModel, "loss", lambda *arguments, **options: loss(*arguments, **options) * float("nan"))

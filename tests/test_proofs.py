@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 import genlab
 from genlab import proofs
 from genlab.errors import InputError
-from genlab.models.causal_model import CausalModel
+from genlab.models.causal.model import CausalModel
 
 
 def pixelcnn(shape=(1, 6, 5), levels=3):

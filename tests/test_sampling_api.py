@@ -12,7 +12,7 @@ from tiny import digits, tiny_model
 
 import genlab
 from genlab.errors import InputError
-from genlab.models.causal_model import CausalModel
+from genlab.models.causal.model import CausalModel
 
 BACKENDS = ["native", "torch", "naive"]
 

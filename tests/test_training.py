@@ -503,7 +503,7 @@ def test_data_must_fit_the_model(tmp_path: Path) -> None:
 
 
 def test_a_backend_that_cannot_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab.models.causal_model.native_info", lambda: {"dtypes": ["float32", "float64"], "isa": "avx2"})
+    monkeypatch.setattr("genlab.models.causal.model.native_info", lambda: {"dtypes": ["float32", "float64"], "isa": "avx2"})
     with pytest.raises(BackendError, match="bfloat16"):
         tiny_run(tmp_path / "run", backend="native", dtype="bfloat16")
     assert Run(tmp_path / "run").state() == "failed"

@@ -10,7 +10,7 @@ import torch
 
 import genlab
 from genlab.datasets import Dataset
-from genlab.models.causal_model import CausalModel
+from genlab.models.causal.model import CausalModel
 from genlab.runs import Run
 
 STEPS_PER_EPOCH = 23  # 1437 digits in batches of 64

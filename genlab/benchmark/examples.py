@@ -10,7 +10,7 @@ from genlab.benchmark.table import Array, Settings
 
 if TYPE_CHECKING:
     from genlab.causal import Graph
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 # van den Oord et al. 2016 for binary MNIST: 101,570 parameters, 64 channels wide.
 YARDSTICK = {"family": "pixelcnn", "image_shape": [1, 28, 28], "levels": 2, "channels": 32, "blocks": 7}
@@ -26,12 +26,12 @@ def random_model(settings: Settings) -> CausalModel:
     import torch
 
     from genlab.models import create_model
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
     sizes = {name: value for name, value in settings.items() if name != "family"}
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
-        model = create_model("pixelcnn", **sizes)
+        model: CausalModel = create_model("pixelcnn", **sizes)
         if settings["family"] == "gated":
             model = CausalModel("gated", model.settings, gated_list(**sizes))
         for name, parameter in model.named_parameters():

@@ -16,7 +16,7 @@ from genlab.runs import load_model
 
 if TYPE_CHECKING:
     from genlab.datasets import Dataset
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 ABOUT = """\
 What bfloat16 costs in likelihood, beside the time it saves, on real digits.

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 Convolve = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 

@@ -11,7 +11,7 @@ from genlab.dashboard.stage import Source, duration, model_of
 from genlab.errors import GenlabError
 
 if TYPE_CHECKING:
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
     from genlab.proofs import Proof
 
 

@@ -19,7 +19,7 @@ from genlab.native import native_info
 from genlab.runs import list_runs, load_model, load_painter, open_run, pretrained_path
 
 if TYPE_CHECKING:
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 # Trained models that come with genlab, the best to look at first.
 PACKAGED = {"mnist-pixelcnn": "MNIST, 28×28", "digits-pixelcnn": "small digits, 8×8"}
@@ -76,7 +76,8 @@ def model_of(source: Source) -> CausalModel:
     from genlab.models import create_model
 
     if not source.path:
-        return create_model("pixelcnn", image_shape=(1, 8, 8), levels=17, channels=32, blocks=5).eval()
+        untrained: CausalModel = create_model("pixelcnn", image_shape=(1, 8, 8), levels=17, channels=32, blocks=5)
+        return untrained.eval()
     return load_model(source.path)
 
 

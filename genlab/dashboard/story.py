@@ -115,7 +115,7 @@ def _count(described: str) -> int:
 
     model = json.loads(described)
     with torch.device("meta"):
-        return create_model(model["name"], **model["settings"]).parameter_count()
+        return int(create_model(model["name"], **model["settings"]).parameter_count())
 
 
 def parameters_in_words(config: Mapping[str, Any]) -> str:

@@ -1,21 +1,20 @@
-"""The systems of the lecture. A model file only builds a list of nodes; it knows nothing of C++."""
+"""The systems of the lecture: what a model promises (`contract`), which there are (`catalogue`), and a folder for each family."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from genlab.errors import unknown_name
+from genlab.models.catalogue import Entry, entries, entry, module_of, register
 
 if TYPE_CHECKING:
     from genlab.causal import Graph
-    from genlab.models.causal_model import CausalModel
 
-_HOME = {"pixelcnn": "genlab.models.pixelcnn"}
+__all__ = ["Entry", "build_graph", "create_model", "entries", "entry", "list_models", "register", "settings_class"]
 
 
 def list_models() -> list[str]:
     """The names that `create_model` knows."""
-    return sorted(_HOME)
+    return sorted(line.name for line in entries())
 
 
 def settings_class(name: str) -> Any:
@@ -24,23 +23,23 @@ def settings_class(name: str) -> Any:
     Raises:
         InputError: The name is unknown; the answer lists the known ones.
     """
-    return _module(name).Settings
+    return module_of(name).Settings
 
 
 def build_graph(name: str, **settings: Any) -> Graph:
-    """The list of nodes of a model, without its parameters; loads no torch.
+    """The list of nodes of an autoregressive model, without its parameters; loads no torch.
 
     Raises:
         InputError: As for `create_model`.
     """
     from genlab.settings import validate
 
-    module = _module(name)
+    module = module_of(name)
     graph: Graph = module.build(validate(module.Settings, settings))
     return graph
 
 
-def create_model(name: str, **settings: Any) -> CausalModel:
+def create_model(name: str, **settings: Any) -> Any:
     """A new model with random weights (torch's generator decides them).
 
     Args:
@@ -50,17 +49,7 @@ def create_model(name: str, **settings: Any) -> CausalModel:
     Raises:
         InputError: An unknown name, or a setting that is unknown or out of range.
     """
-    from genlab.models.causal_model import CausalModel
     from genlab.settings import validate
 
-    module = _module(name)
-    checked = validate(module.Settings, settings)
-    return CausalModel(name, checked, module.build(checked))
-
-
-def _module(name: str) -> Any:
-    from importlib import import_module
-
-    if name not in _HOME:
-        raise unknown_name("model", name, _HOME)
-    return import_module(_HOME[name])
+    module = module_of(name)
+    return module.create(name, validate(module.Settings, settings))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from genlab.dashboard.components.theatre import Place
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 _mount = component("field")
 

@@ -16,7 +16,7 @@ from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.native import native_info
 
 if TYPE_CHECKING:
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 _mount = component("race")
 

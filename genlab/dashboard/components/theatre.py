@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from genlab.dashboard.components import base64, component
 
 if TYPE_CHECKING:
-    from genlab.models.causal_model import CausalModel
+    from genlab.models.causal.model import CausalModel
 
 _mount = component("theatre")
 

@@ -14,13 +14,16 @@ kernel also shows them what lies above to the right, where a stack of 3×3 masks
 from __future__ import annotations
 
 from itertools import cycle
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from genlab.causal import Categorical, Graph, GraphBuilder
 from genlab.settings import ItemsOfText
 from genlab.settings import Settings as _Settings
+
+if TYPE_CHECKING:
+    from genlab.models.causal.model import CausalModel
 
 
 class Settings(_Settings):
@@ -51,3 +54,10 @@ def build(settings: Settings) -> Graph:
     distribution = Categorical(settings.levels)
     output = builder.conv("output", builder.relu("output_relu", hidden), settings.image_shape[0] * distribution.parameters)
     return builder.build(output, distribution)
+
+
+def create(name: str, settings: Settings) -> CausalModel:
+    """The model of these settings, with random weights."""
+    from genlab.models.causal.model import CausalModel
+
+    return CausalModel(name, settings, build(settings))

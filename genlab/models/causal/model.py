@@ -13,7 +13,9 @@ from torch import nn
 
 from genlab.causal import Graph, native_walk, torch_walk
 from genlab.causal.torch_walk import Progress, Rows
+from genlab.domain import Batch, Domain
 from genlab.errors import BackendError, InputError, unknown_name
+from genlab.models.contract import MINIMISER, Compute, Player, Report, Terms
 from genlab.native import native_info, resolve_backend
 from genlab.settings import Settings
 
@@ -51,6 +53,30 @@ class CausalModel(nn.Module):
     def config(self) -> dict[str, Any]:
         """``{"name", "settings"}``: what `genlab.create_model` needs to build the same model again."""
         return {"name": self.name, "settings": self.settings.model_dump(mode="json")}
+
+    @property
+    def domain(self) -> Domain:
+        """Images of integer levels."""
+        return Domain(self.image_shape, self.levels)
+
+    @property
+    def report(self) -> Report:
+        """The negative log-likelihood."""
+        return Report("nats", "exact", "nats an image")
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        """Minimising is a game of one."""
+        return MINIMISER
+
+    def terms(self, player: str, batch: Batch, how: Compute) -> Terms:
+        """−(1/N) Σ_n log p(x_n), as `loss`."""
+        total = self.loss(batch.values, backend=how.backend, dtype=how.dtype)
+        return Terms(total, {"nats": total.detach()})
+
+    def validate(self, batch: Batch, how: Compute) -> dict[str, np.ndarray]:
+        """−log p(x) of each image: ``{"nats": float64 (N,)}``."""
+        return {"nats": -self.log_prob(batch.values, backend=how.backend, dtype=how.dtype).numpy(force=True)}
 
     def parameter_count(self) -> int:
         """Number of live parameters: masked weights do not count."""

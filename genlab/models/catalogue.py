@@ -1,0 +1,83 @@
+"""Which models there are: a line each, readable without torch. A family from outside the package adds its own with `register`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from genlab.errors import InputError, unknown_name
+from genlab.models.contract import ABILITIES
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model in the catalogue.
+
+    Attributes:
+        name: What `genlab.create_model` calls it.
+        module: Where it lives: a module with a pydantic ``Settings`` and ``create(name, settings)``, which makes the model.
+        family: ``"autoregressive"``, ``"latent"``, ``"reversible"``, ``"adversarial"``, or any other word of whoever adds one.
+        abilities: Names in `genlab.models.contract.ABILITIES`.
+        paper: Who described it.
+        words: One sentence for the reader.
+    """
+
+    name: str
+    module: str
+    family: str
+    abilities: frozenset[str]
+    paper: str
+    words: str
+
+
+_AUTOREGRESSIVE = frozenset({"likelihood", "causal"})
+
+_ENTRIES: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            "pixelcnn",
+            "genlab.models.causal.pixelcnn",
+            "autoregressive",
+            _AUTOREGRESSIVE,
+            "van den Oord et al. 2016",
+            "Masked convolutions see the pixels before; training is parallel, drawing goes pixel by pixel.",
+        ),
+    )
+}
+
+
+def entries() -> tuple[Entry, ...]:
+    """Every model, in the catalogue's order."""
+    return tuple(_ENTRIES.values())
+
+
+def entry(name: str) -> Entry:
+    """A model's line.
+
+    Raises:
+        InputError: The name is unknown; the answer lists the known ones.
+    """
+    if name not in _ENTRIES:
+        raise unknown_name("model", name, _ENTRIES)
+    return _ENTRIES[name]
+
+
+def register(new: Entry) -> None:
+    """Add a model that lives outside this package; adding the same line again changes nothing.
+
+    Raises:
+        InputError: The name is another model's, or an ability is not known.
+    """
+    if _ENTRIES.setdefault(new.name, new) != new:
+        raise InputError(f"name must be new to the catalogue; {new.name!r} is {_ENTRIES[new.name].module}")
+    for ability in new.abilities:
+        if ability not in ABILITIES:
+            del _ENTRIES[new.name]
+            raise unknown_name("ability", ability, ABILITIES)
+
+
+def module_of(name: str) -> Any:
+    """The module of a model."""
+    return import_module(entry(name).module)

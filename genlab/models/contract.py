@@ -1,0 +1,262 @@
+"""What a model promises, as small protocols: no room asks which family a model belongs to, a room asks what a model can do.
+
+`Model` is what training, sampling and listing need. Each ability adds a few methods; `ABILITIES` names them all, and `require` says in a
+sentence what a model without one can do instead. Loads no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlab.domain import Batch, Domain
+from genlab.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genlab.causal import Graph
+
+
+@dataclass(frozen=True)
+class Report:
+    """What "better" means for a model, and how it is written.
+
+    Attributes:
+        key: Name of the figure among what `Model.validate` returns, such as ``"nats"``.
+        kind: ``"exact"`` and ``"bound"`` speak of log p, a ``"distance"`` does not: they are never compared with each other.
+        words: The figure's name for a reader, with its unit, such as ``"nats an image"``.
+        lower_is_better: Which way a validation is the best so far.
+    """
+
+    key: str
+    kind: Literal["exact", "bound", "distance"]
+    words: str
+    lower_is_better: bool = True
+
+    def is_better(self, value: float, than: float | None) -> bool:
+        """Whether `value` improves on the best so far (None: there is none yet)."""
+        return than is None or (value < than if self.lower_is_better else value > than)
+
+
+@dataclass(frozen=True)
+class AdamSettings:
+    """A player's optimiser; `scale` multiplies the run's learning rate (Kingma and Ba 2015)."""
+
+    scale: float = 1.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+
+@dataclass(frozen=True)
+class Player:
+    """Whose parameters one optimiser moves; a likelihood has one player, a GAN two, a LAPGAN two a level.
+
+    Attributes:
+        name: Unique among the model's players, such as ``"discriminator"``.
+        prefixes: Of the names of its parameters; ``("",)`` is all of them.
+        adam: Its optimiser.
+        moves: How often it moves in one step of the run.
+    """
+
+    name: str
+    prefixes: tuple[str, ...] = ("",)
+    adam: AdamSettings = AdamSettings()
+    moves: int = 1
+
+    def owns(self, parameter: str) -> bool:
+        """Whether a parameter of that name is moved by this player."""
+        return parameter.startswith(self.prefixes)
+
+
+MINIMISER = (Player("model"),)
+"""Minimising is a game of one."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How a loss is computed, and where its randomness comes from.
+
+    Attributes:
+        backend: ``"native"``, ``"torch"`` or ``"auto"``.
+        dtype: Number format of the arithmetic, ``"float32"`` or ``"bfloat16"``.
+        key: What every draw follows from, such as (seed, epoch, step, player, move); never the time, never a generator with a history.
+    """
+
+    backend: str = "auto"
+    dtype: str = "float32"
+    key: tuple[int, ...] = ()
+
+    def generator(self) -> np.random.Generator:
+        """NumPy's generator for this key: the same key gives the same draws."""
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence(self.key)))
+
+    def seed(self) -> int:
+        """A seed below 2⁶³ for torch's generator, from the same key."""
+        return int(np.random.SeedSequence(self.key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A player's loss: the total that it minimises, and named parts for the records.
+
+    Attributes:
+        total: A differentiable scalar, the mean over the batch.
+        parts: Figures by name, such as ``{"nats": 81.2}``; detached scalars or plain numbers.
+    """
+
+    total: Tensor
+    parts: Mapping[str, Tensor | float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A torch module that can be trained, validated, drawn from and rebuilt."""
+
+    name: str
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """``{"name", "settings"}``: what `genlab.create_model` needs to build the same model again."""
+        ...
+
+    @property
+    def domain(self) -> Domain:
+        """What it is a distribution over."""
+        ...
+
+    @property
+    def report(self) -> Report:
+        """The figure that says which of two validations is better."""
+        ...
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        """Whose turn it is in a step, in order."""
+        ...
+
+    def terms(self, player: str, batch: Batch, how: Compute) -> Terms:
+        """The loss of one player on a batch. A second call with the same `how.key` draws the same numbers."""
+        ...
+
+    def validate(self, batch: Batch, how: Compute) -> Mapping[str, NDArray[np.float64]]:
+        """Figures of each example by name, float64 ``(N,)``; `report.key` is among them."""
+        ...
+
+    def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> NDArray[Any]:
+        """`n` examples: uint8 ``(n, C, H, W)`` or float32 ``(n, D)``. An option it does not know is an `InputError`."""
+        ...
+
+    def parameters(self) -> Iterator[Any]:
+        """As of `torch.nn.Module`; likewise ``named_parameters``, ``named_buffers``, ``state_dict``, ``train`` and ``eval``."""
+        ...
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """Log p(x), exactly."""
+
+    def log_prob(self, images: Any, backend: str = "auto", dtype: str = "float32") -> Tensor:
+        """Nats of each example, float64 ``(N,)``."""
+        ...
+
+
+@runtime_checkable
+class Bound(Protocol):
+    """A lower bound on log p(x)."""
+
+    def elbo(self, batch: Batch, how: Compute) -> Mapping[str, Tensor]:
+        """The evidence lower bound and its parts, each ``(N,)`` in nats."""
+        ...
+
+    def importance_bound(self, batch: Batch, draws: int, how: Compute) -> Tensor:
+        """Log (1/K) Σ_k p(x, z_k) / q(z_k | x), float64 ``(N,)`` (Burda et al. 2016)."""
+        ...
+
+
+@runtime_checkable
+class Latent(Protocol):
+    """A code for each example, and the way back."""
+
+    latent_shape: tuple[int, ...]
+
+    def encode(self, images: Any) -> Tensor:
+        """The code ``(N, *latent_shape)``."""
+        ...
+
+    def decode(self, codes: Any) -> Tensor:
+        """What a code stands for."""
+        ...
+
+
+@runtime_checkable
+class Invertible(Protocol):
+    """A bijection with a tractable volume change."""
+
+    def forward_and_log_det(self, values: Any) -> tuple[Tensor, Tensor]:
+        """The latent of each example and log |det ∂z/∂x|, ``(N,)``."""
+        ...
+
+    def inverse(self, codes: Any) -> Tensor:
+        """The example of each latent."""
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """An opinion on whether an example is real."""
+
+    def judge(self, batch: Batch) -> Tensor:
+        """Probability of "real" of each example, ``(N,)``."""
+        ...
+
+
+@runtime_checkable
+class Causal(Protocol):
+    """A list of nodes: its sampling options are `known`, `known_mask`, `temperature`, `on_row` and `backend`."""
+
+    graph: Graph
+
+    def logits(self, images: Any, backend: str = "auto", dtype: str = "float32") -> Tensor:
+        """What it expects of each value, given those before it."""
+        ...
+
+
+ABILITIES: dict[str, tuple[type, str]] = {
+    "likelihood": (Likelihood, "an exact likelihood"),
+    "bound": (Bound, "a lower bound on the likelihood"),
+    "latent": (Latent, "a code for each example"),
+    "invertible": (Invertible, "an inverse"),
+    "judge": (Judge, "an opinion on what is real"),
+    "causal": (Causal, "one value after another, each given those before it"),
+}
+"""Each ability's protocol, and what it is in words."""
+
+
+def abilities(model: object) -> frozenset[str]:
+    """The names of what a model can do beyond being trained and drawn from."""
+    return frozenset(name for name, (protocol, _) in ABILITIES.items() if isinstance(model, protocol))
+
+
+def require(model: object, ability: str, purpose: str) -> None:
+    """Refuse a model that lacks an ability, and say what it has instead.
+
+    Args:
+        model: The model.
+        ability: A name in `ABILITIES`.
+        purpose: What needs it, such as ``"log_prob"``.
+
+    Raises:
+        InputError: The model lacks it.
+    """
+    if ability in abilities(model):
+        return
+    has = [words for name, (_, words) in ABILITIES.items() if name in abilities(model)]
+    name = getattr(model, "name", type(model).__name__)
+    instead = f"it has {', '.join(has)}" if has else "it can only be trained and drawn from"
+    raise InputError(f"{purpose} needs {ABILITIES[ability][1]}, which model {name!r} does not have; {instead}")
