@@ -160,7 +160,7 @@ def test_one_that_is_killed_while_it_waits_is_lost_and_can_be_resumed() -> None:
 
 
 def test_a_process_that_nobody_entered_into_the_database_does_not_wait_for_ever(folder: Path) -> None:
-    code = "from genlab import jobs; jobs._ORPHAN_SECONDS = 0.1; jobs._main('work', 'nobody')"
+    code = "from genlab.jobs import __main__, queue; queue._ORPHAN_SECONDS = 0.1; __main__.main('work', 'nobody')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr.strip()) == (1, "genlab: error: job nobody was never entered into the database")
 
@@ -236,7 +236,7 @@ def test_another_visitors_job_is_watched_and_nothing_else() -> None:
 
 
 def test_a_visitor_can_have_so_many_jobs_and_no_more(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.setattr(jobs, "LIMITS", Limits(jobs=2))
+    monkeypatch.setattr(jobs.limits, "LIMITS", Limits(jobs=2))
     mine = [jobs.start("pixelcnn", "digits", ENDLESS, visitor="anna", key=key) for key in "ab"]
     with pytest.raises(JobError, match=f"2 trainings at work or in the queue; stop one of {mine[0].name}, {mine[1].name} or wait"):
         jobs.start("pixelcnn", "digits", ENDLESS, visitor="anna", key="c")
@@ -261,14 +261,14 @@ def test_a_training_that_is_too_large_for_a_visitor_is_refused(demand: Demand, s
 
 def test_the_disk_is_shared_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
     job = ended(jobs.start("pixelcnn", "digits", SHORT, visitor="anna"))
-    monkeypatch.setattr(jobs, "LIMITS", Limits(disk=1000))
+    monkeypatch.setattr(jobs.limits, "LIMITS", Limits(disk=1000))
     for name in (job.name, None):
         with pytest.raises(JobError, match="MB of disk, the limit is 0 MB; delete some"):
             jobs.start("pixelcnn", "digits", SHORT, visitor="anna")
         if name:
             jobs.remove(name)  # what can be brought back still takes its place
     assert jobs.start("pixelcnn", "digits", SHORT, visitor="bert").is_active
-    monkeypatch.setattr(jobs, "LIMITS", Limits(spare=2**62))
+    monkeypatch.setattr(jobs.limits, "LIMITS", Limits(spare=2**62))
     with pytest.raises(JobError, match="the disk is nearly full"):
         jobs.start("pixelcnn", "digits", SHORT, visitor="carl")
 
@@ -295,7 +295,7 @@ def test_delete_and_bring_back(folder: Path) -> None:
 def test_what_was_deleted_long_ago_is_gone_for_good(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = (ended(jobs.start("pixelcnn", "digits", SHORT, key=key)) for key in "ab")
     jobs.remove(old.name)
-    monkeypatch.setattr(jobs, "_KEEP_REMOVED_SECONDS", -1.0)
+    monkeypatch.setattr(jobs.trash, "_KEEP_REMOVED_SECONDS", -1.0)
     jobs.remove(new.name)
     assert jobs.list_removed() == []
     assert [path.name for path in (folder / ".jobs" / "trash").iterdir()] == []
@@ -350,7 +350,7 @@ def test_the_learning_rate_changes_in_mid_run_and_the_change_is_recorded() -> No
 
 def test_a_database_that_another_process_keeps_locked_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     job = ended(jobs.start("pixelcnn", "digits", SHORT))
-    monkeypatch.setattr(jobs, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(jobs.records, "BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(folder / ".jobs" / "jobs.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JobError, match=r"is busy: another process has kept it locked for 0\.05 s\. Nothing was changed; try again"):

@@ -205,7 +205,7 @@ def test_a_tampered_value_never_reaches_a_run(folder: Path, field: str, value: f
 
 
 def test_a_visitor_who_asks_for_too_many_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "LIMITS", Limits(jobs=1))
+    monkeypatch.setattr(jobs.limits, "LIMITS", Limits(jobs=1))
     app = press(fill(opened("training"), **ENDLESS), "Train")
     press(fill(app, channels=4), "Train")
     assert "a visitor can have 1 trainings at work or in the queue" in said(app)
@@ -401,14 +401,14 @@ def test_a_hostile_checkpoint_is_refused_in_a_sentence(folder: Path, how: str) -
 
 def test_a_locked_database_is_told_and_the_page_comes_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened("training")
-    monkeypatch.setattr(jobs, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(jobs.records, "BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(folder / ".jobs" / "jobs.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         press(fill(app, **ENDLESS), "Train")
         assert "is busy: another process has kept it locked" in said(app)
         assert jobs.list_names() == []
         other.execute("COMMIT")
-    monkeypatch.setattr(jobs, "_BUSY_SECONDS", 5.0)
+    monkeypatch.setattr(jobs.records, "BUSY_SECONDS", 5.0)
     press(app, "Train")
     assert jobs.get(run_in_address(app)).is_active
 

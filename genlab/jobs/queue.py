@@ -1,0 +1,86 @@
+"""Whose turn it is. Nobody hands out the slots: each process finds out by itself, and one that dies leaves its slot with it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from genlab.jobs.processes import born_at, detach
+from genlab.jobs.records import JobError, Row, connection, output_path, row_of, rows_of, transaction
+
+SLOTS = 1  # a training uses every core
+_QUEUE_POLL_SECONDS = 0.2
+_ORPHAN_SECONDS = 30.0  # a process that the database does not know after this long was never entered there
+_NICENESS = 10  # the page that watches must stay quick
+
+
+def turns(database: sqlite3.Connection) -> tuple[list[str], list[str]]:
+    """The names of the jobs without a slot: those whose turn it is, and those who have to wait, the next one first."""
+    alive = [row for row in rows_of(database, "pid IS NOT NULL") if row.is_alive]
+    without = [row.name for row in alive if row.begun is None]
+    free = max(0, SLOTS - (len(alive) - len(without)))
+    return without[:free], without[free:]
+
+
+def launch(database: sqlite3.Connection, row: Row, arguments: list[str]) -> None:
+    """Start the process of a job and note which one it is."""
+    started = time.time()
+    try:
+        with output_path(row.name).open("wb") as output:
+            process = detach([sys.executable, "-m", "genlab.jobs", "work", row.name, *arguments], output)
+    except OSError as error:
+        raise JobError(f"the process of job {row.name} could not be started: {error.strerror}") from error
+    try:
+        database.execute(
+            "UPDATE jobs SET pid = ?, born = ?, started = ?, begun = NULL, stop_requested = NULL WHERE name = ?",
+            (process.pid, born_at(process.pid), started, row.name),
+        )
+    except BaseException:
+        process.kill()
+        raise
+
+
+def work(name: str, arguments: list[str]) -> None:
+    """What a job's process does: step back behind the page, wait for its turn, and become ``genlab train`` under the same id."""
+    os.nice(_NICENESS)
+    with suppress(OSError):
+        # Linux may weigh whole sessions against each other, and then only this makes one lighter.
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
+    _wait_for_turn(name)
+    os.execv(sys.executable, [sys.executable, "-m", "genlab", "train", *arguments])
+
+
+def _wait_for_turn(name: str) -> None:
+    """Return when this process has its slot; it ends here if whoever started it failed to enter it."""
+    begun, entered = time.monotonic(), False
+    while True:
+        with suppress(JobError):  # a database that is busy now will not be for ever
+            entered = entered or _is_entered(name)
+            if entered and _take_slot(name):
+                return
+        if not entered and time.monotonic() - begun > _ORPHAN_SECONDS:
+            raise SystemExit(f"genlab: error: job {name} was never entered into the database")
+        time.sleep(_QUEUE_POLL_SECONDS)
+
+
+def _is_entered(name: str) -> bool:
+    """Whether the database knows this very process as the job's."""
+    with connection() as database:
+        row = row_of(database, name)
+    return row is not None and row.pid == os.getpid()
+
+
+def _take_slot(name: str) -> bool:
+    """Whether it is this process's turn; its slot is then noted."""
+    with connection() as database:
+        if name not in turns(database)[0]:
+            return False
+    with transaction() as database:
+        if name not in turns(database)[0]:
+            return False
+        database.execute("UPDATE jobs SET begun = ? WHERE name = ?", (time.time(), name))
+    return True
