@@ -1,4 +1,4 @@
-"""The README's picture: ``python -m tests.screenshot`` opens the pixel theatre and writes docs/screenshot.png."""
+"""The README's picture: ``python -m benchmarks.screenshot`` opens the pixel theatre and writes docs/screenshot.png."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a visitor waits: ``python -m tests.first_paint`` starts servers and prints seconds to the first words and the first digit.
+"""How long a visitor waits: ``python -m benchmarks.first_paint`` starts servers and prints seconds to the first words and the first digit.
 
 Each round has a server of its own, started afresh, and a browser context with an empty cache. Nothing is clicked.
 """
