@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from genlab import causal, datasets, kernels, lecture, models, nn, proofs, toy_gan
     from genlab.datasets import load_dataset
-    from genlab.evaluation import evaluate, log_prob
+    from genlab.measures.likelihood import evaluate, log_prob
     from genlab.models import create_model, list_models
     from genlab.native import native_info
     from genlab.runs import load_model
@@ -27,8 +27,8 @@ _HOME = {
     "train": "genlab.training",
     "sample": "genlab.sampling",
     "stream": "genlab.sampling",
-    "log_prob": "genlab.evaluation",
-    "evaluate": "genlab.evaluation",
+    "log_prob": "genlab.measures.likelihood",
+    "evaluate": "genlab.measures.likelihood",
     "load_model": "genlab.runs",
     "native_info": "genlab.native",
 }

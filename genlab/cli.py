@@ -354,7 +354,7 @@ def _sampling_progress() -> Iterator[Callable[[int, int], None] | None]:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from genlab.evaluation import evaluate
+    from genlab.measures.likelihood import evaluate
 
     is_file = Path(arguments.model).suffix == ".safetensors"
     if is_file and arguments.data is None:

@@ -1,0 +1,77 @@
+"""Training fills a run folder: Adam on −log p, averaged weights, validation, checkpoints that resume bit for bit.
+
+The order of the images, their binarisation and whatever is random inside a model are functions of (seed, epoch, step), so there is
+no generator whose state could be lost: the tensors, the step and the config are everything. Several machines are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genlab.measures.likelihood import check_fits
+from genlab.runs import Run, write_config
+from genlab.training.config import new_config, resumed_config, run_folder
+from genlab.training.records import Progress
+from genlab.training.session import Session
+from genlab.training.stopping import stop_signals
+
+if TYPE_CHECKING:
+    from genlab.datasets import Dataset
+    from genlab.models.causal.model import CausalModel
+
+
+def train(
+    model: CausalModel,
+    data: Dataset,
+    *,
+    epochs: int | None = None,
+    seed: int | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+    backend: str = "auto",
+    on_progress: Callable[[Progress], object] | None = None,
+    **settings: Any,
+) -> Run:
+    """Minimises −(1/N) Σ_n log p(x_n) with Adam, and records everything in a run folder.
+
+    At the end, however it comes, the model holds the averaged weights of the best validation (before the first validation, the
+    latest averaged ones). Ctrl-C and SIGTERM end the run cleanly after the step under way; a second one interrupts at once.
+
+    Args:
+        model: The model; its weights are trained in place. A resumed run replaces them by the checkpoint's.
+        data: The images, of the model's shape and levels.
+        epochs: Passes over the training images; 10 if none of `epochs`, ``minutes`` and ``steps`` is given.
+        seed: Decides the order of the images and every draw; None means 0, or what a resumed run began with.
+        out: The run folder, new or empty; None makes ``<model>-<data>-<time>`` below ``$GENLAB_RUNS_DIR`` or ``./runs``.
+        resume: Go on with the run in `out`. What isn't given is taken from its config; what is given must agree with it, except how
+            long (`epochs`, ``minutes`` or ``steps``, which then replace all three) and how often (``patience``, ``..._seconds``).
+        backend: ``"native"``, ``"torch"`` or ``"auto"``.
+        on_progress: Called with a `Progress` at every record and validation.
+        **settings: Other fields of `genlab.settings.TrainSettings`, such as ``minutes=2, learning_rate=1e-3``.
+
+    Returns:
+        The run.
+
+    Raises:
+        InputError: A setting out of its bounds, data that doesn't fit the model, a folder with something in it, or a resumed run
+            whose config differs.
+        RunError: The folder is locked by another process, missing, torn, or the disk is full. The last checkpoint is kept.
+        TrainingError: The loss or a gradient is no longer finite. The last checkpoint is kept.
+        KeyboardInterrupt: After Ctrl-C, once the checkpoint is written; the run can be resumed.
+    """
+    asked: dict[str, Any] = {"epochs": epochs, "seed": seed, "backend": None if backend == "auto" else backend, **settings}
+    asked = {name: value for name, value in asked.items() if value is not None or name in settings}
+    check_fits(model, data)
+    run = run_folder(model, data, out, resume=resume)
+    with run.lock():
+        config, checked = resumed_config(run, model, data, asked) if resume else new_config(run, model, data, asked)
+        with stop_signals() as received:
+            # Made first: a checkpoint that cannot be taken over leaves the folder as it is.
+            session = Session(run, model, data, config, checked, received, on_progress)
+            write_config(run, config)
+            session.run_to_end()
+    if "SIGINT" in received:
+        raise KeyboardInterrupt(f"training stopped; resume it with out={str(run.path)!r}, resume=True")
+    return run
