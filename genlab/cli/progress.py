@@ -1,0 +1,48 @@
+"""How far long work is: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genlab.training import Progress
+
+
+@contextmanager
+def training_progress() -> Iterator[Callable[[Progress], None]]:
+    """A bar on a terminal; elsewhere the lines that go to log.txt."""
+    if not sys.stderr.isatty():
+        yield lambda progress: print(progress.message, file=sys.stderr, flush=True) if progress.message else None
+        return
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    with tqdm(total=1.0, bar_format="{percentage:3.0f}%|{bar:24}| {desc}", leave=False) as bar:
+
+        def show(progress: Progress) -> None:
+            if progress.message and progress.message != str(progress):
+                bar.write(progress.message, file=sys.stderr)
+            if progress.seconds_left is not None:
+                bar.n = progress.seconds / max(1e-9, progress.seconds + progress.seconds_left)
+            bar.set_description_str(str(progress))
+
+        yield show
+
+
+@contextmanager
+def sampling_progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit="pixel", leave=False) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show

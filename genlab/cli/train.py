@@ -1,0 +1,136 @@
+"""``genlab train``: a model into a run folder, anew or from where it was left."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genlab.cli.parser import INTERRUPTED, Commands
+from genlab.cli.progress import training_progress
+from genlab.cli.settings import DEFAULT_DATA, FROM_DATA, assignments, data_settings, load_data, settings_help
+from genlab.errors import InputError
+from genlab.runs import Run, is_run, new_run_path
+
+_DESCRIPTION = """\
+Train a model into a run folder. Ctrl-C leaves a run that can be resumed.
+
+  genlab train pixelcnn --data digits --minutes 2 --out runs/a
+  genlab train pixelcnn --data mnist5k --set binarize=dynamic channels=16 learning_rate=1e-3
+  genlab train --resume --out runs/a --minutes 5"""
+
+
+def add(commands: Commands) -> None:
+    """The verb's options."""
+    train = commands.add_parser(
+        "train", help="train a model into a run folder", formatter_class=argparse.RawDescriptionHelpFormatter, description=_DESCRIPTION
+    )
+    train.closing = settings_help
+    train.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; optional with --resume")
+    train.add_argument("--data", metavar="NAME", help=f"a dataset's name, or a path (default: {DEFAULT_DATA})")
+    train.add_argument("--epochs", metavar="N", help="passes over the training images (default: 10, unless --minutes is given)")
+    train.add_argument("--minutes", metavar="M", help="training time, over all sessions of the run; whichever ends first")
+    train.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="K=V", help="settings of model, data and training, see below"
+    )
+    train.add_argument("--out", type=Path, metavar="DIR", help="the run folder (default: a new one below $GENLAB_RUNS_DIR or ./runs)")
+    train.add_argument("--resume", action="store_true", help="go on with the run in --out; what isn't given is taken from there")
+    train.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it."""
+    from genlab.training import train
+
+    recorded = _recorded_config(arguments)
+    model_name = arguments.model or (recorded["model"]["name"] if recorded else None)
+    if model_name is None:
+        raise InputError("MODEL must be given unless a run is resumed; got none")
+    asked = _asked(model_name, arguments)
+    if recorded:
+        model_settings = recorded["model"]["settings"] if model_name == recorded["model"]["name"] else {}
+        asked = _Asked({**model_settings, **asked.model}, {**data_settings(recorded), **asked.data}, asked.training)
+    model, data = _model_and_data(model_name, asked)
+    out = arguments.out or new_run_path(model_name, data.name)
+    try:
+        with training_progress() as show:
+            run = train(model, data, out=out, resume=arguments.resume, on_progress=show, **asked.training)
+    except KeyboardInterrupt:
+        print(f"\ngenlab: interrupted; {_how_to_resume(out)}" if is_run(out) else "\ngenlab: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    _print_summary(run)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a training was asked for: settings by the part they belong to, still as text."""
+
+    model: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+def _recorded_config(arguments: argparse.Namespace) -> dict[str, Any] | None:
+    """The config of the run to resume, or None for a new one."""
+    if not arguments.resume:
+        return None
+    if arguments.out is None:
+        raise InputError("--out must name the run folder to resume; got none")
+    return Run(arguments.out).config
+
+
+def _asked(model_name: str, arguments: argparse.Namespace) -> _Asked:
+    """Sort the assignments of --set and the options that stand for settings."""
+    from genlab.models import settings_class
+    from genlab.settings import DataSettings, TrainSettings
+
+    asked = _Asked()
+    known = {
+        "model": [name for name in settings_class(model_name).model_fields if name not in FROM_DATA],
+        "data": [name for name in DataSettings.model_fields if name != "name"],
+        "training": list(TrainSettings.model_fields),
+    }
+    for part, name, value in assignments(arguments.set, known):
+        getattr(asked, part)[name] = value
+    if arguments.data is not None:
+        asked.data["name"] = arguments.data
+    for name in ("epochs", "minutes"):
+        if getattr(arguments, name) is not None:
+            asked.training[name] = getattr(arguments, name)
+    return asked
+
+
+def _model_and_data(model_name: str, asked: _Asked) -> tuple[Any, Any]:
+    """A model with seeded weights, made for the data's images."""
+    import torch
+
+    from genlab.models import create_model
+    from genlab.settings import TrainSettings, validate
+
+    settings = validate(TrainSettings, asked.training)
+    data = load_data(asked.data)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(settings.seed)
+        model = create_model(model_name, **{**asked.model, "image_shape": data.image_shape, "levels": data.levels})
+    return model, data
+
+
+def _print_summary(run: Run) -> None:
+    """What came out of a training, and what to do with it."""
+    best = [record for record in run.metrics("valid") if record["best"]]
+    if best:
+        numbers = f"{best[-1]['bits_per_dim']:.4f} bits/dim ({best[-1]['nats']:.2f} nats an image)"
+        print(f"best validation  {numbers} at step {best[-1]['step']}")
+    if run.sample_files:
+        print(f"sample grid      {run.sample_files[-1]}")
+    if run.state() == "stopped":
+        print(_how_to_resume(run.path))
+    print(f"draw images      genlab sample {run.path} -n 64 --out grid.png")
+    print(f"score the test   genlab evaluate {run.path}")
+
+
+def _how_to_resume(path: Path) -> str:
+    return f"resume with: genlab train --resume --out {path}"
