@@ -10,10 +10,10 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
 
 from tests.waiting import wait_until
 
@@ -66,16 +66,33 @@ class Server:
             return False
 
 
+class NoChromiumError(Exception):
+    """No Chromium could be started; the message says how to get one."""
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium that asks nobody for anything."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert program, "the browser tests need Chromium on the PATH: apt-get install chromium (or deselect them with -m 'not browser')"
-    options = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    """A headless Chromium that asks nobody for anything: the system's, else the one that ``playwright install chromium`` leaves.
+
+    Raises:
+        NoChromiumError: There is neither, or it does not start.
+    """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=options)
+        browser = _launched(playwright)
         yield browser
         browser.close()
+
+
+def _launched(playwright: Playwright) -> Browser:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    programs = [program for name in names if (program := shutil.which(name))]
+    options = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    for program in (*programs, None):
+        # One that does not start (Ubuntu's chromium-browser may only advertise a snap) is as good as none.
+        with suppress(Error):
+            return playwright.chromium.launch(executable_path=program, args=options)
+    tried = " nor ".join([*programs, "Playwright's own"])
+    raise NoChromiumError(f"No Chromium starts here, not {tried}. Get one by: apt-get install chromium, or: playwright install chromium")
 
 
 def open_page(browser: Browser, url: str, *, width: int = 1280, scheme: str = "light", reduced_motion: str = "no-preference") -> Page:

@@ -1,8 +1,6 @@
 """Every page in a real Chromium: what moves obeys mouse and keyboard, nothing comes from the web, and axe finds nothing to complain of."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -20,15 +18,6 @@ STREAMLITS_OWN = {
     "listitem": r'^<li class="st-emotion-cache-\w+ \w+">',  # and their entries' list has its role taken away
     "scrollable-region-focusable": r'^<pre class="st-emotion-cache',  # st.code
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("server")
-    server = Server(folder / "runs")
-    server.start()
-    yield server
-    server.kill()
 
 
 def visit(browser: Browser, server: Server, page: str, *, width: int = 1280, scheme: str = "light", motion: str = "no-preference") -> Page:
