@@ -4,13 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from genlab.dashboard.long_lived import spare_modules
-from genlab.dashboard.navigation import FIRST, SECTIONS
+from genlab.dashboard import address
+from genlab.dashboard.long_lived import load_once, spare_modules
+from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
 
 DASHBOARD = Path(__file__).parent / "genlab" / "dashboard"
 SIDEBAR = 232  # as wide as its longest entry
 
-st.set_page_config(page_title="genlab", page_icon=DASHBOARD / "icon.svg", layout="wide", initial_sidebar_state=SIDEBAR)
+st.set_page_config(page_icon=DASHBOARD / "icon.svg", layout="wide", initial_sidebar_state=SIDEBAR)
 st.logo(DASHBOARD / "wordmark.svg", size="large", icon_image=DASHBOARD / "icon.svg")
 st.html(DASHBOARD / "theme.css")
 page = st.navigation(
@@ -20,5 +21,9 @@ page = st.navigation(
     },
     expanded=True,
 )
+st.set_page_config(page_title=f"{page.title} – genlab")
+entry = PAGES[page.url_path or FIRST]
+address.enter(entry.name, entry.shares)
+load_once(entry.loads)
 page.run()
 spare_modules()

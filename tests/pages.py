@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from streamlit.testing.v1 import AppTest
+
+from genlab.dashboard.frame import FAULT
 
 
 def rerun(app: AppTest) -> AppTest:
     """The page after another run, which must not have raised anything."""
     app.run()
     assert not app.exception, app.exception
+    assert not [error.value for error in app.error if error.value.startswith(FAULT)]
     return app
+
+
+def components(app: AppTest) -> list[Any]:
+    """The page's moving pictures; the link that the frame of every page has is none, nor is what remembers the visitor."""
+    return [each for each in app.get("bidi_component") if each.proto.component_name not in ("genlab_link", "genlab_visitor")]
 
 
 def press(app: AppTest, label: str, number: int = 0) -> AppTest:

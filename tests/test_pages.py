@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 import genlab
 from genlab import runs, sampling
-from genlab.dashboard import long_lived, stage
+from genlab.dashboard import long_lived
 from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
 from genlab.dashboard.components.race import run_race
@@ -25,10 +25,11 @@ from genlab.dashboard.components.theatre import Place, _place, draw_records, sco
 from genlab.dashboard.components.tree import _as_data, pages_of
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
 from genlab.dashboard.sampling_slot import SAMPLING_SLOT
+from genlab.dashboard.stage import drawings, sources
 from genlab.dashboard.taxonomy import TREE
 from genlab.datasets.test_digits import COUNT, mnist_test_digits
 from genlab.settings import DataSettings
-from tests.pages import press, rerun
+from tests.pages import components, press, rerun
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,10 +46,6 @@ def opened(page, **query):
     if page != FIRST:
         app.switch_page(PAGES[page].file)
     return rerun(app)
-
-
-def components(app):
-    return len(app.get("bidi_component"))
 
 
 def a_run(name="mine", **settings):
@@ -81,7 +78,7 @@ def test_every_page_is_in_the_sidebar_and_every_script_is_a_page():
 
 def test_the_map_opens_real_pages_and_says_what_is_not_here():
     app = opened("map")
-    assert components(app) == 2  # fresh digits, and the tree
+    assert len(components(app)) == 2  # fresh digits, and the tree
     assert "theatre" in pages_of(TREE)
     leaf = _as_data(TREE, {"theatre": "Pixel theatre"})["branches"][0]["branches"][0]["branches"]
     assert [(door["page"], door["title"]) for door in leaf[0]["doors"]] == [("theatre", "Pixel theatre")]
@@ -90,7 +87,7 @@ def test_the_map_opens_real_pages_and_says_what_is_not_here():
 
 
 def test_fresh_digits_differ_from_the_last():
-    first, again = stage.front_digits(0), stage.front_digits(1)
+    first, again = drawings.front_digits(0), drawings.front_digits(1)
     assert first[0].shape == again[0].shape
     assert not np.array_equal(first[0], again[0])
 
@@ -100,15 +97,15 @@ def test_fresh_digits_differ_from_the_last():
 
 def test_real_digits_are_scored_and_not_drawn():
     app = opened("theatre")
-    assert components(app) == 4  # the theatre, the receptive field, real digits and their bits
+    assert len(components(app)) == 4  # the theatre, the receptive field, real digits and their bits
     app.segmented_control[0].set_value("real, held out")
     rerun(app)
-    source = stage.sources()[0]
-    records, words = stage.real(source)
+    source = sources.sources()[0]
+    records, words = drawings.real(source)
     assert records.real
     assert "never saw" in words
     images = records.values.reshape(-1, *records.image_shape)  # one channel
-    expected = -genlab.log_prob(stage.model_of(source), images) / np.log(2)
+    expected = -genlab.log_prob(sources.model_of(source), images) / np.log(2)
     np.testing.assert_allclose(records.bits.sum(1), expected, rtol=1e-4)
 
 
@@ -135,7 +132,7 @@ def test_a_model_of_many_levels_sends_fewer_images():
 
 def test_the_race_is_run_there_and_then():
     app = press(opened("theatre"), "Race them")
-    assert components(app) == 5
+    assert len(components(app)) == 5
     result = app.session_state["race"][1]
     assert [runner.backend for runner in result.runners] == ["native", "torch", "naive"]
     assert all(runner.stamps[-1][0] > 0 for runner in result.runners)
@@ -199,7 +196,7 @@ def test_nonsense_from_the_browser_points_at_no_pixel(said):
 def test_runs_of_ones_own_can_be_chosen_by_address():
     a_run("older")
     run = a_run("mine")
-    words = [source.words for source in stage.sources()]
+    words = [source.words for source in sources.sources()]
     assert words[0].endswith("comes with genlab")
     assert set(words[-2:]) == {"run older", "run mine"}
     app = opened("theatre", run="mine")
@@ -230,16 +227,16 @@ def test_a_model_in_colour_has_no_pad():
 
 def test_twelve_completions_keep_what_was_given():
     app = opened("completion")
-    assert components(app) == 2  # the pad and the wall
-    source = stage.sources()[0]
-    shape = stage.model_of(source).image_shape
-    given = stage.held_out(source)[0][3]
-    images, bits, _ = stage.completions(source, given.tobytes(), shape[1] // 2, 1.0, 0)
+    assert len(components(app)) == 2  # the pad and the wall
+    source = sources.sources()[0]
+    shape = sources.model_of(source).image_shape
+    given = sources.held_out(source)[0][3]
+    images, bits, _ = drawings.completions(source, given.tobytes(), shape[1] // 2, 1.0, 0)
     assert images.shape == (12, *shape)
     assert (images[:, :, : shape[1] // 2] == given[:, : shape[1] // 2]).all()
     assert len(np.unique(images, axis=0)) > 6
-    whole, none = (stage.completions(source, given.tobytes(), rows, 1.0, 0) for rows in (0, shape[1]))
-    np.testing.assert_allclose(whole[1], -genlab.log_prob(stage.model_of(source), whole[0]) / np.log(2), rtol=1e-4)
+    whole, none = (drawings.completions(source, given.tobytes(), rows, 1.0, 0) for rows in (0, shape[1]))
+    np.testing.assert_allclose(whole[1], -genlab.log_prob(sources.model_of(source), whole[0]) / np.log(2), rtol=1e-4)
     assert (none[0] == given).all()
     assert (none[1] == 0).all()
     assert (bits > 0).all()
@@ -258,7 +255,7 @@ def test_a_strangers_picture_goes_on_the_pad_and_anything_else_is_refused():
     assert not rerun(app).error
     app.file_uploader[0].upload("seven.png", b"<svg onload='alert(1)'/>", "image/png")
     assert "its content is an SVG drawing" in rerun(app).error[0].value
-    assert components(app) == 2  # and the page goes on with a digit of its own
+    assert len(components(app)) == 2  # and the page goes on with a digit of its own
 
 
 def picture():
@@ -309,8 +306,8 @@ def test_what_was_drawn_arrives():
 def test_the_colder_the_cheaper():
     app = opened("temperature")
     assert len(app.get("vega_lite_chart")) == 1
-    source = stage.sources()[0]
-    means = [stage.heated(source, value, 0)[1].mean() for value in stage.TEMPERATURES]
+    source = sources.sources()[0]
+    means = [drawings.heated(source, value, 0)[1].mean() for value in drawings.TEMPERATURES]
     assert means == sorted(means)
     press(app, "Draw others")
 
@@ -338,7 +335,7 @@ def test_a_model_of_mnist_is_shown_digits_that_come_with_genlab(monkeypatch):
     config["data"] |= {"name": "mnist", "binarize": "dynamic"}
     del config["format"]
     runs.write_config(run, config)
-    images, words = stage.held_out(stage.Source(str(run.path), 1, "mine"))
+    images, words = sources.held_out(sources.Source(str(run.path), 1, "mine"))
     assert images.shape == (COUNT, 1, 28, 28)
     assert "MNIST's test images" in words
 
@@ -364,9 +361,9 @@ def test_of_all_visitors_one_draws_at_a_time(monkeypatch):
 
     honest = sampling.sample
     monkeypatch.setattr(sampling, "sample", watched)
-    source = stage.sources()[-1]
+    source = sources.sources()[-1]
     with ThreadPoolExecutor(4) as visitors:
-        list(visitors.map(lambda seed: stage.heated.__wrapped__(source, 1.0, seed), range(4)))
+        list(visitors.map(lambda seed: drawings.heated.__wrapped__(source, 1.0, seed), range(4)))
     assert held == [True] * 4
     assert most == 1
 

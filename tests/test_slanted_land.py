@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from genlab import toy_gan
 from genlab.dashboard.slanted import discriminator, losses, million, pictures, setting, step, training
 from genlab.lecture import worked
-from tests.pages import press, rerun
+from tests.pages import components, press, rerun
 
 ROOT = Path(__file__).parent.parent
 PAGE = "genlab/dashboard/pages/slanted_land.py"
@@ -53,7 +53,7 @@ def asked(app: AppTest, name: str) -> str:
 
 def shown(app: AppTest) -> Any:
     """What the page has sent to its component."""
-    (component,) = app.get("bidi_component")
+    (component,) = components(app)
     return json.loads(component.proto.json)
 
 
@@ -151,7 +151,7 @@ def test_what_a_component_sends_is_kept_and_reaches_the_address_once_it_is_settl
     app.session_state["slanted_weights"] = (2.0, -2.0, -2.0, 2.0, -2.0)
     assert shown(rerun(app))["weights"] == [2, -2, -2, 2, -2]
     script = """
-from genlab.dashboard.slanted import address
+from genlab.dashboard import address
 address.keep("a", [0.5, 1], count=2, least=0, most=1, settled=False)
 address.keep("b", [0.5, 1], count=2, least=0, most=1, settled=True)
 for bad in ([0.5], [0.5, 2], [0.5, float("nan")], "xy", None, [None, 1]):

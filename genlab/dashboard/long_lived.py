@@ -1,4 +1,7 @@
-"""What lives as long as the server is taken out of the garbage collector's sight.
+"""What lives as long as the server: modules are loaded by one visit at a time, and taken out of the garbage collector's sight.
+
+Python breaks a deadlock between two threads that load modules which need each other by handing one of them a module half loaded;
+eight browsers that come at once are eight such threads.
 
 Streamlit collects all garbage after every rerun, and messages to the browser wait meanwhile. With torch and Altair loaded that is a sixth
 of a second spent on looking at modules that never go away.
@@ -8,8 +11,22 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterable
+from importlib import import_module
+from threading import Lock
 
+_LOADING = Lock()
+_loaded: set[str] = set()
 _modules_seen = 0
+
+
+def load_once(names: Iterable[str]) -> None:
+    """Load modules that others may be about to load too; who comes later waits until they are whole."""
+    for name in names:
+        if name not in _loaded:
+            with _LOADING:
+                import_module(name)
+                _loaded.add(name)
 
 
 def spare_modules() -> None:

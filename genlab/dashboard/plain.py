@@ -16,4 +16,6 @@ def plain(text: str) -> str:
     # Headings, lists and rules begin where a line begins.
     escaped = re.sub(r"^(\d*)([#+\-=.)])", r"\1\\\2", escaped)
     # A backslash does not keep Streamlit from reading `:red[...]` and `:material/...:`; something invisible after the colon does.
-    return re.sub(r":(?=\S)", f":{_WORD_JOINER}", escaped)
+    escaped = re.sub(r":(?=\S)", f":{_WORD_JOINER}", escaped)
+    # Nor does it keep a bare `www.` or `name@host` from becoming a link.
+    return re.sub(r"(?i)(?<=\bwww)\.|@", lambda found: f"{_WORD_JOINER}{found[0]}", escaped)

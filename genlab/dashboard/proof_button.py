@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from genlab.dashboard.stage import Source, duration, model_of
+from genlab.dashboard.frame import say
+from genlab.dashboard.stage.sources import Source, model_of
+from genlab.dashboard.words import duration
 from genlab.errors import GenlabError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def proof_button(name: str, claim: str, source: Source) -> None:
                 try:
                     st.session_state[f"proof {name}"] = (source, check(name)(model_of(source)))
                 except GenlabError as error:
-                    st.warning(f"This cannot be checked here: {error}")
+                    say(st.warning, "This cannot be checked here: {}", error)
         checked, proof = st.session_state.get(f"proof {name}", (None, None))
         if proof is not None and checked == source:
             _tell(proof)

@@ -12,14 +12,14 @@ from typing import Any
 import streamlit as st
 
 from genlab import jobs
-from genlab.dashboard.charts import learning_curve
+from genlab.dashboard.charts import Records, learning_curve
 from genlab.dashboard.components.filmstrip import filmstrip
+from genlab.dashboard.frame import caught
 from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.plain import plain
-from genlab.dashboard.story import Records, Story, parameters_in_words, read_story
+from genlab.dashboard.story import Story, parameters_in_words, read_story
 from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import duration
-from genlab.errors import GenlabError
 
 POLL_SECONDS = float(os.environ.get("GENLAB_POLL_SECONDS", "1"))
 _SILENCE_SECONDS = 60.0
@@ -38,15 +38,13 @@ def run_panel(name: str, *, state: jobs.State, earlier: str | None = None) -> No
         state: What the page found it to be; once that has changed, the whole page runs again.
         earlier: Another run to compare with.
     """
-    try:
+    with caught():
         job = jobs.get(name)
         if job.state != state:
             st.rerun()
         state_and_buttons(job)
         if (job.run.path / "config.json").exists():
             _results(job, earlier)
-    except GenlabError as error:
-        st.error(plain(str(error)))
 
 
 def state_and_buttons(job: jobs.Job) -> None:

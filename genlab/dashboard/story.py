@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from genlab.dashboard.charts import Records
 from genlab.errors import GenlabError, RunError
 from genlab.jobs import Job
 from genlab.lecture import Published, published
-
-Records = Sequence[Mapping[str, Any]]
 
 _NUMBERS = {
     "train": ("step", "seconds", "bits_per_dim", "images_per_second", "learning_rate"),

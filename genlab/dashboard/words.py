@@ -17,7 +17,11 @@ STATES: dict[State, str] = {
 
 
 def duration(seconds: float) -> str:
-    """About how long, as people say it."""
+    """About how long, as people say it: exactly enough for a drawing of milliseconds, no more than needed for hours."""
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -6,12 +6,8 @@ const CHART = { height: 205, left: 34, right: 8, top: 30, bottom: 24 };
 
 export default mounts(function createReel(root) {
   const part = (name) => root.querySelector(`.${name}`);
-  const stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
   let data = null;
   let position = 0; // in frames; the fraction is time
-  let playing = false;
-  let request = 0;
-  let clock = 0;
   let lanes = [];
 
   function show(received) {
@@ -22,29 +18,18 @@ export default mounts(function createReel(root) {
     part("lanes").replaceChildren(...lanes.map((lane) => lane.node));
     part("scrub").max = data.steps.length - 1;
     layout();
-    const start = data.start ?? (stillness.matches ? data.steps.length - 1 : 0);
+    const start = data.start ?? (player.wantsRest() ? data.steps.length - 1 : 0);
     seek(start);
-    play(data.start === null && !stillness.matches);
+    player.play(data.start === null && !player.wantsRest());
   }
 
-  function play(wanted) {
-    playing = wanted;
-    part("play").innerHTML = playing ? PAUSE : PLAY;
-    cancelAnimationFrame(request);
-    if (!playing) return;
-    if (position >= data.steps.length - 1) position = 0;
-    clock = performance.now();
-    request = requestAnimationFrame(tick);
-  }
-
-  function tick(now) {
-    // A hidden tab gets no frames; a long gap must not be jumped over when it comes back.
-    const seconds = Math.min((now - clock) / 1000, 0.1);
-    clock = now;
-    seek(position + (seconds * data.steps.length) / SECONDS);
-    if (position >= data.steps.length - 1) play(false);
-    else request = requestAnimationFrame(tick);
-  }
+  const player = createPlayer(part("play"), {
+    begin: () => position >= data.steps.length - 1 && (position = 0),
+    advance: (seconds) => {
+      seek(position + (seconds * data.steps.length) / SECONDS);
+      if (position >= data.steps.length - 1) player.play(false);
+    },
+  });
 
   function seek(frame) {
     position = Math.max(0, Math.min(frame, data.steps.length - 1));
@@ -135,7 +120,7 @@ export default mounts(function createReel(root) {
     );
     host.replaceChildren(image);
     image.addEventListener("click", (event) => {
-      play(false);
+      player.play(false);
       const step = ((event.offsetX - left) / (width - left - right)) * last;
       seek(data.steps.findLastIndex((each) => each <= Math.max(0, step)));
     });
@@ -163,12 +148,9 @@ export default mounts(function createReel(root) {
     seek(position);
   });
   resized.observe(part("lanes"));
-  const calm = () => stillness.matches && play(false);
-  stillness.addEventListener("change", calm);
 
-  part("play").onclick = () => play(!playing);
   part("scrub").oninput = (event) => {
-    play(false);
+    player.play(false);
     seek(Number(event.target.value));
   };
   part("scrub").onchange = () => reel.send("step", data.steps[Math.floor(position)]);
@@ -177,9 +159,8 @@ export default mounts(function createReel(root) {
   const reel = {
     show,
     close: () => {
-      cancelAnimationFrame(request);
+      player.close();
       resized.disconnect();
-      stillness.removeEventListener("change", calm);
     },
   };
   return reel;

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from genlab.dashboard.components import component
 
-_mount = component("reel", family="slanted")
+_mount = component("reel", family="slanted", plays=True)
 
 Array = npt.NDArray[Any]
 

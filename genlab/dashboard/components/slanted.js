@@ -91,5 +91,3 @@ function makePixel(node, index, read, write) {
   };
 }
 
-const PLAY = '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="m4 2 10 6-10 6z"/></svg> play';
-const PAUSE = '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 3h3v10H4zM9 3h3v10H9z"/></svg> pause';

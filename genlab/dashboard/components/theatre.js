@@ -25,13 +25,9 @@ function decode(data) {
 
 function createTheatre(root) {
   const part = (name) => root.querySelector(`.${name}`);
-  const stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
   let records = null;
   let chosen = 0; // which image is looked at closely
   let position = 0; // pixels drawn so far; the fraction is time
-  let playing = false;
-  let frame = 0;
-  let clock = 0;
 
   function show(data) {
     const isNew = records?.id !== data.id;
@@ -40,8 +36,8 @@ function createTheatre(root) {
       chosen = 0;
       part("scrub").max = records.pixels;
       paced();
-      seek(stillness.matches ? records.pixels : 0);
-      play(!stillness.matches);
+      seek(player.wantsRest() ? records.pixels : 0);
+      player.play(!player.wantsRest());
     }
     fit();
     paint();
@@ -52,33 +48,19 @@ function createTheatre(root) {
     paint();
   }
 
-  function play(wanted) {
-    playing = wanted;
-    const button = part("play");
-    button.innerHTML = playing
-      ? '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 3h3v10H4zM9 3h3v10H9z"/></svg> pause'
-      : '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="m4 2 10 6-10 6z"/></svg> play';
-    cancelAnimationFrame(frame);
-    if (!playing) return;
-    if (position >= records.pixels) seek(0);
-    clock = performance.now();
-    frame = requestAnimationFrame(tick);
-  }
-
-  function tick(now) {
-    // A hidden tab gets no frames; a long gap must not be jumped over when it comes back.
-    const seconds = Math.min((now - clock) / 1000, 0.1);
-    clock = now;
-    const before = Math.floor(position);
-    const pixelsPerSecond = pace();
-    position += seconds * pixelsPerSecond;
-    if (position >= records.pixels + PAUSE_AT_THE_END * pixelsPerSecond) {
-      choose((chosen + 1) % records.count);
-      position = 0;
-    }
-    if (Math.floor(position) !== before && before < records.pixels + 1) paint();
-    frame = requestAnimationFrame(tick);
-  }
+  const player = createPlayer(part("play"), {
+    begin: () => position >= records.pixels && seek(0),
+    advance: (seconds) => {
+      const before = Math.floor(position);
+      const pixelsPerSecond = pace();
+      position += seconds * pixelsPerSecond;
+      if (position >= records.pixels + PAUSE_AT_THE_END * pixelsPerSecond) {
+        choose((chosen + 1) % records.count);
+        position = 0;
+      }
+      if (Math.floor(position) !== before && before < records.pixels + 1) paint();
+    },
+  });
 
   // From one pixel a second to the whole image in half a second.
   function pace() {
@@ -102,7 +84,7 @@ function createTheatre(root) {
   }
 
   function step(pixels) {
-    play(false);
+    player.play(false);
     seek(Math.floor(position) + pixels);
   }
 
@@ -265,9 +247,7 @@ function createTheatre(root) {
     fit();
     paint();
   });
-  const calm = () => stillness.matches && play(false);
 
-  part("play").onclick = () => play(!playing);
   part("back").onclick = () => step(-1);
   part("forward").onclick = () => step(1);
   part("next").onclick = () => choose((chosen + 1) % records.count);
@@ -277,16 +257,14 @@ function createTheatre(root) {
   part("look").onclick = () => lookAt(Math.floor(Math.min(Math.max(Math.floor(position) - 1, 0), records.pixels - 1) / records.channels));
   part("speed").oninput = paced;
   part("scrub").oninput = (event) => {
-    play(false);
+    player.play(false);
     seek(Number(event.target.value));
   };
   resized.observe(part("stage"));
-  stillness.addEventListener("change", calm);
 
   function close() {
-    cancelAnimationFrame(frame);
+    player.close();
     resized.disconnect();
-    stillness.removeEventListener("change", calm);
   }
 
   const theatre = { show, close };

@@ -16,14 +16,14 @@ from genlab.dashboard.components import base64, component
 if TYPE_CHECKING:
     from genlab.models.causal.model import CausalModel
 
-_mount = component("theatre")
+_mount = component("theatre", plays=True)
 
 # So many probabilities are sent at most: 3 MB, which 32 binary images of 28×28 use a fortieth of.
 _PROBABILITIES_AT_MOST = 1_500_000
 
 
 @dataclass(frozen=True)
-class Records:
+class Drawn:
     """Images as they were drawn, everything in the order of drawing: rows, then columns, then channels.
 
     Attributes:
@@ -52,7 +52,7 @@ class Records:
         return float(self.bits.sum(1).mean())
 
 
-def draw_records(model: CausalModel, *, images: int, seed: int) -> Records:
+def draw_records(model: CausalModel, *, images: int, seed: int) -> Drawn:
     """Draw up to `images` images and note what the model expected of each pixel.
 
     The distributions come from scoring the finished images, which gives the very ones they were drawn from.
@@ -64,7 +64,7 @@ def draw_records(model: CausalModel, *, images: int, seed: int) -> Records:
     return _records(model, drawn, seconds=time.perf_counter() - start)
 
 
-def score_records(model: CausalModel, images: NDArray[np.uint8]) -> Records:
+def score_records(model: CausalModel, images: NDArray[np.uint8]) -> Drawn:
     """What the model expects of each pixel of real images ``(N, C, H, W)``, or of as many of them as are sent."""
     start = time.perf_counter()
     images = images[: _at_most(model, len(images))]
@@ -76,7 +76,7 @@ def _at_most(model: CausalModel, images: int) -> int:
     return max(1, min(images, _PROBABILITIES_AT_MOST // (math.prod(model.image_shape) * model.levels)))
 
 
-def _records(model: CausalModel, images: NDArray[np.uint8], *, seconds: float, real: bool = False) -> Records:
+def _records(model: CausalModel, images: NDArray[np.uint8], *, seconds: float, real: bool = False) -> Drawn:
     import torch
 
     from genlab.native import resolve_backend
@@ -86,7 +86,7 @@ def _records(model: CausalModel, images: NDArray[np.uint8], *, seconds: float, r
     values = images.transpose(0, 2, 3, 1).reshape(count, pixels)
     bits = log_probabilities / -math.log(2)
     probabilities = np.exp(log_probabilities)
-    return Records(
+    return Drawn(
         image_shape=model.image_shape,
         values=values,
         probabilities=probabilities.astype(np.float32),
@@ -107,7 +107,7 @@ class Place:
     column: int
 
 
-def theatre(records: Records, *, identity: str, caption: str) -> Place:
+def theatre(records: Drawn, *, identity: str, caption: str) -> Place:
     """Show the theatre.
 
     Args:
@@ -134,7 +134,7 @@ def theatre(records: Records, *, identity: str, caption: str) -> Place:
     return _place(state.looked_at, identity, records)
 
 
-def _place(said: Any, identity: str, records: Records) -> Place:
+def _place(said: Any, identity: str, records: Drawn) -> Place:
     """What the browser said, if it makes sense: what comes from there can be anything."""
     _, height, width = records.image_shape
     place = Place(0, (3 * height) // 5, width // 2)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +12,8 @@ import streamlit as st
 from genlab import jobs
 from genlab.benchmark import TABLES, background
 from genlab.dashboard import bench_charts
+from genlab.dashboard.frame import caught, frame
 from genlab.dashboard.plain import plain
-from genlab.errors import GenlabError
 
 WHAT = {
     "roofline": "what the machine can do at most",
@@ -31,33 +30,23 @@ FIRST = ["roofline", "kernels"]
 
 def page() -> None:
     """The page from top to bottom."""
-    with st.container(width=1120):
-        st.title("Native against Python", anchor=False)
-        st.markdown(
-            "The same computation by genlab's C++ and by everything that Python offers, each in a process of its own with the same number "
-            "of threads. All sides first have to **agree** with a reference; only then they are timed, in turns, so that a disturbance "
-            "hits all alike."
-        )
+    with frame(
+        "Native against Python",
+        "The same computation by genlab's C++ and by everything that Python offers, each in a process of its own with the same number "
+        "of threads. All sides first have to **agree** with a reference; only then they are timed, in turns, so that a disturbance "
+        "hits all alike.",
+    ):
         is_active = False
         # Each part says its own faults, so that a torn file of one leaves the others in use.
-        with told():
+        with caught():
             progress = background.progress()
             is_active = progress is not None and progress.is_active
             st.fragment(state, run_every=1.0 if is_active else None)(is_active)
         if not is_active:
-            with told():
+            with caught():
                 form()
-        with told():
+        with caught():
             show(background.results(), is_active)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Known errors as sentences on the page."""
-    try:
-        yield
-    except GenlabError as error:
-        st.error(plain(str(error)))
 
 
 def form() -> None:

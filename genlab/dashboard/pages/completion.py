@@ -9,9 +9,12 @@ import streamlit as st
 
 from genlab.dashboard.components.pad import Drawing, pad
 from genlab.dashboard.components.wall import wall
-from genlab.dashboard.stage import COMPLETIONS, Source, choose_source, completions, duration, held_out, model_of
+from genlab.dashboard.frame import frame, say
+from genlab.dashboard.stage.drawings import COMPLETIONS, completions
+from genlab.dashboard.stage.sources import Source, choose_source, held_out, model_of
+from genlab.dashboard.words import duration
 from genlab.datasets.picture import BYTES_AT_MOST, read_picture
-from genlab.errors import GenlabError, InputError
+from genlab.errors import InputError
 
 SHOWN_SECONDS = 1.2
 TEMPERATURE = "1 is the model's own distribution; below, the likely is favoured."
@@ -19,24 +22,20 @@ TEMPERATURE = "1 is the model's own distribution; below, the likely is favoured.
 
 def page() -> None:
     """The page from top to bottom."""
-    with st.container(width=1120):
-        st.title("Finish my digit", anchor=False)
-        st.markdown(
-            "A model that predicts each pixel from those before it can start anywhere: what stands above the line is given, "
-            "what follows is drawn from *p*(rest | given), exactly. Twelve draws show how many ways it sees to go on."
-        )
-        try:
-            source = choose_source()
-            if model_of(source).image_shape[0] != 1:
-                raise InputError("model must draw grey images for this pad, in one channel; choose another one")
-            start, identity = beginning(source)
-            left, right = st.columns([2, 3], gap="large")
-            with left:
-                drawing = pad(start, model_of(source).levels, identity=identity)
-            with right:
-                finish(source, drawing)
-        except GenlabError as error:
-            st.error(str(error))
+    with frame(
+        "Finish my digit",
+        "A model that predicts each pixel from those before it can start anywhere: what stands above the line is given, "
+        "what follows is drawn from *p*(rest | given), exactly. Twelve draws show how many ways it sees to go on.",
+    ):
+        source = choose_source()
+        if model_of(source).image_shape[0] != 1:
+            raise InputError("model must draw grey images for this pad, in one channel; choose another one")
+        start, identity = beginning(source)
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            drawing = pad(start, model_of(source).levels, identity=identity)
+        with right:
+            finish(source, drawing)
 
 
 def beginning(source: Source) -> tuple[Drawing, str]:
@@ -56,7 +55,7 @@ def beginning(source: Source) -> tuple[Drawing, str]:
             levels = read_picture(content, size=(height, width), levels=model.levels)
             return Drawing(levels, rows), f"{source} {hashlib.sha256(content).hexdigest()} {number}"
         except InputError as error:
-            st.error(str(error))
+            say(st.error, "{}", error)
     try:
         images, _ = held_out(source)
         levels = images[number % len(images), 0]

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from threading import Thread
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
+from genlab.dashboard import address
 from genlab.dashboard.components.tree import pages_of, tree
 from genlab.dashboard.components.wall import wall
+from genlab.dashboard.frame import caught, frame
+from genlab.dashboard.long_lived import load_once
 from genlab.dashboard.navigation import FIRST, PAGES
-from genlab.dashboard.stage import duration, front_digits
+from genlab.dashboard.stage.drawings import front_digits
 from genlab.dashboard.taxonomy import TREE
-from genlab.errors import GenlabError
+from genlab.dashboard.words import duration
 
 SHOWN_SECONDS = 1.6
 
 
 def page() -> None:
     """The page from top to bottom."""
-    with st.container(width=1120):
-        st.title("A laboratory for generative models", anchor=False)
-        st.markdown("Everything here runs on this computer, now: the digits below are drawn while you look, and every number is computed.")
+    with frame(
+        "A laboratory for generative models",
+        "Everything here runs on this computer, now: the digits below are drawn while you look, and every number is computed.",
+    ):
         greeting = st.container()
         st.header("The map", anchor=False)
         st.markdown("Four ways to learn a distribution of images, by what becomes of its density. Follow a link to where you can try it.")
@@ -34,25 +39,36 @@ def page() -> None:
             for entry in others:
                 st.page_link(entry.file, label=entry.title)
         # Last: what stands above is there to be read meanwhile.
-        with greeting:
-            try:
-                greet()
-            except GenlabError as error:
-                st.error(str(error))
+        with greeting, caught():
+            greet()
         warm_up()
 
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
     """Load torch, which every other page needs and which takes a second or two, while the visitor reads this one."""
-    Thread(target=import_module, args=("torch",), name="genlab-warm-up", daemon=True).start()
+    Thread(target=load_once, args=(["torch"],), name="genlab-warm-up", daemon=True).start()
 
 
 def greet() -> None:
     """Fresh digits, without a click."""
-    seed = st.session_state.get("front_seed", 0)
-    with st.spinner("The model is drawing …"):
-        images, levels, seconds, parameters = front_digits(seed)
+    pictures = st.container()
+    words, others, watch = st.columns([5, 2, 2], vertical_alignment="center")
+    with others:
+        seed = address.again("Draw others", "seed", width="stretch")
+    with pictures:
+        with st.spinner("The model is drawing …"):
+            images, levels, seconds, parameters = front_digits(seed)
+        show(images, levels, seed)
+    words.caption(
+        f"Nobody ever wrote these digits. To draw {len(images)} took {duration(seconds)}, with a network of {parameters:,} parameters."
+    )
+    if watch.button("Watch how", type="primary", width="stretch"):
+        st.switch_page(PAGES["theatre"].file)
+
+
+def show(images: NDArray[np.uint8], levels: int, seed: int) -> None:
+    """A band of them."""
     wall(
         images,
         levels,
@@ -63,15 +79,6 @@ def greet() -> None:
         large=64,
         rows_at_most=2,
     )
-    words, again, watch = st.columns([5, 2, 2], vertical_alignment="center")
-    words.caption(
-        f"Nobody ever wrote these digits. To draw {len(images)} took {duration(seconds)}, with a network of {parameters:,} parameters."
-    )
-    if again.button("Draw others", width="stretch"):
-        st.session_state["front_seed"] = seed + 1
-        st.rerun()
-    if watch.button("Watch how", type="primary", width="stretch"):
-        st.switch_page(PAGES["theatre"].file)
 
 
 page()

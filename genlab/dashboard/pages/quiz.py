@@ -9,24 +9,25 @@ from streamlit.errors import StreamlitAPIException
 
 from genlab import quiz_store
 from genlab.dashboard.components.letters import letters
+from genlab.dashboard.frame import frame, say
 from genlab.dashboard.plain import plain
 from genlab.dashboard.quiz_game import Game
 from genlab.errors import GenlabError
 from genlab.lecture.quiz import OWN_FILE, VARIABLE, VERDICTS, Link, Mark, Question, Quiz, load
 
 NAME = "quiz name"
+WIDTH = 820
 
 
 def page() -> None:
     """The page from top to bottom."""
-    with st.container(width=820):
-        try:
-            quiz = load()
-        except GenlabError as error:
-            broken(error)
-            return
+    try:
+        quiz = load()
+    except GenlabError as error:
+        broken(error)
+        return
+    with frame(plain(quiz.title), width=WIDTH):
         game = game_of(quiz)
-        st.title(plain(quiz.title), anchor=False)
         if game.position is None:
             review(game)
         else:
@@ -37,12 +38,12 @@ def page() -> None:
 
 def broken(error: GenlabError) -> None:
     """What to do about a file of questions that cannot be read."""
-    st.title("The quiz", anchor=False)
-    st.error(plain(str(error)))
-    st.markdown(
-        f"`{VARIABLE}` names this file. Mend the line, or start the dashboard without the variable for the lecture's own questions."
-    )
-    st.button("Read the file again", type="primary")
+    with frame("The quiz", width=WIDTH):
+        say(st.error, "{}", error)
+        st.markdown(
+            f"`{VARIABLE}` names this file. Mend the line, or start the dashboard without the variable for the lecture's own questions."
+        )
+        st.button("Read the file again", type="primary")
 
 
 def game_of(quiz: Quiz) -> Game:

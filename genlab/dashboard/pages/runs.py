@@ -11,13 +11,14 @@ import pandas as pd
 import streamlit as st
 
 from genlab import jobs
-from genlab.dashboard.charts import overlaid_curves
+from genlab.dashboard.charts import Records, overlaid_curves
 from genlab.dashboard.downloads import downloads
+from genlab.dashboard.frame import caught, frame, say
 from genlab.dashboard.plain import plain
 from genlab.dashboard.run_in_address import choose_run, run_in_address
 from genlab.dashboard.run_panel import state_and_buttons
-from genlab.dashboard.story import Records, Story, parameters_in_words, read_story
-from genlab.dashboard.visitor import remember_visitor, visitor
+from genlab.dashboard.story import Story, parameters_in_words, read_story
+from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import STATES, duration, megabytes
 from genlab.errors import GenlabError
 from genlab.runs import Run, runs_folder
@@ -30,21 +31,15 @@ _AT_FIRST = 3
 
 def page() -> None:
     """The page from top to bottom."""
-    with st.container(width=1120):
-        st.title("Runs", anchor=False)
-        st.markdown("Everything that was trained here, whoever started it and wherever: on this page, in a terminal, from Python.")
-        try:
-            offer_undo()
-            names = jobs.list_names()
-            if not names:
-                st.info("There is no run yet. The **Training** page starts one; so does `genlab train pixelcnn` in a terminal.")
-            else:
-                overview()
-                compare(names)
-                one_run()
-        except GenlabError as error:
-            st.error(plain(str(error)))
-        remember_visitor()
+    with frame("Runs", "Everything that was trained here, whoever started it and wherever: on this page, in a terminal, from Python."):
+        offer_undo()
+        names = jobs.list_names()
+        if not names:
+            st.info("There is no run yet. The **Training** page starts one; so does `genlab train pixelcnn` in a terminal.")
+            return
+        for part in (overview, lambda: compare(names), one_run):
+            with caught():  # what is wrong with one part leaves the others
+                part()
 
 
 def offer_undo() -> None:
@@ -53,7 +48,7 @@ def offer_undo() -> None:
     if not removed:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.info(f"Deleted: **{plain(removed[0])}**. It is kept for a day.")
+        say(st.info, "Deleted: **{}**. It is kept for a day.", removed[0])
         if st.button("Bring it back"):
             st.query_params["run"] = jobs.restore(removed[0], visitor=visitor()).name
             st.rerun()
@@ -78,13 +73,15 @@ def table(states: Mapping[str, jobs.State]) -> None:
     Args:
         states: What the page found them to be; once that has changed, the whole page runs again.
     """
-    try:
+    with caught():
         found = jobs.list_jobs()
-    except GenlabError as error:
-        st.error(plain(str(error)))
-        return
-    if {job.name: job.state for job in found} != states:
-        st.rerun()
+        if {job.name: job.state for job in found} != states:
+            st.rerun()
+        show_table(found)
+
+
+def show_table(found: Sequence[jobs.Job]) -> None:
+    """A line for each run."""
     st.dataframe(
         pd.DataFrame([_row(job) for job in found]),
         hide_index=True,
@@ -149,14 +146,16 @@ def compare(names: Sequence[str]) -> None:
         try:
             stories[_unique(labels[name], name, labels)] = read_story(jobs.get(name))
         except GenlabError as error:
-            st.caption(f"Left out, {plain(labels[name])}: {plain(str(error))}")
+            say(st.caption, "Left out, {}: {}", labels[name], error)
     if not stories:
         st.caption("Choose a run to see its curve and its settings.")
         return
     protocols = {story.protocol for story in stories.values()}
     if len(protocols) > 1:
-        st.warning(
-            "These runs were scored under different protocols, so their bits/dim do not compare: " + plain("; ".join(sorted(protocols)))
+        say(
+            st.warning,
+            "These runs were scored under different protocols, so their bits/dim do not compare: {}",
+            "; ".join(sorted(protocols)),
         )
     st.fragment(curves)(stories)
     settings({label: _settings(story.config) for label, story in stories.items()})

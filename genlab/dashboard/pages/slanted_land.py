@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from genlab.dashboard.slanted import address
+from genlab.dashboard import address
+from genlab.dashboard.frame import caught, frame
 from genlab.dashboard.slanted.discriminator import discriminator
 from genlab.dashboard.slanted.losses import losses
 from genlab.dashboard.slanted.million import million
 from genlab.dashboard.slanted.step import step
 from genlab.dashboard.slanted.training import training
 from genlab.dashboard.slanted.world import world
-from genlab.errors import GenlabError
 
 PARTS = {
     "1": ("1 The world", world),
@@ -25,8 +25,7 @@ PARTS = {
 
 def page() -> None:
     """The way through the parts, and the part that is asked for."""
-    with st.container(width=1120):
-        st.title("Slanted land: a GAN small enough to see", anchor=False)
+    with frame("Slanted land: a GAN small enough to see"):
         names = tuple(PARTS)
         part = address.choice("part", names)
         address.linked(
@@ -39,10 +38,8 @@ def page() -> None:
             label_visibility="collapsed",
             required=True,
         )
-        try:
+        with caught():
             PARTS[part][1]()
-        except GenlabError as error:
-            st.error(str(error))
         if part != names[-1]:
             following = names[names.index(part) + 1]
             st.button(f"Next: {PARTS[following][0]}", on_click=address.put, kwargs={"part": following})

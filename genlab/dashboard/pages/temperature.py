@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import streamlit as st
 
+from genlab.dashboard import address
 from genlab.dashboard.charts import bits_by_temperature
 from genlab.dashboard.components.wall import wall
-from genlab.dashboard.stage import HEATED, TEMPERATURES, Source, choose_source, duration, heated, model_of, real_cost
-from genlab.errors import GenlabError
+from genlab.dashboard.frame import frame
+from genlab.dashboard.stage.drawings import HEATED, TEMPERATURES, heated, real_cost
+from genlab.dashboard.stage.sources import Source, choose_source, model_of
+from genlab.dashboard.words import duration
 
 SHOWN = 10
 
 
 def page() -> None:
     """The page from top to bottom."""
-    with st.container(width=1120):
-        st.title("Temperature", anchor=False)
-        st.markdown(
-            "Before a pixel is drawn, its logits are divided by a temperature *T*: *p*(level) ∝ exp(*l* / *T*). Below 1 the likely "
-            "becomes likelier; above, every level gets its chance. The same random numbers draw every row below."
-        )
-        try:
-            source = choose_source()
-            if st.button("Draw others"):
-                st.session_state["heat_seed"] = st.session_state.get("heat_seed", 0) + 1
-            show(source, st.session_state.get("heat_seed", 0))
-        except GenlabError as error:
-            st.error(str(error))
+    with frame(
+        "Temperature",
+        "Before a pixel is drawn, its logits are divided by a temperature *T*: *p*(level) ∝ exp(*l* / *T*). Below 1 the likely "
+        "becomes likelier; above, every level gets its chance. The same random numbers draw every row below.",
+    ):
+        source = choose_source()
+        show(source, address.again("Draw others", "seed"))
 
 
 def show(source: Source, seed: int) -> None:

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from genlab.dashboard.components.field import field
 from genlab.dashboard.components.race import Race, race, run_race
-from genlab.dashboard.components.theatre import Place, Records, theatre
+from genlab.dashboard.components.theatre import Drawn, Place, theatre
 from genlab.dashboard.components.wall import wall
+from genlab.dashboard.frame import frame, say
 from genlab.dashboard.proof_button import proof_button
-from genlab.dashboard.stage import Source, choose_source, cost, drawn, model_of, real
-from genlab.errors import BackendError, GenlabError, InputError
+from genlab.dashboard.stage.drawings import cost, drawn, real
+from genlab.dashboard.stage.sources import Source, choose_source, model_of
+from genlab.errors import BackendError, InputError
 
 SHOWS = ("drawn by the model", "real, held out")
 # Images that the receptive field is looked for in, the chosen one included.
@@ -22,23 +24,19 @@ REAL = 8
 
 def page() -> None:
     """The page from top to bottom."""
-    with st.container(width=1120):
-        st.title("The pixel theatre", anchor=False)
-        st.markdown(
-            "The model never sees a whole image. It is asked for one pixel at a time: *given the pixels so far, how likely is each level?* "
-            "Drawing from its answers, row by row, makes a digit that nobody ever wrote."
-        )
-        try:
-            source = choose_source()
-            records, place = play(source)
-            sight(source, records, place)
-            likelihood(source)
-            racing(source)
-        except GenlabError as error:
-            st.error(str(error))
+    with frame(
+        "The pixel theatre",
+        "The model never sees a whole image. It is asked for one pixel at a time: *given the pixels so far, how likely is each level?* "
+        "Drawing from its answers, row by row, makes a digit that nobody ever wrote.",
+    ):
+        source = choose_source()
+        records, place = play(source)
+        sight(source, records, place)
+        likelihood(source)
+        racing(source)
 
 
-def play(source: Source) -> tuple[Records, Place]:
+def play(source: Source) -> tuple[Drawn, Place]:
     """The theatre itself; returns what is played, and the pixel the visitor points at."""
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     show = SHOWS[0]
@@ -53,7 +51,7 @@ def play(source: Source) -> tuple[Records, Place]:
     return records, theatre(records, identity=f"{source} {show} {seed}", caption=caption)
 
 
-def sight(source: Source, records: Records, place: Place) -> None:
+def sight(source: Source, records: Drawn, place: Place) -> None:
     """What the prediction of the chosen pixel depends on."""
     st.header("What it sees of the past", anchor=False)
     st.markdown(
@@ -64,7 +62,7 @@ def sight(source: Source, records: Records, place: Place) -> None:
     try:
         field(model_of(source), images[order[:WITNESSES]], place)
     except BackendError as error:  # a network that no walk differentiates yet
-        st.info(f"Its gradients cannot be had: {error}")
+        say(st.info, "Its gradients cannot be had: {}", error)
     proof_button("no_leak", "No prediction depends on its own pixel or a later one, not in one bit.", source)
 
 
@@ -87,7 +85,7 @@ def bits_of_real_digits(source: Source) -> None:
     try:
         records, words = real(source)
     except InputError as error:
-        st.info(f"There are no real digits to show: {error}")
+        say(st.info, "There are no real digits to show: {}", error)
         return
     images, dearest = _images(records)[:REAL], float(records.bits[:REAL].max())
     # The root shows small amounts too, as in the theatre.
@@ -96,7 +94,7 @@ def bits_of_real_digits(source: Source) -> None:
     wall(images, model_of(source).levels, key="real", identity=f"{source}", alt="A real digit", large=84)
     each = [f"{value:.0f} bits" for value in records.bits[:REAL].sum(1)]
     wall(levels, 256, key="real bits", identity=f"{source}", alt="Where its bits went", words=each, large=84, accent=True)
-    st.caption(f"Real digits: {words}. The dearest pixel took {dearest:.1f} bits.")
+    say(st.caption, "Real digits: {}. The dearest pixel took {} bits.", words, f"{dearest:.1f}")
 
 
 def racing(source: Source) -> None:
@@ -119,7 +117,7 @@ def racing(source: Source) -> None:
     proof_button("native_is_torch", "The native walk computes what torch computes: likelihoods, gradients and images.", source)
 
 
-def _images(records: Records) -> NDArray[np.uint8]:
+def _images(records: Drawn) -> NDArray[np.uint8]:
     """The records' images, ``(N, C, H, W)``."""
     channels, height, width = records.image_shape
     images: NDArray[np.uint8] = records.values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)

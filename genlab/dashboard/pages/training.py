@@ -10,11 +10,11 @@ import streamlit as st
 
 from genlab import jobs
 from genlab.dashboard.forms import as_text, field, fields
-from genlab.dashboard.plain import plain
+from genlab.dashboard.frame import caught, frame, say
 from genlab.dashboard.run_in_address import choose_run, run_in_address
 from genlab.dashboard.run_panel import watch
 from genlab.dashboard.story import parameter_count, read_story
-from genlab.dashboard.visitor import remember_visitor, visitor
+from genlab.dashboard.visitor import visitor
 from genlab.errors import GenlabError, InputError
 from genlab.runs import Run, runs_folder
 from genlab.settings import DataSettings, TrainSettings, validate
@@ -40,22 +40,17 @@ _FIRST = {"minutes": 1.0, "patience": 20, "blocks": 5}
 
 def page() -> None:
     """The page from top to bottom."""
-    with st.container(width=1120):
-        st.title("Training", anchor=False)
-        st.markdown(
-            "The model is shown real images and asked to predict each pixel from those before it. "
-            "Every wrong guess costs bits; training makes the bill smaller."
-        )
-        try:
-            job = run_in_address()
-            training_form()
-            if job is None:
-                st.info("There is no run yet. **Train** starts one; the first samples appear within seconds.")
-            else:
-                watched_run(job)
-        except GenlabError as error:
-            st.error(plain(str(error)))
-        remember_visitor()
+    with frame(
+        "Training",
+        "The model is shown real images and asked to predict each pixel from those before it. "
+        "Every wrong guess costs bits; training makes the bill smaller.",
+    ):
+        job = run_in_address()
+        training_form()
+        if job is None:
+            st.info("There is no run yet. **Train** starts one; the first samples appear within seconds.")
+        else:
+            watched_run(job)
 
 
 def training_form() -> None:
@@ -87,7 +82,7 @@ def training_form() -> None:
     try:
         job = start(model, {"name": preset.name, **data}, network, {**budget, **optimiser})
     except GenlabError as error:
-        st.error(plain(str(error)))
+        say(st.error, "{}", error)
         return
     st.query_params["run"] = job.name
     st.rerun()
@@ -165,11 +160,9 @@ def learning_rate(job: jobs.Job) -> None:
         with right:
             pressed = st.form_submit_button("Change", width="stretch")
     if pressed:
-        try:
+        with caught():
             jobs.change_learning_rate(job.name, rate, visitor=visitor())
             st.toast(f"Learning rate {rate:g} from the next step on.")
-        except GenlabError as error:
-            st.error(plain(str(error)))
 
 
 page()

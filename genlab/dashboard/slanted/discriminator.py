@@ -6,8 +6,9 @@ import numpy as np
 import streamlit as st
 
 from genlab import toy_gan
+from genlab.dashboard import address
 from genlab.dashboard.components.neuron import Judged, neuron
-from genlab.dashboard.slanted import address, pictures
+from genlab.dashboard.slanted import pictures
 from genlab.lecture import worked
 
 _LIMIT = 5.0

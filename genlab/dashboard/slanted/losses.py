@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from genlab import toy_gan
-from genlab.dashboard.slanted import address
+from genlab.dashboard import address
 from genlab.dashboard.slanted.discriminator import weights
 from genlab.dashboard.slanted.pictures import picture, signed
 from genlab.lecture.worked import error_of

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from genlab import toy_gan
+from genlab.dashboard import address
 from genlab.dashboard.components.phases import Axis, Kind, Map, Outcome, phases
-from genlab.dashboard.slanted import address
 
 Array = npt.NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genlab import toy_gan
-from genlab.dashboard.slanted import address
+from genlab.dashboard import address
 from genlab.lecture import worked
 
 LECTURE_WEIGHTS = (*worked.D_WEIGHTS, worked.D_BIAS)

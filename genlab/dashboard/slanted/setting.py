@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from genlab import toy_gan
-from genlab.dashboard.slanted import address
+from genlab.dashboard import address
 
 MOST_EPOCHS = 20_000
 MOST_SEED = 2**53 - 1  # what a browser can count to; the library goes further

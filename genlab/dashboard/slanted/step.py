@@ -11,8 +11,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from genlab import toy_gan
+from genlab.dashboard import address
 from genlab.dashboard.components.microscope import Scene, microscope
-from genlab.dashboard.slanted import address
 from genlab.dashboard.slanted.pictures import signed
 from genlab.dashboard.slanted.setting import Setting, current, trained
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from genlab import toy_gan
+from genlab.dashboard import address
 from genlab.dashboard.components.reel import Lane, reel
-from genlab.dashboard.slanted import address
 from genlab.dashboard.slanted.pictures import signed
 from genlab.dashboard.slanted.setting import MOST_EPOCHS, MOST_SEED, Setting, current, train
 from genlab.lecture.worked import ideal_losses

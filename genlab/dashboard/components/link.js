@@ -1,0 +1,30 @@
+// Copies the address. Where the page is not served to this very computer, browsers keep the clipboard from scripts; then the
+// address is selected, which is the older way.
+
+export default mounts(function createLink(root) {
+  const told = root.querySelector(".told");
+
+  root.querySelector(".copy").onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      told.textContent = "copied";
+    } catch {
+      told.textContent = copiedBySelection(location.href) ? "copied" : "it stands in the address bar";
+    }
+    setTimeout(() => (told.textContent = ""), 4000);
+  };
+
+  return { show: () => {} };
+});
+
+function copiedBySelection(text) {
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.style.position = "fixed";
+  field.style.opacity = "0";
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  return copied;
+}
