@@ -9,6 +9,7 @@
 #include "isa.hpp"
 #include "parallel.hpp"
 #include "roofline.hpp"
+#include "unlocked.hpp"
 
 namespace genlab {
 namespace {
@@ -37,7 +38,7 @@ template <class Work>
 double on_all_threads(const Work& work) {
   const int threads = thread_count();
   std::vector<double> results(threads);
-  const py::gil_scoped_release release;  // registers and memory that the arguments keep alive
+  const Unlocked unlocked;  // registers and memory that the arguments keep alive
   parallel(threads, [&](int thread) { results[thread] = work(thread, threads); });
   double total = 0;
   for (const double result : results) total += result;

@@ -6,6 +6,7 @@
 #include "arrays.hpp"
 #include "isa.hpp"
 #include "sigmoid_neuron.hpp"
+#include "unlocked.hpp"
 
 namespace genlab {
 namespace {
@@ -28,7 +29,7 @@ py::array forward_as(const py::array& x, const py::array& weight, const py::arra
   py::array_t<T> y({shape.rows, shape.neurons});
   T* y_data = y.mutable_data();
   {
-    const py::gil_scoped_release release;  // pure arithmetic on memory that the arguments keep alive
+    const Unlocked unlocked;  // pure arithmetic on memory that the arguments keep alive
     sigmoid_neuron_forward<T>(instruction_set().set->table<T>(), shape, x_data, weight_data, bias_data, y_data);
   }
   return std::move(y);
@@ -44,7 +45,7 @@ py::tuple backward_as(const py::array& grad, const py::array& x, const py::array
   py::array_t<T> grad_x({shape.rows, shape.inputs}), grad_weight({shape.neurons, shape.inputs}), grad_bias(shape.neurons);
   T *grad_x_data = grad_x.mutable_data(), *grad_weight_data = grad_weight.mutable_data(), *grad_bias_data = grad_bias.mutable_data();
   {
-    const py::gil_scoped_release release;  // pure arithmetic on memory that the arguments keep alive
+    const Unlocked unlocked;  // pure arithmetic on memory that the arguments keep alive
     sigmoid_neuron_backward<T>(instruction_set().set->table<T>(), shape, grad_data, x_data, weight_data, y_data, grad_x_data, grad_weight_data,
                                grad_bias_data);
   }

@@ -67,20 +67,29 @@ template <bool minimax>
 void train(const ToyGanArgs& a) {
   constexpr int P = toy_gan_pixels;
   const double rate = a.learning_rate;
-  double w[P], v[P], c[P], b = a.init[P];
+  double w[P], v[P], c[P], b = a.state[P];
   for (int i = 0; i < P; ++i) {
-    w[i] = a.init[i];
-    v[i] = a.init[P + 1 + i];
-    c[i] = a.init[2 * P + 1 + i];
+    w[i] = a.state[i];
+    v[i] = a.state[P + 1 + i];
+    c[i] = a.state[2 * P + 1 + i];
   }
-  double* state = a.states;
-  double* loss = a.losses;
-  long until_record = a.record_every;
+  const auto write = [&](double* state) {
+    for (int i = 0; i < P; ++i) {
+      state[i] = w[i];
+      state[P + 1 + i] = v[i];
+      state[2 * P + 1 + i] = c[i];
+    }
+    state[P] = b;
+  };
+  const long rows_done = a.begin / a.record_every;
+  double* row = a.states + rows_done * toy_gan_state;
+  double* loss = a.losses + rows_done * 2;
+  long until_record = a.record_every - a.begin % a.record_every;
   const double* const last_face = a.faces + (a.face_count - 1) * P;
-  const double* face = a.faces;
-  double z = a.z[0], minus_logit[P];
+  const double* face = a.faces + a.begin % a.face_count * P;
+  double z = a.z[a.begin], minus_logit[P];
   for (int i = 0; i < P; ++i) minus_logit[i] = -z * v[i] - c[i];
-  for (long step = 0; step < a.steps; ++step) {
+  for (long step = a.begin; step < a.end; ++step) {
     double x[P];
     for (int i = 0; i < P; ++i) x[i] = over_one_plus_exp(1, minus_logit[i]);
 
@@ -109,18 +118,14 @@ void train(const ToyGanArgs& a) {
     face = face == last_face ? a.faces : face + P;
     if (--until_record == 0 || step + 1 == a.steps) {
       until_record = a.record_every;
-      for (int i = 0; i < P; ++i) {
-        state[i] = w[i];
-        state[P + 1 + i] = v[i];
-        state[2 * P + 1 + i] = c[i];
-      }
-      state[P] = b;
-      state += toy_gan_state;
+      write(row);
+      row += toy_gan_state;
       loss[0] = softplus(-real) + softplus(-minus_fake);
       loss[1] = minimax ? -softplus(judged) : softplus(-judged);
       loss += 2;
     }
   }
+  write(a.state);
 }
 
 }  // namespace

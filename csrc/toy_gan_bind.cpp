@@ -1,11 +1,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "arrays.hpp"
 #include "isa.hpp"
 #include "toy_gan.hpp"
+#include "unlocked.hpp"
 
 namespace genlab {
 namespace {
@@ -14,7 +16,9 @@ py::tuple train(const py::array& faces, const py::array& z, const py::array& ini
   ToyGanArgs a{};
   a.faces = checked<double>(faces, "faces", {-1, toy_gan_pixels});
   a.z = checked<double>(z, "z", {-1});
-  a.init = checked<double>(init, "init", {toy_gan_state});
+  double state[toy_gan_state];
+  std::copy_n(checked<double>(init, "init", {toy_gan_state}), toy_gan_state, state);
+  a.state = state;
   if (faces.shape(0) < 1 || faces.shape(0) > std::numeric_limits<int>::max() / toy_gan_pixels)
     throw py::value_error("faces must hold at least one face and fewer than 2^29; got shape " + shape_text(shape_of(faces)));
   if (z.size() < 1) throw py::value_error("z must hold at least one draw; got shape " + shape_text(shape_of(z)));
@@ -28,10 +32,16 @@ py::tuple train(const py::array& faces, const py::array& z, const py::array& ini
   py::array_t<double> states({rows, py::ssize_t{toy_gan_state}}), losses({rows, py::ssize_t{2}});
   a.states = states.mutable_data();
   a.losses = losses.mutable_data();
+  bool stopped = false;
   {
-    const py::gil_scoped_release release;  // pure arithmetic on memory that the arguments keep alive
-    instruction_set().set->toy_gan_train(a);
+    Unlocked unlocked;  // pure arithmetic on memory that the arguments keep alive
+    for (; a.end < a.steps && !stopped; stopped = unlocked.interrupted()) {
+      a.begin = a.end;
+      a.end = std::min(a.steps, a.begin + toy_gan_piece);
+      instruction_set().set->toy_gan_train(a);
+    }
   }
+  if (stopped) throw py::error_already_set();
   return py::make_tuple(states, losses);
 }
 

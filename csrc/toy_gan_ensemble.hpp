@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "kernels.hpp"
 
@@ -12,6 +13,8 @@ namespace genlab {
 
 // Runs that a thread takes at a time: a multiple of what every instruction set trains side by side.
 constexpr int toy_gan_ensemble_block = 64;
+// Steps that it makes with them before it looks whether to stop: some 20 milliseconds.
+constexpr std::uint32_t toy_gan_ensemble_piece = 1u << 15;
 
 struct ToyGanEnsembleArgs {
   float* state;
@@ -24,7 +27,8 @@ struct ToyGanEnsembleArgs {
   std::uint32_t first_step, steps;
 };
 
-// All runs, a block at a time, blocks split over threads. A run is the same whatever the others, the block and the thread.
-void toy_gan_ensemble_advance(const InstructionSet& kernels, const ToyGanEnsembleArgs& a);
+// All runs, a block at a time, blocks split over threads. A run is the same whatever the others, the block and the thread. The calling
+// thread asks `stop` between pieces of its work; once it is true, all threads leave their runs where they are. Whether it was.
+bool toy_gan_ensemble_advance(const InstructionSet& kernels, const ToyGanEnsembleArgs& a, const std::function<bool()>& stop);
 
 }  // namespace genlab

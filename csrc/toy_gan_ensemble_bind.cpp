@@ -8,6 +8,7 @@
 #include "isa.hpp"
 #include "toy_gan.hpp"
 #include "toy_gan_ensemble.hpp"
+#include "unlocked.hpp"
 
 namespace genlab {
 namespace {
@@ -28,11 +29,13 @@ py::array advance(const py::array& state, const py::array& keys, const py::array
   a.steps = steps;
   py::array_t<float> after({py::ssize_t{toy_gan_state}, a.runs});
   a.state = after.mutable_data();
+  bool stopped = false;
   {
-    const py::gil_scoped_release release;  // pure arithmetic on memory that the arguments keep alive
+    Unlocked unlocked;  // pure arithmetic on memory that the arguments keep alive
     std::memcpy(a.state, before, static_cast<std::size_t>(after.nbytes()));
-    toy_gan_ensemble_advance(*instruction_set().set, a);
+    stopped = toy_gan_ensemble_advance(*instruction_set().set, a, [&] { return unlocked.interrupted(); });
   }
+  if (stopped) throw py::error_already_set();
   return std::move(after);
 }
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -495,3 +496,65 @@ def test_bad_input_of_many_runs_is_named(arguments, message):
 def test_bad_input_of_the_parts_is_named(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+# --- interruption ----------------------------------------------------------------------------------------------------------------
+
+
+# Of steps that take an hour: whoever is deaf until the end never comes back.
+HOURS = {
+    "few long runs": lambda: train_many(runs=200, epochs=2**28),
+    "many runs": lambda: train_many(runs=1_000_000, epochs=100_000),
+    "a phase diagram": lambda: list(phase_diagram(np.geomspace(0.01, 1, 30), [1.0], runs=100, epochs=2**28, frames=2)),
+}
+
+
+@pytest.mark.parametrize("work", HOURS)
+def test_a_signal_ends_native_work(work):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    # A clock of its own: pytest's watch over time uses the other one.
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            HOURS[work]()
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def test_a_run_in_pieces_is_one_run():
+    piece, more = 2**20, 1000  # native work looks up after so many steps; they are whole epochs of four faces
+    faces = FACES[:4]
+    whole = train(faces, epochs=(piece + more) // 4, learning_rate=0.2, record_every=777)
+    first = train(faces, epochs=piece // 4, learning_rate=0.2)
+    then = {name: getattr(first, name) for name in NAMES}
+    second = train(faces, epochs=more // 4, learning_rate=0.2, init=then, z=whole.z[piece:])
+    for name, one, other in zip(NAMES, arrays_of(whole), arrays_of(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(getattr(whole.history, name)[-1], one)
+    assert whole.history.step.tolist() == [*range(0, piece + more, 777), piece + more]
+    assert np.isfinite(whole.history.d_loss[1:]).all()
+    row = piece // 777 + 1  # the first that belongs to the second piece
+    again = train(faces, epochs=more // 4, learning_rate=0.2, init=then, z=whole.z[piece:], record_every=1).history
+    np.testing.assert_array_equal(whole.history.g_weights[row], again.g_weights[row * 777 - piece])
+
+
+def test_python_ends_quietly_while_threads_compute():
+    code = """
+import threading
+from genlab.toy_gan import train, train_many
+ready = threading.Barrier(5)
+def work(call):
+    call()
+    ready.wait()
+    while True:
+        call()
+for call in 2 * (lambda: train_many(runs=2000, epochs=10), lambda: train(epochs=1000)):
+    threading.Thread(target=work, args=(call,), daemon=True).start()
+ready.wait()
+"""
+    for _ in range(3):  # one in two used to end in std::terminate
+        assert run_python(code) == ""
