@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from safetensors.torch import load_file
 
 import genlab
 from genlab import cli
+from genlab.errors import GenlabError, InputError
 from genlab.export import script
 from genlab.runs import Run
 
@@ -70,14 +73,116 @@ def test_the_script_uses_public_names_alone(tmp_path: Path) -> None:
     assert used == {"load_dataset", "create_model", "train"} & set(genlab.__all__)
 
 
-@pytest.mark.parametrize("text", ["'); import os; os.abort() #", "a\nimport os\nos.abort()\n", '"""\nraise SystemExit', "\\"])
-def test_no_name_becomes_code(tmp_path: Path, text: str) -> None:
-    run = trained(tmp_path / "run", "epochs=1")
-    config = run.config
-    config["data"]["name"] = text
-    config["versions"]["genlab"] = text
+# --- a folder from a stranger --------------------------------------------------------------------------------------------------------
+
+INNOCENT = sorted(["genlab.load_dataset", "torch.manual_seed", "genlab.create_model", "genlab.train", "min", "run.metrics", "print"])
+HOSTILE = [
+    "'); import os; os.abort() #",
+    "a\nimport os\nos.abort()\n",
+    '"""\nraise SystemExit',
+    "\\",
+    '\\"""); raise SystemExit #',
+    "\r\x0cx\u2028raise SystemExit\x00",
+    "\ud800",
+    "{__import__('os').abort()}",
+    "a" * 100_000,
+]
+CODE = "channels=8); __import__('os').system('echo X'); dict(a"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return trained(tmp_path_factory.mktemp("export") / "run", "epochs=1")
+
+
+@pytest.fixture
+def foreign(finished: Run, tmp_path: Path) -> Run:
+    """A finished run that may be spoilt."""
+    shutil.copytree(finished.path, tmp_path / "foreign")
+    return Run(tmp_path / "foreign")
+
+
+def spoil(run: Run, *where: str, **what: Any) -> None:
+    """Add to an object of the config, such as ``spoil(run, "model", "settings", channels=2)``."""
+    config = json.loads((run.path / "config.json").read_text())
+    part = config
+    for key in where:
+        part = part[key]
+    part.update(what)
     (run.path / "config.json").write_text(json.dumps(config))
-    calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(script(run))) if isinstance(node, ast.Call)]
-    assert sorted(calls) == sorted(
-        ["genlab.load_dataset", "torch.manual_seed", "genlab.create_model", "genlab.train", "min", "run.metrics", "print"]
-    )
+
+
+def calls_of(code: str) -> list[str]:
+    compile(code, "again.py", "exec")
+    return sorted(ast.unparse(node.func) for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_name_becomes_code(foreign: Run, text: str) -> None:
+    spoil(foreign, "data", name=text)
+    spoil(foreign, "versions", genlab=text, **{text: text})
+    spoil(foreign, "data", "record", sha256=text)
+    renamed = Run(foreign.path.rename(foreign.path.with_name(text.replace("\0", "").replace("/", "")[:100].replace("\ud800", "\udc80"))))
+    code = script(renamed)
+    assert calls_of(code) == INNOCENT
+    assert len(code) < 2_000 + 2 * len(text)
+    code.encode()
+
+
+@pytest.mark.parametrize("where", [("data",), ("training",), ("model", "settings")], ids=".".join)
+def test_a_key_that_is_code_is_refused(foreign: Run, where: tuple[str, ...]) -> None:
+    spoil(foreign, *where, **{CODE: 1})
+    with pytest.raises(InputError, match=r"setting must be one of .*; got \"channels=8\); __import__"):
+        script(foreign)
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "sentence"),
+    [
+        (("model",), {"name": "pixelcnn'); raise SystemExit #"}, "model must be one of"),
+        (("model",), {"name": ["pixelcnn"]}, "must hold a text as model.name"),
+        (("model",), {"settings": [[CODE, 1]]}, "must hold an object as model.settings"),
+        (("model", "settings"), {"channels": CODE}, "channels should be a valid integer"),
+        (("model", "settings"), {"dilations": [CODE]}, "dilations.0 should be a valid integer"),
+        (("training",), {"learning_rates": [[CODE, 1]]}, "learning_rates"),
+        (("training",), {"schedule": CODE}, "schedule should be"),
+        (("training",), {"batch_size": 2**80}, "batch_size should be less"),
+        ((), {"seed": CODE}, "seed should be a valid integer"),
+    ],
+)
+def test_a_value_that_breaks_a_rule_is_refused(foreign: Run, where: tuple[str, ...], what: dict[str, Any], sentence: str) -> None:
+    spoil(foreign, *where, **what)
+    with pytest.raises(GenlabError, match=sentence):
+        script(foreign)
+
+
+@pytest.mark.parametrize("part", ["versions", "record"])
+@pytest.mark.parametrize("value", [None, 1, "x", [1], {"images": 1}, {"images": {"train": "x"}}, {"sha256": 7}], ids=str)
+def test_what_the_script_can_do_without_may_be_anything(foreign: Run, part: str, value: Any) -> None:
+    spoil(foreign, *(("data",) if part == "record" else ()), **{part: value})
+    assert calls_of(script(foreign)) == INNOCENT
+
+
+# --- what it cannot do again ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_run_has_nothing_to_confess_but_weights_brought_along(finished: Run) -> None:
+    said = ast.get_docstring(ast.parse(script(finished)))
+    assert said is not None
+    assert said.startswith(f"The run {finished.name!r}, once more.")
+    assert [line for line in said.splitlines() if line.startswith("-")] == [
+        "- the run began from weights that somebody brought along in Python, which no config records."
+    ]
+
+
+def test_another_length_on_resume_is_confessed(foreign: Run) -> None:
+    assert cli.main(["train", "pixelcnn", "--data", "digits", "--out", str(foreign.path), "--resume", "--epochs", "2"]) == 0
+    said = str(ast.get_docstring(ast.parse(script(foreign))))
+    assert "had ended at step 23 and was prolonged" in said
+    assert "up to step 23 the run had other learning rates" in said
+
+
+def test_other_images_stop_the_script(foreign: Run, tmp_path: Path) -> None:
+    spoil(foreign, "data", "record", sha256="0" * 64)
+    with pytest.raises(AssertionError, match="other images"):
+        again(foreign, tmp_path / "copy")
