@@ -41,28 +41,36 @@ def gated(image_shape: tuple[int, int, int] = (1, 5, 4), levels: int = 3, channe
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """A random causal list: masks, residuals, gates and ReLUs in any order, shared and dead nodes included."""
+    """A random causal list: masks, residuals, gates and ReLUs in any order, rows beside pixels, shared and dead nodes included."""
     shape = (draw(st.sampled_from([1, 1, 2, 3])), draw(st.integers(1, 5)), draw(st.integers(1, 6)))
     levels = draw(st.sampled_from([2, 3, 5]))
     channels = draw(st.sampled_from([1, 3, 6, 17]))
     builder = GraphBuilder(shape, scale=2 / (levels - 1), shift=-1)
     kernel = draw(st.sampled_from([1, 3, 5, (3, 5)]))
     nodes = [builder.conv("n0", builder.image, channels, kernel_size=kernel, mask_type="A")]
-    for index in range(1, draw(st.integers(1, 7))):
-        operation = draw(st.sampled_from(["conv", "conv", "relu", "add", "gate", "image"]))
-        first, second = draw(st.sampled_from(nodes)), draw(st.sampled_from(nodes))
+    rows = [builder.conv("rows", builder.image, channels, kernel_size=3, taps=VERTICAL_TAPS, visit="row")]
+    for index in range(1, draw(st.integers(1, 8))):
+        operation = draw(st.sampled_from(["conv", "conv", "relu", "add", "add", "gate", "image", "row", "below"]))
+        # What is computed by rows may meet what is computed by pixels, in every operation.
+        first, second = draw(st.sampled_from([*nodes, *rows])), draw(st.sampled_from([*nodes, *rows]))
         name = f"n{index}"
+        by_rows = first in rows and second in rows
         match operation:
             case "conv":
                 size, dilation = draw(st.sampled_from([(1, 1), (1, 1), (3, 1), (3, 2), ((3, 5), 2)]))
                 nodes.append(builder.conv(name, first, channels, kernel_size=size, dilation=dilation))
             case "relu":
-                nodes.append(builder.relu(name, first))
+                (rows if first in rows else nodes).append(builder.relu(name, first))
             case "add":
-                nodes.append(builder.add(name, first, second))
+                (rows if by_rows else nodes).append(builder.add(name, first, second))
             case "gate":
-                nodes.append(builder.gate(name, first, second))
+                (rows if by_rows else nodes).append(builder.gate(name, first, second))
             case "image":
                 nodes.append(builder.conv(name, builder.image, channels, kernel_size=3, mask_type="A"))
-    output = builder.conv("output", nodes[-1], shape[0] * levels)
+            case "row":
+                source = draw(st.sampled_from(rows))
+                rows.append(builder.conv(name, source, channels, kernel_size=3, taps=[(-1, 1), (0, -1), (0, 0), (0, 1)], visit="row"))
+            case "below":
+                rows.append(builder.conv(name, first, channels, kernel_size=3, taps=VERTICAL_TAPS, visit="row"))
+    output = builder.conv("output", draw(st.sampled_from([nodes[-1], rows[-1]])), shape[0] * levels)
     return builder.build(output, Categorical(levels))

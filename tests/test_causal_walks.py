@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from causal_lists import gated, graphs, random_parameters
+from causal_lists import VERTICAL_TAPS, gated, graphs, random_parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import genlab
-from genlab.causal import native_walk, torch_walk
+from genlab.causal import Categorical, GraphBuilder, native_walk, torch_walk
 from genlab.errors import BackendError, InputError
 
 SHAPES = [((1, 28, 28), 2), ((1, 8, 8), 17), ((3, 6, 5), 4), ((1, 1, 1), 3), ((1, 3, 9), 256)]
@@ -80,6 +80,31 @@ def test_rows_and_gates_are_walked_alike():
         native_walk.log_prob(graph, parameters, levels),
         torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, levels), levels).detach(),
     )
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_a_sum_of_rows_and_pixels_is_added_once_for_each_pixel_whatever_the_channels(channels):
+    """The sum must not be kept where the row lies: with several channels a pixel is computed several times, its row only once."""
+    b = GraphBuilder((channels, 5, 6), scale=1, shift=-1)
+    above = b.conv("above", b.image, 4, kernel_size=3, taps=VERTICAL_TAPS, visit="row")
+    left = b.conv("left", b.image, 4, kernel_size=3, mask_type="A")
+    graph = b.build(b.conv("output", b.add("sum", left, above), 3 * channels), Categorical(3))
+    parameters = random_parameters(graph, seed=0, dtype=torch.float64)
+    uniforms = np.random.default_rng(0).random((20, 5, 6, channels))
+    native = native_walk.sample(graph, parameters, uniforms)
+    assert (native == torch_walk.sample(graph, parameters, torch.from_numpy(uniforms)).numpy()).all()
+    assert (native == torch_walk.sample_naive(graph, parameters, torch.from_numpy(uniforms)).numpy()).all()
+
+
+def test_a_list_may_go_on_behind_its_output():
+    b = GraphBuilder((1, 3, 3))
+    output = b.conv("output", b.image, 2, kernel_size=3, mask_type="A")
+    b.add("dead", output, b.conv("other", output, 2))
+    graph = b.build(output, Categorical(2))
+    parameters = random_parameters(graph, seed=0)
+    images = torch.zeros((2, 1, 3, 3), dtype=torch.int64)
+    native = native_walk.loss(graph, parameters, images)
+    torch.testing.assert_close(native, -torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, images), images).mean())
 
 
 def test_given_maps_condition_the_torch_walk_and_are_refused_by_the_native_one():

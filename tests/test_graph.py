@@ -96,11 +96,32 @@ def test_a_leak_deep_in_the_list_names_the_node_where_it_enters():
         ([Node("image", "image", (), 1), Node("a", "relu", ("image",), 2)], "they must agree"),
         ([Node("image", "image", (), 1), Node("a", "relu", ("image",), 1, ((0, -1),), kernel_size=(1, 3))], "works on one pixel"),
         ([Node("image", "image", (), 1), Node("a", "conv", ("a",), 1)], "reads itself at"),
+        ([Node("image", "image", (), 1), Node("leak", "relu", ("image",), 1, centre="A")], "works on one pixel .* got .* 'A'"),
+        ([Node("image", "image", (), 1), Node("a", "add", ("image", "image"), 1, dilation=2)], "works on one pixel"),
+        ([Node("image", "image", (), 1), Node("a", "gate", ("image", "image"), 1, kernel_size=(3, 3))], "works on one pixel"),
+        ([Node("image", "image", (), 1), Node("a", "conv", ("image",), 1, centre="C")], "centre of node 'a' must be one of A, B, all"),
+        ([Node("image", "image", (), 2)], r"must have its 1 channel\(s\) of image_shape; got 2"),
+        ([Node("image", "image", (), 1, visit="row")], "'image' \\(image\\) is put there"),
+        ([Node("image", "image", (), 1, shift=float("nan"))], "must be finite"),
+        ([Node("image", "image", (), 1), Node("a", "given", (), 2)], "its visit must be 'given'"),
+        ([Node("image", "image", (), 1), Node("a", "given", (), 2, visit="given")], "its visit is 'given'"),
     ],
 )
 def test_malformed_lists_are_refused_with_a_sentence(nodes, sentence):
     with pytest.raises(InputError, match=sentence):
         Graph(tuple(nodes), nodes[-1].name, BINARY, (1, 4, 4))
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (1, 0, 4), (1, 4, 4, 4)])
+def test_an_image_shape_that_is_none_is_refused(shape):
+    with pytest.raises(InputError, match="image_shape must be"):
+        Graph((Node("image", "image", (), 1),), "image", BINARY, shape)
+
+
+def test_an_image_of_other_channels_than_image_shape_says_is_refused():
+    nodes = (Node("image", "image", (), 1), Node("a", "conv", ("image",), 400, ((0, -1),), kernel_size=(1, 3)))
+    with pytest.raises(InputError, match="200 channel"):
+        Graph(nodes, "a", BINARY, (200, 6, 6))
 
 
 def test_a_recurrent_node_may_read_itself_at_earlier_taps():

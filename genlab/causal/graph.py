@@ -13,6 +13,7 @@ This file knows neither torch nor C++: it is what both executors read.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ Visit = Literal["given", "row", "pixel"]
 HERE: Offset = (0, 0, 0)
 OPERATIONS = ("image", "given", "conv", "relu", "add", "gate")
 VISITS: tuple[Visit, ...] = ("given", "row", "pixel")
+CENTRES = ("A", "B", "all")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -99,6 +101,7 @@ class Graph:
     horizons: Mapping[str, Offset | None] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "image_shape", _image_shape(self.image_shape))
         object.__setattr__(self, "horizons", _check(self))
 
     def __getitem__(self, name: str) -> Node:
@@ -253,6 +256,11 @@ def _check(graph: Graph) -> dict[str, Offset | None]:
     """All rules of the list; returns every node's horizon."""
     horizons: dict[str, Offset | None] = {}
     known: dict[str, Node] = {}
+    if graph.nodes and graph.nodes[0].operation == "image" and graph.nodes[0].channels != graph.image_shape[0]:
+        raise InputError(
+            f"node {graph.nodes[0].name!r} is the image and must have its {graph.image_shape[0]} channel(s) of image_shape; "
+            f"got {graph.nodes[0].channels}"
+        )
     for position, node in enumerate(graph.nodes):
         _check_form(node, position, known)
         known[node.name] = node
@@ -268,6 +276,10 @@ def _check(graph: Graph) -> dict[str, Offset | None]:
             )
     if graph.output not in known:
         raise unknown_name("output", graph.output, known)
+    if known[graph.output].visit == "given":
+        raise InputError(f"node {graph.output!r} is the output and must be visited by rows or pixels; its visit is 'given'")
+    if not graph.convolutions:
+        raise InputError(f"node {graph.output!r} is the output of a list without parameters; at least one node must be a 'conv'")
     last = horizons[graph.output]
     if last is not None and last >= HERE:
         raise InputError(f"node {graph.output!r} is the output and must see earlier pixels alone, but sees {_where(last)}")
@@ -309,7 +321,23 @@ def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
             raise InputError(f"tap {(dy, dx)} of node {node.name!r} must be a multiple of its dilation, {node.dilation}")
         if abs(dy) > height // 2 * node.dilation or abs(dx) > width // 2 * node.dilation:
             raise InputError(f"tap {(dy, dx)} of node {node.name!r} lies outside its {height}×{width} kernel")
+    if node.centre not in CENTRES:
+        raise unknown_name(f"centre of node {node.name!r}", node.centre, CENTRES)
+    if node.operation in ("image", "given"):
+        visit = "given" if node.operation == "given" else "pixel"
+        if (node.visit, node.taps, node.kernel_size, node.dilation, node.centre) != (visit, ((0, 0),), (1, 1), 1, "B"):
+            raise InputError(
+                f"node {node.name!r} ({node.operation}) is put there, not computed; its visit must be {visit!r}, and taps, "
+                "kernel_size, dilation and centre must be left alone"
+            )
+        if not (math.isfinite(node.scale) and math.isfinite(node.shift)):
+            raise InputError(f"scale and shift of node {node.name!r} must be finite; got {node.scale} and {node.shift}")
     if node.operation in ("relu", "add", "gate"):
+        if (node.kernel_size, node.dilation, node.centre) != ((1, 1), 1, "B") and node.taps == ((0, 0),):
+            raise InputError(
+                f"node {node.name!r} ({node.operation}) works on one pixel and passes on what it reads there; kernel_size, "
+                f"dilation and centre must be (1, 1), 1 and 'B'; got {node.kernel_size}, {node.dilation} and {node.centre!r}"
+            )
         if node.taps != ((0, 0),):
             raise InputError(f"node {node.name!r} ({node.operation}) works on one pixel; its taps must be ((0, 0),), got {node.taps}")
         for source in node.inputs:

@@ -159,7 +159,8 @@ class _Lowering:
         fused_adds: dict[str, Node] = {}  # add → the convolution that takes it along
         for node in self.graph.convolutions:
             readers = self._readers[node.name]
-            if len(readers) == 1 and readers[0].operation == "add" and self._phase(readers[0]) == self._phase(node):
+            alone = len(readers) == 1 and node.name != self.graph.output
+            if alone and readers[0].operation == "add" and self._phase(readers[0]) == self._phase(node):
                 fused_adds[readers[0].name] = node
         taken = {convolution.name for convolution in fused_adds.values()}
         steps: list[_Step] = []
@@ -232,6 +233,8 @@ class _Lowering:
         for later in self._steps[index + 1 :]:
             if any(name in shared for name in (*later.node.inputs, later.residual.name if later.residual else "")):
                 return False
+        if self.program.mode == "sample" and self._phase(old) != self._phase(step.result):
+            return False  # while a pixel is drawn the sum is computed again and again, the summand is not
         if self.program.mode == "sample" and any(taps_of(r) != CENTRE for n in (old, step.result) for r in self._readers[n.name]):
             return False
         needed_backwards = any(reader.operation in ("conv", "gate") for name in shared for reader in self._readers[name])
