@@ -314,6 +314,81 @@ def test_unknown_models_and_settings_list_the_known_ones():
         genlab.create_model("pixelcnn", levels=1)
 
 
+def test_a_penalty_on_the_gradient_is_differentiated_or_refused_never_ignored():
+    model, images = model_and_images((1, 5, 4), 3)
+    model = model.double()
+    parameters = list(model.parameters())
+
+    def penalty_gradients(backend):
+        loss = model.loss(images, backend=backend)
+        gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+        return torch.autograd.grad(2 * loss + sum(gradient.square().sum() for gradient in gradients), parameters)
+
+    for a, b in zip(penalty_gradients("auto"), penalty_gradients("torch"), strict=True):
+        torch.testing.assert_close(a, b)
+    with pytest.raises(BackendError, match="create_graph=True asks for more"):
+        penalty_gradients("native")
+
+
+class Loss(torch.nn.Module):
+    def __init__(self, model, backend):
+        super().__init__()
+        self.model, self.backend = model, backend
+
+    def forward(self, images):
+        return self.model.loss(images, backend=self.backend)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_transforms_of_torch_func_are_right_or_refused():
+    model, images = model_and_images((1, 5, 4), 3)
+    model, levels = model.double(), torch.from_numpy(images)
+    expected = torch.autograd.grad(model.loss(images, backend="torch"), list(model.parameters()))
+    values = {f"model.{name}": value.detach() for name, value in model.named_parameters()}
+    ones = {name: torch.ones_like(value) for name, value in values.items()}
+
+    def loss(backend):
+        return lambda values: torch.func.functional_call(Loss(model, backend), values, (levels,))
+
+    for a, b in zip(torch.func.grad(loss("auto"))(values).values(), expected, strict=True):
+        torch.testing.assert_close(a, b)
+    _, slope = torch.func.jvp(loss("auto"), (values,), (ones,))
+    torch.testing.assert_close(slope, sum(gradient.sum() for gradient in expected))
+    each = torch.func.vmap(lambda image: model.loss(image[None]))(levels)
+    torch.testing.assert_close(each, -model.log_prob(images, backend="torch"))
+    for transform in (torch.func.grad(loss("native")), lambda values: torch.func.jvp(loss("native"), (values,), (ones,))):
+        with pytest.raises(BackendError, match=r"torch\.func"):
+            transform(values)
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+@pytest.mark.parametrize("kind", ["weight", "bias"])
+def test_a_weight_that_is_no_number_is_named(backend, kind):
+    model, images = model_and_images((1, 4, 4), 2)
+    with torch.no_grad():
+        getattr(model.nodes["block1_conv"], kind).flatten()[0] = float("nan")
+    sentence = f"tensor 'nodes.block1_conv.{kind}' of model 'pixelcnn' must be finite; it holds nan"
+    with pytest.raises(InputError, match=sentence):
+        model.draw(np.zeros((1, 4, 4, 1)), backend=backend)
+    with pytest.raises(InputError, match=sentence):
+        model.log_prob(images, backend=backend)
+
+
+def test_weights_of_half_the_bits_score_in_whole_sums_and_mixed_ones_are_refused():
+    model, images = model_and_images((1, 28, 28), 2)
+    expected = model.log_prob(images)
+    for dtype in (torch.bfloat16, torch.float16):
+        half = model.to(dtype)
+        assert float((half.log_prob(images) - expected).abs().max()) < 0.05 * float(expected.abs().max())
+        assert half.loss(images).dtype == torch.float32
+        assert abs(half.loss(images).item() + float(half.log_prob(images).mean())) < 1e-2
+        assert half.draw(np.zeros((1, 28, 28, 1))).shape == (1, 1, 28, 28)
+    model.float().nodes["input"].double()
+    for call in (model.loss, model.log_prob, model.logits):
+        with pytest.raises(InputError, match=r"must be of one dtype; got torch\.float64 and torch\.float32"):
+            call(images)
+
+
 BFLOAT16_BACKENDS = ["torch", *(["native"] if "bfloat16" in genlab.native_info()["dtypes"] else [])]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
+from torch.autograd import forward_ad
 
 from genlab.causal import Graph, native_walk, torch_walk
 from genlab.causal.torch_walk import Progress, Rows
@@ -106,23 +107,30 @@ class CausalModel(nn.Module):
         levels = self._levels(batch, "batch")
         if len(levels) == 0:
             raise InputError("batch must hold at least one image; got none")
-        if self._resolve(backend, dtype=dtype) == "native":
-            return native_walk.loss(self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16")
+        if self._resolve(backend, levels, dtype=dtype) == "native":
+            return native_walk.loss(
+                self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16", second_order=backend == "auto"
+            )
         return -torch_walk.log_prob(self.graph, self._torch_map(levels, dtype), levels).mean()
 
     @torch.no_grad()
     def log_prob(self, images: ArrayLike | torch.Tensor, backend: str = "auto", dtype: str = "float32") -> torch.Tensor:
         """Log p(x) of each image in nats, float64 ``(N,)``; images are integer levels ``(N, C, H, W)``, `dtype` as in `loss`."""
         levels = self._levels(images, "images")
-        if self._resolve(backend, dtype=dtype) == "native":
-            return native_walk.log_prob(self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16")
-        return torch_walk.log_prob(self.graph, self._torch_map(levels, dtype).double(), levels)
+        if self._resolve(backend, levels, dtype=dtype) == "native":
+            result = native_walk.log_prob(self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16")
+        else:
+            result = torch_walk.log_prob(self.graph, self._torch_map(levels, dtype).double(), levels)
+        if not is_transformed(result) and result.isnan().any():
+            self.refuse_unfinite_parameters()
+            raise InputError("log p(x) is not a number though every weight is finite: sums overflow, the weights are too large")
+        return result
 
     @torch.no_grad()
     def logits(self, images: ArrayLike | torch.Tensor, backend: str = "auto", dtype: str = "float32") -> torch.Tensor:
         """The logits of each pixel's level given the pixels before it, ``(N, C, H, W, levels)``; `dtype` as in `loss`."""
         levels = self._levels(images, "images")
-        if self._resolve(backend, dtype=dtype) == "native":
+        if self._resolve(backend, levels, dtype=dtype) == "native":
             parameters_at = native_walk.parameters_map(self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16")
         else:
             parameters_at = self._torch_map(levels, dtype)
@@ -176,6 +184,7 @@ class CausalModel(nn.Module):
             if known.shape != shape:
                 raise InputError(f"known must have shape {shape}; got {known.shape}")
         chosen = self._resolve(backend, allowed=("native", "torch", "naive"), dtype=dtype)
+        self.refuse_unfinite_parameters()
         if chosen == "native":
             return native_walk.sample(
                 self.graph,
@@ -208,7 +217,8 @@ class CausalModel(nn.Module):
         """The output node's channels by the torch walk, under autocast if `dtype` asks for it."""
         with self._autocast(dtype):
             parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels)
-        return parameters_at.float() if dtype == "bfloat16" else parameters_at
+        # Half a number's bits would not hold a sum over all pixels.
+        return parameters_at.float() if parameters_at.dtype in (torch.bfloat16, torch.float16) else parameters_at
 
     def _autocast(self, dtype: str) -> torch.autocast:
         return torch.autocast(next(self.parameters()).device.type, torch.bfloat16, enabled=dtype == "bfloat16")
@@ -216,18 +226,23 @@ class CausalModel(nn.Module):
     def _parameters_by_node(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         return {name: (layer.weight, layer.bias) for name, layer in self.nodes.items()}  # type: ignore[misc]
 
-    def _resolve(self, backend: str, *, allowed: tuple[str, ...] = ("native", "torch"), dtype: str = "float32") -> str:
+    def _resolve(self, backend: str, *tensors: torch.Tensor, allowed: tuple[str, ...] = ("native", "torch"), dtype: str = "float32") -> str:
         """The backend to use; "auto" is native where native can do it: parameters in float32 or float64 on a CPU."""
         if dtype not in DTYPES:
             raise unknown_name("dtype", dtype, DTYPES)
-        parameter = next(self.parameters())
+        parameter, *others = self.parameters()
+        for other in others:
+            if other.dtype != parameter.dtype:
+                raise InputError(f"the model's parameters must be of one dtype; got {parameter.dtype} and {other.dtype}")
+        if dtype == "bfloat16" and parameter.dtype == torch.float64:
+            raise BackendError("a float64 model does not compute in bfloat16; use model.float()")
         obstacle = ""
-        if parameter.device.type != "cpu":
+        if any(is_transformed(tensor) for tensor in (parameter, *others, *tensors)):
+            obstacle = "its gradients are torch.autograd's first ones alone, and a transform of torch.func or forward_ad is at work"
+        elif parameter.device.type != "cpu":
             obstacle = f"the model is on device {str(parameter.device)!r}; move it with model.cpu()"
         elif parameter.dtype not in (torch.float32, torch.float64):
             obstacle = f"the model's parameters are {parameter.dtype}; native kernels compute in float32 and float64"
-        elif dtype == "bfloat16" and parameter.dtype == torch.float64:
-            obstacle = "a float64 model does not compute in bfloat16; use model.float()"
         elif dtype == "bfloat16" and dtype not in native_info()["dtypes"]:
             obstacle = f"this processor or GENLAB_ISA has no bfloat16 dot product (instruction set: {native_info()['isa']})"
         if obstacle and backend == "native":
@@ -235,6 +250,24 @@ class CausalModel(nn.Module):
         if obstacle and backend == "auto":
             return "torch"
         return resolve_backend(backend, allowed=allowed)
+
+    def refuse_unfinite_parameters(self) -> None:
+        """Weights that are never used may hold anything; the others must be finite.
+
+        Raises:
+            InputError: One is not; the sentence names the tensor.
+        """
+        for name, layer in self.nodes.items():
+            for kind, tensor in layer.named_parameters():
+                if is_transformed(tensor) or tensor.isfinite().all():
+                    continue
+                wrong = ~tensor.isfinite()
+                if kind == "weight":
+                    wrong &= torch.from_numpy(self.graph.mask(self.graph[name])).to(tensor.device)
+                if wrong.any():
+                    raise InputError(
+                        f"tensor 'nodes.{name}.{kind}' of model {self.name!r} must be finite; it holds {tensor[wrong][0].item()}"
+                    )
 
     def _levels(self, images: ArrayLike | torch.Tensor, argument: str) -> torch.Tensor:
         """Checked integer levels ``(N, C, H, W)`` on the model's device."""
@@ -246,11 +279,17 @@ class CausalModel(nn.Module):
             raise InputError(
                 f"{argument} must have shape (N, {channels}, {height}, {width}), the model's image_shape; got {tuple(levels.shape)}"
             )
-        if levels.numel():
+        if levels.numel() and not is_transformed(levels):
             low, high = (int(value) for value in torch.aminmax(levels))
             if low < 0 or high >= self.levels:
                 raise InputError(f"{argument} must hold levels from 0 to {self.levels - 1}; got {low if low < 0 else high}")
         return levels.to(next(self.parameters()).device)
+
+
+def is_transformed(tensor: torch.Tensor) -> bool:
+    """Whether torch.func or forward-mode differentiation is at work on a tensor: its memory alone does not say all then."""
+    wrapped: bool = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    return wrapped or forward_ad.unpack_dual(tensor).tangent is not None  # type: ignore[no-untyped-call]
 
 
 def _integers(images: ArrayLike, argument: str) -> np.ndarray:
