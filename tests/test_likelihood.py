@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_datasets import write_mnist
 from tiny import digits, tiny_model, tiny_run
 
 import genlab
 from genlab.errors import InputError, RunError
 from genlab.measures import likelihood
 from genlab.measures.likelihood import bits_per_dim, evaluate, load_run_data, log_prob
+from tests.files import write_mnist
 
 
 @pytest.mark.parametrize("backend", ["native", "torch", "auto"])
