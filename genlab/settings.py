@@ -48,6 +48,8 @@ class DataSettings(Settings):
     Attributes:
         name: A name of ``genlab.datasets.DATASETS`` or a path.
         levels: Quantise to this many levels; None keeps the native ones.
+        source_levels: How many levels the source itself has, where it does not say so: 16 for values from 0 to 15. None takes 2 if
+            every value is 0 or 1, else 256.
         binarize: ``"dynamic"`` draws every pixel anew from Bernoulli(intensity), ``"threshold"`` cuts at one half, None neither.
         size: Resize every image to `size` x `size` pixels; None keeps them as they are.
         seed: Decides the split into train, valid and test, and the fixed binary draw of ``.images``.
@@ -58,6 +60,7 @@ class DataSettings(Settings):
     binarize: Literal["dynamic", "threshold"] | None = None
     size: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+    source_levels: Annotated[int, Field(ge=2, le=256)] | None = None
 
 
 def _rate_changes(value: Any) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import genlab
 from genlab.datasets import DATASETS, Dataset
@@ -20,7 +21,7 @@ from genlab.datasets.dataset import bernoulli
 from genlab.datasets.source import fit_square, permutation
 from genlab.errors import InputError
 from genlab.lecture import worked
-from tests.files import everything, npz, splits
+from tests.files import everything, idx, npz, some_images, splits
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +173,54 @@ def test_the_settings_give_the_dataset_back_and_all_is_json() -> None:
     expected = {"levels": 4, "native_levels": 17, "rule": "floor(x * 4 / 17)", "size": 6, "seed": 3, "binarize": None}
     assert expected.items() <= data.record.items()
     assert data.record["image_shape"] == [1, 6, 6]
+
+
+def sources(folder: Path, images: np.ndarray) -> list[Path]:
+    """The same grey images as an archive, as an IDX folder and as a folder of pictures."""
+    (folder / "idx").mkdir()
+    (folder / "idx" / "train-images-idx3-ubyte").write_bytes(idx(images))
+    (folder / "png").mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(folder / "png" / f"{number}.png")
+    return [npz(folder, images=images), folder / "idx", folder / "png"]
+
+
+@pytest.mark.parametrize("asked", [{"levels": 16}, {"levels": 2}, {"binarize": "threshold"}])
+def test_levels_that_leave_one_are_refused_and_say_what_helps(tmp_path: Path, asked: dict[str, Any]) -> None:
+    images = np.arange(16, dtype=np.uint8).reshape(1, 4, 4).repeat(10, axis=0)
+    for path in sources(tmp_path, images):
+        with pytest.raises(InputError, match=r"must leave more than one level of .*from 0 to 15: .* source_levels=16 says so"):
+            genlab.load_dataset(path, **asked)
+        data = genlab.load_dataset(path, source_levels=16, **asked)
+        assert data.levels == asked.get("levels", 2)
+        np.testing.assert_array_equal(np.unique(data.train.images), np.arange(data.levels))
+        assert data.record["native_levels"] == 16
+        assert data.settings.source_levels == 16
+
+
+def test_zeros_and_ones_are_two_levels_wherever_they_come_from(tmp_path: Path) -> None:
+    images = some_images(10, 4, 4) % 2
+    for path in sources(tmp_path, images):
+        for asked in ({}, {"levels": 2}, {"binarize": "threshold"}):
+            data = genlab.load_dataset(path, **asked)
+            assert data.levels == 2
+            assert everything(data) == sorted(map(bytes, images))
+        assert genlab.load_dataset(path, source_levels=256).levels == 256
+
+
+def test_source_levels_that_contradict_the_source(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"source_levels must be None or 17, as scikit-learn load_digits .* has; got 16"):
+        genlab.load_dataset("digits", source_levels=16)
+    assert genlab.load_dataset("digits", source_levels=17).levels == 17
+    path = npz(tmp_path, images=np.full((5, 2, 2), 16))
+    with pytest.raises(InputError, match=r"source_levels must be above every value of npz file .*, which go up to 16; got 16"):
+        genlab.load_dataset(path, source_levels=16)
+    with pytest.raises(InputError, match=r"source_levels must be None or 20, as npz file .* has; got 256"):
+        genlab.load_dataset(npz(tmp_path, images=np.full((5, 2, 2), 16), levels=20), source_levels=256)
+
+
+def test_images_of_one_value_are_nobodys_fault(tmp_path: Path) -> None:
+    assert genlab.load_dataset(npz(tmp_path, images=np.full((5, 2, 2), 9)), levels=2).train.images.max() == 0
 
 
 # --- resizing ----------------------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ def load_dataset(
     binarize: Literal["dynamic", "threshold"] | None = None,
     size: int | None = None,
     seed: int = 0,
+    source_levels: int | None = None,
 ) -> Dataset:
     """Loads images whose L0 native levels x become levels by ``floor(x * levels / L0)``, or bits by one of two rules.
 
@@ -44,6 +45,8 @@ def load_dataset(
             ``Split.draw`` and once for ``.images``. None: neither.
         size: Crop every image to its central square and scale it to `size` x `size`; ``"photos"`` is cut into patches of it.
         seed: Decides what the source leaves open: the splits, and the one draw of ``.images``.
+        source_levels: L0 where the source does not say it: 16 for values from 0 to 15. None takes 2 if every value is 0 or 1,
+            else 256.
 
     Returns:
         The three splits, with a record of everything that was done.
@@ -53,8 +56,8 @@ def load_dataset(
     """
     if not isinstance(name_or_path, str | os.PathLike):
         raise InputError(f"name_or_path must be a name or a path; got {name_or_path!r}")
-    values = {"name": os.fspath(name_or_path), "levels": levels, "binarize": binarize, "size": size, "seed": seed}
-    settings = validate(DataSettings, values)
+    values = {"levels": levels, "binarize": binarize, "size": size, "seed": seed, "source_levels": source_levels}
+    settings = validate(DataSettings, {"name": os.fspath(name_or_path), **values})
     if settings.name in DATASETS:
         return build(DATASETS[settings.name](settings), settings, settings.name)
     path = _existing(settings.name)

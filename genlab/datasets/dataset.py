@@ -90,11 +90,13 @@ def build(source: Source, settings: DataSettings, name: str) -> Dataset:
     Raises:
         InputError: More levels than the source has, levels that contradict the binarisation, or too few images to split.
     """
-    levels = _levels(source.levels, settings)
+    native = _native_levels(source, settings)
+    levels = _levels(native, settings)
     parts, how = _split(source, settings.seed)
     if settings.size is not None:
         parts = {split: Part(fit_square(part.images, settings.size), part.labels) for split, part in parts.items()}
-    train, valid, test = (_finish(parts[split], source.levels, levels, settings, index) for index, split in enumerate(SPLITS))
+    train, valid, test = (_finish(parts[split], native, levels, settings, index) for index, split in enumerate(SPLITS))
+    _check_levels_left((train, valid, test), native, settings)
     channels, height, width = train.images.shape[1:]
     record = {
         "name": name,
@@ -102,10 +104,10 @@ def build(source: Source, settings: DataSettings, name: str) -> Dataset:
         "images": {split: len(parts[split].images) for split in SPLITS},
         "image_shape": [channels, height, width],
         "splits": how,
-        "native_levels": source.levels,
+        "native_levels": native,
         "levels": levels,
         "binarize": settings.binarize,
-        "rule": _rule(source.levels, levels, settings),
+        "rule": _rule(native, levels, settings),
         "size": settings.size,
         "seed": settings.seed,
         "classes": None if source.classes is None else list(source.classes),
@@ -127,6 +129,35 @@ def bernoulli(rng: np.random.Generator, intensities: Bytes, native_levels: int) 
     """
     thresholds = rng.integers(0, native_levels - 1, intensities.shape, dtype=np.uint8)
     return (thresholds < intensities).astype(np.uint8)
+
+
+def _native_levels(source: Source, settings: DataSettings) -> int:
+    """How many levels the source has: by its own word, else by the setting, else 2 if every value is 0 or 1, else 256."""
+    asked = settings.source_levels
+    if source.levels is not None:
+        if asked not in (None, source.levels):
+            raise InputError(f"source_levels must be None or {source.levels}, as {source.sentence} has; got {asked}")
+        return source.levels
+    highest = max(int(part.images.max()) for part in source.parts.values())
+    if asked is not None and asked <= highest:
+        raise InputError(f"source_levels must be above every value of {source.sentence}, which go up to {highest}; got {asked}")
+    return asked or (2 if highest < 2 else 256)
+
+
+def _check_levels_left(splits: tuple[Split, ...], native: int, settings: DataSettings) -> None:
+    """Refuses what quantising or a threshold has left of one level alone, where the source has several.
+
+    Raises:
+        InputError: Every pixel of every split has one level now.
+    """
+    left = {int(level) for split in splits for level in (split.images.min(), split.images.max())}
+    highest = max(int(split.intensities.max()) for split in splits)
+    lowest = min(int(split.intensities.min()) for split in splits)
+    if len(left) > 1 or lowest == highest:
+        return
+    asked = f"binarize={settings.binarize!r}" if settings.binarize else f"levels={settings.levels}"
+    rule = f"{asked} of {native} native levels must leave more than one level of {settings.name!r}"
+    raise InputError(f"{rule}; its values go from {lowest} to {highest}: if they have fewer levels, source_levels={highest + 1} says so")
 
 
 def _levels(native: int, settings: DataSettings) -> int:

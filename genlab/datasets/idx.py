@@ -55,7 +55,7 @@ def read_idx_folder(folder: Path) -> Source:
                 as_labels(read_idx(files[labels], rank=1), f"IDX file {str(files[labels])!r}") if labels in files else None,
             )
     names = ", ".join(path.name for path in files.values())
-    return Source(parts, 256, f"IDX files of folder {folder.resolve().name!r} ({names})")
+    return Source(parts, None, f"IDX files of folder {folder.resolve().name!r} ({names})")
 
 
 def read_idx(path: Path, *, rank: int) -> NDArray[np.uint8]:

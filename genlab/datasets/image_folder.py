@@ -55,7 +55,7 @@ def read_image_folder(folder: Path, size: int | None = None) -> Source:
     for split, (files, labels, _) in listings.items():
         parts[split] = Part(images[start : start + len(files)], labels)
         start += len(files)
-    return Source(parts, 256, f"{len(paths)} image files of folder {folder.resolve().name!r}", classes=classes)
+    return Source(parts, None, f"{len(paths)} image files of folder {folder.resolve().name!r}", classes=classes)
 
 
 def _list_images(folder: Path) -> tuple[list[Path], Labels | None, tuple[str, ...] | None]:

@@ -39,13 +39,13 @@ def mnist(_settings: DataSettings) -> Source:
     """
     own = _own_folder()
     if own is not None:
-        return _read_complete(own)
+        return replace(_read_complete(own), levels=256)
     cache = _cache_folder()
     source = _cached(cache)
     if source is None:
         _download(cache)
         source = _read_complete(cache)
-    return replace(source, sentence="OpenML, mnist_784, version 1")
+    return replace(source, levels=256, sentence="OpenML, mnist_784, version 1")
 
 
 def _own_folder() -> Path | None:

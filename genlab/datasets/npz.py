@@ -32,8 +32,8 @@ LABELS = {
 def read_npz(path: Path) -> Source:
     """Images, and labels where they are, of an ``.npz`` file.
 
-    Images are (N, H, W), (N, C, H, W) or (N, H, W, C), of booleans or of integers from 0 to 255. The native number of levels is
-    that of the key ``levels`` if there is one; else 2 if every value of every split is 0 or 1; else 256.
+    Images are (N, H, W), (N, C, H, W) or (N, H, W, C), of booleans or of integers from 0 to 255. The key
+    ``levels``, if there is one, is the native number of levels.
 
     Raises:
         InputError: It is no ``.npz``, torn, pickled, without training images, or holds anything but images as above.
@@ -90,11 +90,11 @@ def _array(archive: NpzFile, key: str, what: str) -> NDArray[Any]:
     return array
 
 
-def _native_levels(archive: NpzFile, parts: dict[str, Part], what: str) -> int:
-    """The key ``levels``, or what the values say."""
-    highest = max(int(part.images.max()) for part in parts.values())
+def _native_levels(archive: NpzFile, parts: dict[str, Part], what: str) -> int | None:
+    """The key ``levels``, if there is one."""
     if "levels" not in archive.files:
-        return 2 if highest < 2 else 256
+        return None
+    highest = max(int(part.images.max()) for part in parts.values())
     levels = _array(archive, "levels", what)
     if levels.shape != () or levels.dtype.kind not in "ui" or not max(2, highest + 1) <= levels <= 256:
         rule = f"'levels' of {what} must be one integer above every value and from 2 to 256"

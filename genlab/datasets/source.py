@@ -39,14 +39,14 @@ class Source:
 
     Attributes:
         parts: ``"train"`` and, where the source itself has them, ``"valid"`` and ``"test"``.
-        levels: Native number of levels: intensities are below it.
+        levels: Native number of levels: intensities are below it; None if the source does not say.
         sentence: Where the images come from, for the record.
         splits: How the source itself splits them, for the record; None if there is nothing to say.
         classes: What label 0, 1, ... is called, or None.
     """
 
     parts: dict[str, Part]
-    levels: int
+    levels: int | None
     sentence: str
     splits: str | None = None
     classes: tuple[str, ...] | None = None
