@@ -1,15 +1,17 @@
-"""Background training with real processes: every job here is `genlab train` on real digits."""
+"""Background training with real processes: a stub that keeps the run folder's protocol, or `genlab train` where it says `really`."""
 
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,14 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from genlab import jobs
-from genlab.errors import InputError
+from genlab.errors import GenlabError, InputError
 from genlab.jobs import Demand, Job, JobError, Limits
+from genlab.jobs.processes import Detached
+from tests.rights import mode
 from tests.waiting import wait_until
 
+STUB = str(Path(__file__).with_name("stub_trainer.py"))
+TRAINING_COMMAND = jobs.queue.training_command
 TINY = ("--set", "channels=2", "blocks=1", "sample_seconds=1000", "log_seconds=0.1", "checkpoint_seconds=0.2")
 ENDLESS = (*TINY, "minutes=30")
 SHORT = (*TINY, "epochs=1")
@@ -30,11 +36,19 @@ SHORT = (*TINY, "epochs=1")
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setattr(jobs.queue, "NICENESS", 0)  # what runs beside the tests would otherwise starve them
+    monkeypatch.setattr(jobs.queue, "training_command", lambda arguments: [sys.executable, STUB, *arguments])
     yield tmp_path / "runs"
     for job in jobs.list_jobs():
         if job.pid:
             os.kill(job.pid, signal.SIGKILL)
             ended(job)
+
+
+@pytest.fixture
+def really(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs of this test are real trainings on real digits."""
+    monkeypatch.setattr(jobs.queue, "training_command", TRAINING_COMMAND)
 
 
 def ended(job: Job) -> Job:
@@ -55,6 +69,7 @@ def last_step(job: Job) -> int:
     return int(job.run.metrics()[-1]["step"])
 
 
+@pytest.mark.usefixtures("really")
 def test_stop_and_resume_keep_the_whole_curve() -> None:
     job = jobs.start("pixelcnn", "digits", ENDLESS)
     assert job.state in {"starting", "running"}
@@ -63,6 +78,9 @@ def test_stop_and_resume_keep_the_whole_curve() -> None:
     assert job.pid is not None
     assert os.getsid(job.pid) == job.pid  # it has left the server's session: Ctrl-C there doesn't reach it
 
+    jobs.change_learning_rate(job.name, 1e-4)
+    wait_until(lambda: job.run.metrics("train")[-1]["learning_rate"] == 1e-4)
+    assert job.run.config["training"]["learning_rates"][-1][1] == 1e-4
     assert jobs.stop(job.name).state in {"stopping", "stopped"}
     stopped = ended(job)
     assert (stopped.state, stopped.pid) == ("stopped", None)
@@ -75,7 +93,7 @@ def test_stop_and_resume_keep_the_whole_curve() -> None:
     assert jobs.resume(job.name).pid == resumed.pid  # asked again, nothing happens
     jobs.stop(job.name)
     assert ended(job).state == "stopped"
-    assert events(job) == ["started", "stopped", "resumed", "stopped"]
+    assert events(job) == ["started", "learning_rate", "stopped", "resumed", "stopped"]
     steps = [record["step"] for record in job.run.metrics()]
     assert steps == sorted(steps)
 
@@ -160,13 +178,18 @@ def test_one_that_is_killed_while_it_waits_is_lost_and_can_be_resumed() -> None:
 
 
 def test_a_process_that_nobody_entered_into_the_database_does_not_wait_for_ever(folder: Path) -> None:
-    code = "from genlab.jobs import __main__, queue; queue._ORPHAN_SECONDS = 0.1; __main__.main('work', 'nobody')"
+    code = "from genlab.jobs import __main__, queue; queue._ORPHAN_SECONDS = 0.1; __main__.main('work', 'nobody', '0')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr.strip()) == (1, "genlab: error: job nobody was never entered into the database")
 
 
 def test_a_job_survives_the_process_that_started_it() -> None:
-    code = f"from genlab import jobs; print(jobs.start('pixelcnn', 'digits', {ENDLESS!r}).name)"
+    code = textwrap.dedent(f"""
+        import sys
+        from genlab import jobs
+        jobs.queue.training_command = lambda arguments: [sys.executable, {STUB!r}, *arguments]
+        print(jobs.start('pixelcnn', 'digits', {ENDLESS!r}).name)
+    """)
     name = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
     job = trained(jobs.get(name))
     assert job.state == "running"
@@ -174,6 +197,7 @@ def test_a_job_survives_the_process_that_started_it() -> None:
     assert ended(job).state == "stopped"
 
 
+@pytest.mark.usefixtures("really")
 def test_bad_settings_fail_with_the_sentence_of_the_command_line() -> None:
     job = ended(jobs.start("pixelcnn", "nodigits", SHORT))
     assert job.state == "failed"
@@ -181,6 +205,7 @@ def test_bad_settings_fail_with_the_sentence_of_the_command_line() -> None:
     assert "nodigits" in job.message
 
 
+@pytest.mark.usefixtures("really")
 def test_weights_that_are_not_finite_fail_with_their_name() -> None:
     job = trained(jobs.start("pixelcnn", "digits", ENDLESS))
     jobs.stop(job.name)
@@ -198,7 +223,7 @@ def test_weights_that_are_not_finite_fail_with_their_name() -> None:
 
 def test_a_run_started_elsewhere_is_watched_and_stopped_too(folder: Path) -> None:
     folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "genlab", "train", "pixelcnn", "--data", "digits", *ENDLESS, "--out", str(folder / "mine")]
+    command = [sys.executable, STUB, "pixelcnn", "--data", "digits", *ENDLESS, "--out", str(folder / "mine")]
     with (folder / "output.txt").open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         job = wait_until(lambda: next((job for job in jobs.list_jobs() if job.name == "mine" and job.pid), None))
         assert job.pid == process.pid
@@ -261,7 +286,7 @@ def test_a_training_that_is_too_large_for_a_visitor_is_refused(demand: Demand, s
 
 def test_the_disk_is_shared_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
     job = ended(jobs.start("pixelcnn", "digits", SHORT, visitor="anna"))
-    monkeypatch.setattr(jobs.limits, "LIMITS", Limits(disk=1000))
+    monkeypatch.setattr(jobs.limits, "LIMITS", Limits(disk=100))
     for name in (job.name, None):
         with pytest.raises(JobError, match="MB of disk, the limit is 0 MB; delete some"):
             jobs.start("pixelcnn", "digits", SHORT, visitor="anna")
@@ -327,12 +352,10 @@ def test_a_label_of_any_length_is_refused_or_cut() -> None:
     assert len(job.run.label) == 60
 
 
-def test_the_learning_rate_changes_in_mid_run_and_the_change_is_recorded() -> None:
+def test_another_learning_rate_reaches_the_training() -> None:
     job = trained(jobs.start("pixelcnn", "digits", ENDLESS))
     jobs.change_learning_rate(job.name, 1e-4)
     wait_until(lambda: job.run.metrics("train")[-1]["learning_rate"] == 1e-4)
-    assert "learning_rate" in events(job)
-    assert job.run.config["training"]["learning_rates"][-1][1] == 1e-4
     for rate in (0.0, -1.0, float("nan"), 11.0):
         with pytest.raises(InputError, match="learning_rate"):
             jobs.change_learning_rate(job.name, rate)
@@ -395,6 +418,135 @@ def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing_behind(folder: Pat
     assert "label.txt could not be written: File too large; what was there before is kept" in renamed
     assert [path.name for path in folder.iterdir() if path.name != ".jobs"] == [job.name]
     assert jobs.list_jobs() == [job]
+
+
+def test_a_process_that_dies_before_anybody_looks_is_seen_as_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs.queue, "detach", lambda *_: Detached(process.pid, None))
+        stillborn = jobs.start("pixelcnn", "digits", SHORT)
+    assert (stillborn.state, stillborn.pid) == ("lost", None)
+    assert ended(jobs.start("pixelcnn", "digits", SHORT)).state == "finished"  # nobody waits for it
+    assert jobs.stop(stillborn.name).state == "lost"
+    assert ended(jobs.resume(stillborn.name)).state == "finished"
+    jobs.remove(stillborn.name)
+    assert jobs.list_removed() == [stillborn.name]
+
+
+def test_a_clock_that_is_set_back_decides_no_state(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time
+    first = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    second = jobs.start("pixelcnn", "digits", SHORT)
+    monkeypatch.setattr(time, "time", lambda: now() - 3600)
+    third = jobs.start("pixelcnn", "digits", SHORT)
+    assert [jobs.get(job.name).place for job in (second, third)] == [1, 2]
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    jobs.stop(first.name)
+    ended(first)
+    resumed = jobs.resume(first.name)  # what it says from now on is, by its clock, an hour older than the request
+    assert [ended(job).state for job in (second, third)] == ["finished", "finished"]
+    assert trained(resumed, beyond=last_step(first)).state == "running"
+    jobs.stop(first.name)
+    assert ended(first).state == "stopped"
+
+
+def test_what_an_earlier_process_said_is_not_taken_for_the_new_ones_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    jobs.stop(job.name)
+    assert ended(job).state == "stopped"
+    monkeypatch.setattr(jobs.queue, "training_command", lambda _: [sys.executable, "-c", "raise SystemExit('no such thing')"])
+    jobs.resume(job.name)
+    assert (ended(job).state, jobs.get(job.name).message) == ("failed", "no such thing")
+
+
+def test_a_run_that_was_stopped_here_and_resumed_in_a_terminal_runs(folder: Path) -> None:
+    job = trained(jobs.start("pixelcnn", "digits", ENDLESS))
+    jobs.stop(job.name)
+    step = last_step(ended(job))
+    with subprocess.Popen([sys.executable, STUB, "--resume", "--out", str(job.run.path)]) as process:
+        assert trained(wait_until(lambda: jobs.get(job.name) if jobs.get(job.name).pid else None), beyond=step).state == "running"
+        jobs.stop(job.name)
+        assert process.wait() == 0
+    assert jobs.get(job.name).state == "stopped"
+
+
+def test_visitors_have_limits_together_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs.limits, "LIMITS", Limits(jobs_in_all=2))
+    started = [jobs.start("pixelcnn", "digits", SHORT, visitor=visitor) for visitor in ("anna", "bert")]
+    with pytest.raises(JobError, match="all visitors together can have 2 trainings at work or in the queue; wait"):
+        jobs.start("pixelcnn", "digits", SHORT, visitor="carl")
+    assert [ended(job).state for job in [*started, jobs.start("pixelcnn", "digits", SHORT)]] == ["finished"] * 3
+    monkeypatch.setattr(jobs.limits, "LIMITS", Limits(disk_in_all=100))
+    with pytest.raises(JobError, match="the runs of all visitors take 0 MB of disk, the limit is 0 MB"):
+        jobs.start("pixelcnn", "digits", SHORT, visitor="carl")
+
+
+def test_one_damaged_run_does_not_hide_the_others(folder: Path) -> None:
+    sound, torn, odd = (ended(jobs.start("pixelcnn", "digits", SHORT, key=key)) for key in "abc")
+    (torn.run.path / "metrics.jsonl").write_text('{"kind": "event"\n' * 3)
+    (odd.run.path / "metrics.jsonl").unlink()
+    (odd.run.path / "metrics.jsonl").mkdir()
+    found = {job.name: job for job in jobs.list_jobs()}
+    assert found[sound.name] == sound
+    assert [found[job.name].state for job in (torn, odd)] == ["failed", "failed"]
+    assert "metrics.jsonl is torn at line 1" in found[torn.name].message
+    assert re.search("metrics.jsonl could not be read: Is a directory", found[odd.name].message)
+    for job in (torn, odd):
+        jobs.remove(job.name)
+    assert jobs.list_names() == [sound.name]
+
+
+def test_a_run_that_was_deleted_by_hand_is_gone_here_too(folder: Path) -> None:
+    job = ended(jobs.start("pixelcnn", "digits", SHORT))
+    shutil.rmtree(job.run.path)
+    with pytest.raises(JobError, match="run must be one of the runs in"):
+        jobs.get(job.name)
+    assert jobs.list_jobs() == []
+
+
+@pytest.mark.parametrize("verb", ["list_names", "list_jobs", "start", "get", "resume", "remove", "restore", "rename"])
+@pytest.mark.parametrize("what", ["runs", "runs/.jobs", "runs/.jobs/jobs.sqlite", "run"])
+@pytest.mark.parametrize("bits", [0o000, 0o500])
+def test_missing_rights_are_a_sentence(one: Path, monkeypatch: pytest.MonkeyPatch, verb: str, what: str, bits: int) -> None:
+    """Whatever may not be read or written: a job as it was, or one of our own errors, which names the file."""
+    monkeypatch.setenv("GENLAB_RUNS_DIR", str(one / "runs"))
+    monkeypatch.setattr(jobs.queue, "detach", lambda *_: Detached(2**22, None))
+    name = next(path.name for path in (one / "runs").iterdir() if path.name != ".jobs")
+    arguments = {"list_names": (), "list_jobs": (), "start": ("pixelcnn", "digits"), "rename": (name, "x")}.get(verb, (name,))
+    with mode(one / ("runs/" + name if what == "run" else what), bits), suppress(GenlabError):
+        getattr(jobs, verb)(*arguments)
+
+
+@pytest.fixture
+def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one run that nobody works on."""
+    monkeypatch.setattr(jobs.queue, "detach", lambda *_: Detached(2**22, None))
+    jobs.start("pixelcnn", "digits", SHORT)
+    return tmp_path
+
+
+def test_a_database_of_a_newer_genlab_is_refused_and_left_alone(folder: Path) -> None:
+    (folder / ".jobs").mkdir(parents=True)
+    with closing(sqlite3.connect(folder / ".jobs" / "jobs.sqlite")) as database:
+        database.execute(f"PRAGMA user_version = {jobs.records.VERSION + 1}")
+        before = (folder / ".jobs" / "jobs.sqlite").read_bytes()
+        for ask in (jobs.list_jobs, lambda: jobs.start("pixelcnn", "digits")):
+            with pytest.raises(JobError, match=r"jobs\.sqlite, is of version 14, this genlab knows 13: use the newer genlab here"):
+                ask()
+    assert (folder / ".jobs" / "jobs.sqlite").read_bytes() == before
+    (folder / ".jobs" / "jobs.sqlite").unlink()
+
+
+def test_one_that_waits_ends_when_the_database_knows_it_no_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = jobs.records.Row("me", (), 0.0, 0.0, pid=os.getpid(), born="another")
+    with jobs.records.transaction() as database:
+        jobs.records.save(database, row)
+    monkeypatch.setattr(jobs.queue, "_ORPHAN_SECONDS", 0.05)
+    monkeypatch.setattr(jobs.queue, "_QUEUE_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(jobs.queue, "_take_slot", lambda _: shutil.rmtree(folder))
+    with pytest.raises(SystemExit, match="job me is no longer in the database"):
+        jobs.queue._wait_for_turn("me")
 
 
 def test_a_table_of_an_older_genlab_gains_its_new_columns(folder: Path) -> None:

@@ -7,9 +7,9 @@ from genlab.jobs.queue import work
 
 
 def main(verb: str, *arguments: str) -> None:
-    """``work NAME ARGUMENTS...`` or ``end PID BORN GRACE``."""
+    """``work NAME NICENESS COMMAND...`` or ``end PID BORN GRACE``."""
     if verb == "work":
-        work(arguments[0], list(arguments[1:]))
+        work(arguments[0], int(arguments[1]), list(arguments[2:]))
     else:
         end(int(arguments[0]), arguments[1], float(arguments[2]))
 

@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from genlab.jobs.records import JobError, jobs_folder, rows_of, trash_folder
+from genlab.jobs.records import JobError, Row, jobs_folder, rows_of, trash_folder
 from genlab.runs import runs_folder
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one visitor may ask for; the library and the command line have no such limits.
+    """What one visitor may ask for, and all of them together, since whoever deletes a cookie is another visitor.
 
     Attributes:
         jobs: Trainings at work or in the queue at the same time.
@@ -24,6 +24,8 @@ class Limits:
         parameters: The most parameters of a model.
         disk: Bytes in all run folders of the visitor, deleted ones that can still be brought back included.
         spare: Bytes that must stay free on the disk.
+        jobs_in_all: Trainings of all visitors at work or in the queue.
+        disk_in_all: Bytes in all run folders of all visitors.
     """
 
     jobs: int = 4
@@ -32,6 +34,8 @@ class Limits:
     parameters: int = 10_000_000
     disk: int = 4 * 2**30
     spare: int = 256 * 2**20
+    jobs_in_all: int = 12
+    disk_in_all: int = 16 * 2**30
 
 
 LIMITS = Limits()
@@ -65,16 +69,33 @@ def require_within_limits(database: sqlite3.Connection, visitor: str, demand: De
     ):
         if asked is not None and asked > most:
             raise JobError(f"{what} must be at most {most:,} for a visitor; this training asks for {asked:,}")
-    rows = rows_of(database, "visitor = ?", visitor)
-    active = [row.name for row in rows if row.is_alive]
-    if len(active) >= LIMITS.jobs:
-        raise JobError(f"a visitor can have {LIMITS.jobs} trainings at work or in the queue; stop one of {', '.join(active)} or wait")
-    used = sum(_bytes_below(folder / row.name) for row in rows for folder in (runs_folder(), trash_folder()))
-    if used > LIMITS.disk:
-        raise JobError(f"your runs take {used / 2**20:,.0f} MB of disk, the limit is {LIMITS.disk / 2**20:,.0f} MB; delete some")
+    rows = rows_of(database, "visitor IS NOT NULL")
+    _require_place_in_queue([row for row in rows if row.is_alive], visitor)
+    _require_disk(rows, visitor)
+
+
+def _require_place_in_queue(active: list[Row], visitor: str) -> None:
+    mine = [row.name for row in active if row.visitor == visitor]
+    if len(mine) >= LIMITS.jobs:
+        raise JobError(f"a visitor can have {LIMITS.jobs} trainings at work or in the queue; stop one of {', '.join(mine)} or wait")
+    if len(active) >= LIMITS.jobs_in_all:
+        raise JobError(f"all visitors together can have {LIMITS.jobs_in_all} trainings at work or in the queue; wait until one has ended")
+
+
+def _require_disk(rows: list[Row], visitor: str) -> None:
+    sizes = {row: sum(_bytes_below(folder / row.name) for folder in (runs_folder(), trash_folder())) for row in rows}
+    mine, used = sum(size for row, size in sizes.items() if row.visitor == visitor), sum(sizes.values())
+    if mine > LIMITS.disk:
+        raise JobError(f"your runs take {_megabytes(mine)} of disk, the limit is {_megabytes(LIMITS.disk)}; delete some")
+    if used > LIMITS.disk_in_all:
+        raise JobError(f"the runs of all visitors take {_megabytes(used)} of disk, the limit is {_megabytes(LIMITS.disk_in_all)}")
     free = shutil.disk_usage(jobs_folder()).free
     if free < LIMITS.spare:
-        raise JobError(f"the disk is nearly full: {free / 2**20:,.0f} MB are free, {LIMITS.spare / 2**20:,.0f} MB must stay free")
+        raise JobError(f"the disk is nearly full: {_megabytes(free)} are free, {_megabytes(LIMITS.spare)} must stay free")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MB"
 
 
 def _bytes_below(folder: Path) -> int:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from genlab.jobs.processes import born_at, detach
+from genlab.jobs.processes import detach, send
 from genlab.jobs.records import JobError, Row, connection, output_path, row_of, rows_of, transaction
 
 SLOTS = 1  # a training uses every core
 _QUEUE_POLL_SECONDS = 0.2
 _ORPHAN_SECONDS = 30.0  # a process that the database does not know after this long was never entered there
-_NICENESS = 10  # the page that watches must stay quick
+NICENESS = 10  # the page that watches must stay quick
 
 
 def turns(database: sqlite3.Connection) -> tuple[list[str], list[str]]:
@@ -26,44 +28,53 @@ def turns(database: sqlite3.Connection) -> tuple[list[str], list[str]]:
     return without[:free], without[free:]
 
 
-def launch(database: sqlite3.Connection, row: Row, arguments: list[str]) -> None:
-    """Start the process of a job and note which one it is."""
+def training_command(arguments: Sequence[str]) -> list[str]:
+    """What a job's process becomes once it is its turn. Tests put a stub in its place."""
+    return [sys.executable, "-m", "genlab", "train", *arguments]
+
+
+def launch(database: sqlite3.Connection, row: Row, arguments: Sequence[str], *, said: str | None = None) -> None:
+    """Start the process of a job and note which one it is, and the event that the run had `said` last before."""
     started = time.time()
     try:
         with output_path(row.name).open("wb") as output:
-            process = detach([sys.executable, "-m", "genlab.jobs", "work", row.name, *arguments], output)
+            process = detach([sys.executable, "-m", "genlab.jobs", "work", row.name, str(NICENESS), *training_command(arguments)], output)
     except OSError as error:
         raise JobError(f"the process of job {row.name} could not be started: {error.strerror}") from error
     try:
         database.execute(
-            "UPDATE jobs SET pid = ?, born = ?, started = ?, begun = NULL, stop_requested = NULL WHERE name = ?",
-            (process.pid, born_at(process.pid), started, row.name),
+            "UPDATE jobs SET pid = ?, born = ?, started = ?, said = ?, turn = (SELECT COALESCE(MAX(turn), 0) + 1 FROM jobs), "
+            "begun = NULL, stop_requested = NULL WHERE name = ?",
+            (process.pid, process.born, started, said, row.name),
         )
     except BaseException:
-        process.kill()
+        send(process.pid, process.born, signal.SIGKILL)
         raise
 
 
-def work(name: str, arguments: list[str]) -> None:
-    """What a job's process does: step back behind the page, wait for its turn, and become ``genlab train`` under the same id."""
-    os.nice(_NICENESS)
+def work(name: str, niceness: int, command: list[str]) -> None:
+    """What a job's process does: step back behind the page, wait for its turn, and become the training under the same id."""
+    os.nice(niceness)
     with suppress(OSError):
         # Linux may weigh whole sessions against each other, and then only this makes one lighter.
-        Path("/proc/self/autogroup").write_text(str(_NICENESS))
+        Path("/proc/self/autogroup").write_text(str(niceness))
     _wait_for_turn(name)
-    os.execv(sys.executable, [sys.executable, "-m", "genlab", "train", *arguments])
+    os.execv(command[0], command)
 
 
 def _wait_for_turn(name: str) -> None:
-    """Return when this process has its slot; it ends here if whoever started it failed to enter it."""
-    begun, entered = time.monotonic(), False
+    """Return when this process has its slot; it ends here if the database never knew it, or knows it no more."""
+    known_at, problem = time.monotonic(), f"job {name} was never entered into the database"
     while True:
-        with suppress(JobError):  # a database that is busy now will not be for ever
-            entered = entered or _is_entered(name)
-            if entered and _take_slot(name):
-                return
-        if not entered and time.monotonic() - begun > _ORPHAN_SECONDS:
-            raise SystemExit(f"genlab: error: job {name} was never entered into the database")
+        try:
+            if _is_entered(name):
+                known_at, problem = time.monotonic(), f"job {name} is no longer in the database"
+                if _take_slot(name):
+                    return
+        except JobError as error:
+            problem = str(error)  # a database that is busy now will not be for ever
+        if time.monotonic() - known_at > _ORPHAN_SECONDS:
+            raise SystemExit(f"genlab: error: {problem}")
         time.sleep(_QUEUE_POLL_SECONDS)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from genlab.errors import GenlabError
-from genlab.jobs.processes import born_at
+from genlab.jobs.processes import is_alive
 from genlab.runs import new_run_path, runs_folder
 
 BUSY_SECONDS = 5.0
@@ -25,12 +26,15 @@ _COLUMNS = {
     "pid": "INTEGER",
     "born": "TEXT",  # see born_at
     "created": "REAL NOT NULL",  # Unix times
-    "started": "REAL NOT NULL",  # started or resumed last; also the order of the queue
+    "started": "REAL NOT NULL",  # started or resumed last
     "stop_requested": "REAL",
     "begun": "REAL",  # got its slot
     "visitor": "TEXT",  # who asked for it, NULL for the library and the command line
     "removed": "REAL",  # moved to the trash
+    "turn": "INTEGER",  # the order in which processes were launched; clocks are set back, this is not
+    "said": "TEXT",  # the run's last event when the process was launched: it was said by an earlier one
 }
+VERSION = 13  # of the table; a genlab that knows a lower one keeps its hands off
 
 
 class JobError(GenlabError, RuntimeError):
@@ -52,11 +56,13 @@ class Row:
     begun: float | None = None
     visitor: str | None = None
     removed: float | None = None
+    turn: int | None = None
+    said: str | None = None
 
     @property
     def is_alive(self) -> bool:
         """Whether its process lives."""
-        return self.pid is not None and born_at(self.pid) == self.born
+        return is_alive(self.pid, self.born)
 
 
 def row_of(database: sqlite3.Connection, name: str) -> Row | None:
@@ -66,7 +72,7 @@ def row_of(database: sqlite3.Connection, name: str) -> Row | None:
 
 def rows_of(database: sqlite3.Connection, condition: str = "1", *values: object) -> list[Row]:
     """The rows that meet a condition, in the order of the queue."""
-    found = database.execute(f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE {condition} ORDER BY started, name", values)
+    found = database.execute(f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE {condition} ORDER BY turn, name", values)
     return [_read(dict(zip(_COLUMNS, record, strict=True))) for record in found]
 
 
@@ -80,7 +86,7 @@ def save(database: sqlite3.Connection, row: Row) -> None:
 @contextmanager
 def connection() -> Iterator[sqlite3.Connection]:
     """A connection for a moment: nothing is kept open between two calls, in whatever thread they come."""
-    file = jobs_folder() / "jobs.sqlite"
+    file = _file()
     try:
         with closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as database:
             _prepare(database)
@@ -90,6 +96,8 @@ def connection() -> Iterator[sqlite3.Connection]:
             reason = f"another process has kept it locked for {BUSY_SECONDS:g} s. Nothing was changed; try again"
             raise JobError(f"the database of jobs, {file}, is busy: {reason}") from error
         raise JobError(f"the database of jobs, {file}, could not be used: {error}") from error
+    except OSError as error:
+        raise JobError(f"{error.filename or file} could not be used: {error.strerror}") from error
 
 
 @contextmanager
@@ -107,20 +115,27 @@ def transaction() -> Iterator[sqlite3.Connection]:
 
 
 def _read(record: Mapping[str, Any]) -> Row:
-    return Row(**{**record, "arguments": tuple(json.loads(record["arguments"]))})
+    try:
+        return Row(**{**record, "arguments": tuple(json.loads(record["arguments"]))})
+    except (ValueError, TypeError):
+        raise JobError(f"the database of jobs holds no arguments for {record['name']!r}; got {record['arguments']!r:.60}") from None
 
 
 def _prepare(database: sqlite3.Connection) -> None:
     """Make the table, or add the columns that an older genlab did not have. Only reads if there is nothing to do."""
-    if database.execute("PRAGMA user_version").fetchone() == (len(_COLUMNS),):
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise JobError(f"the database of jobs, {_file()}, is of version {version}, this genlab knows {VERSION}: use the newer genlab here")
+    if version == VERSION:
         return
-    database.execute("PRAGMA journal_mode = WAL")
+    _use_write_ahead_log(database)
     database.execute("BEGIN IMMEDIATE")
     database.execute(f"CREATE TABLE IF NOT EXISTS jobs ({', '.join(f'{name} {kind}' for name, kind in _COLUMNS.items())})")
     present = {column[1] for column in database.execute("PRAGMA table_info(jobs)")}
     for name in _COLUMNS.keys() - present:
         database.execute(f"ALTER TABLE jobs ADD COLUMN {name} {_COLUMNS[name]}")
-    database.execute(f"PRAGMA user_version = {len(_COLUMNS)}")
+    database.execute("UPDATE jobs SET turn = rowid WHERE turn IS NULL")
+    database.execute(f"PRAGMA user_version = {VERSION}")
     database.execute("COMMIT")
 
 
@@ -130,6 +145,23 @@ def new_folder(model: str, data: str) -> Path:
         return new_run_path(model, data).resolve()
     except OSError as error:
         raise JobError(f"a run folder in {runs_folder()} could not be made: {error.strerror}") from error
+
+
+def _use_write_ahead_log(database: sqlite3.Connection) -> None:
+    """Readers then don't wait for whoever writes. Unlike all other statements this one does not wait its turn by itself."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
+
+
+def _file() -> Path:
+    return jobs_folder() / "jobs.sqlite"
 
 
 def jobs_folder() -> Path:
@@ -156,7 +188,7 @@ def last_line(name: str) -> str:
     """What the process said before it ended; empty if nothing."""
     try:
         lines = output_path(name).read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:
+    except OSError:
         lines = []
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 

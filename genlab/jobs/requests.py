@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from genlab.jobs.limits import Demand, require_within_limits
 from genlab.jobs.processes import born_at, detach, send
 from genlab.jobs.queue import launch
-from genlab.jobs.records import JobError, Row, new_folder, row_of, save, transaction
-from genlab.jobs.watching import RESUMABLE, Job, get, own
+from genlab.jobs.records import JobError, Row, new_folder, output_path, row_of, save, transaction
+from genlab.jobs.watching import RESUMABLE, Job, get, last_said, own
 from genlab.runs import is_run, request_learning_rate, write_label
 
 STOP_GRACE_SECONDS = 20.0  # a stop request waits for the step under way and writes a checkpoint
@@ -53,6 +53,7 @@ def start(
                 launch(database, row, ["--out", str(path), *row.arguments])
             except BaseException:
                 shutil.rmtree(path, ignore_errors=True)
+                output_path(path.name).unlink(missing_ok=True)
                 raise
         name = known[0] if known else row.name
     return get(name)
@@ -78,7 +79,7 @@ def resume(name: str, *, visitor: str | None = None) -> Job:
         out = ["--out", str(job.run.path.resolve())]
         has_begun = is_run(job.run.path)
         save(database, row)
-        launch(database, row, [*out, "--resume"] if has_begun else [*out, *row.arguments])
+        launch(database, row, [*out, "--resume"] if has_begun else [*out, *row.arguments], said=last_said(job.run))
     return get(name)
 
 
@@ -94,9 +95,9 @@ def stop(name: str, *, grace: float = STOP_GRACE_SECONDS, visitor: str | None = 
     job = own(name, visitor, "stop")
     if job.is_active and job.state != "stopping" and job.pid and (born := born_at(job.pid)):
         with transaction() as database:
-            row = Row(name, ("--resume",), job.created, job.created, pid=job.pid, born=born, begun=job.created)
-            save(database, row_of(database, name) or row)
-            database.execute("UPDATE jobs SET stop_requested = ? WHERE name = ?", (time.time(), name))
+            save(database, Row(name, ("--resume",), job.created, job.created, begun=job.created))
+            # The process may be another one than the row's: whoever resumes a run in a terminal enters nothing here.
+            database.execute("UPDATE jobs SET pid = ?, born = ?, stop_requested = ? WHERE name = ?", (job.pid, born, time.time(), name))
         send(job.pid, born, signal.SIGTERM)
         # A process of its own keeps the promise even if this one is gone before the grace is over.
         detach([sys.executable, "-m", "genlab.jobs", "end", str(job.pid), born, str(grace)], subprocess.DEVNULL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +16,8 @@ from genlab.runs import Run, list_runs, runs_folder
 State = Literal["queued", "starting", "running", "stopping", "stopped", "finished", "failed", "lost"]
 ACTIVE: frozenset[State] = frozenset({"queued", "starting", "running", "stopping"})
 RESUMABLE: frozenset[State] = frozenset({"stopped", "failed", "lost"})
+_ENDS: dict[str, State] = {"finished": "finished", "stopped": "stopped", "failed": "failed"}
+_LOST = "the process ended without a word: it was killed, or the computer went down"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Job:
         """Unix time of the last record of its training, or None before the first."""
         try:
             return (self.run.path / "metrics.jsonl").stat().st_mtime
-        except FileNotFoundError:
+        except OSError:
             return None
 
     def is_open_to(self, visitor: str | None) -> bool:
@@ -72,9 +74,9 @@ def get(name: str) -> Job:
     with connection() as database:
         row = row_of(database, name)
         queue = turns(database)[1] if row and row.begun is None else []
-    # A name is only ever compared with names that exist: nothing a visitor types becomes a path.
-    if (row is None or row.removed is not None) and name not in {run.name for run in list_runs()}:
-        raise JobError(f"run must be one of the runs in {runs_folder()}; got {name!r}")
+        # A name is only ever compared with names that exist: nothing a visitor types becomes a path.
+        if name not in _times([row] if row else []):
+            raise JobError(f"run must be one of the runs in {runs_folder()}; got {name!r}")
     return _observe(Run(runs_folder() / name), row, queue)
 
 
@@ -89,7 +91,8 @@ def list_jobs() -> list[Job]:
     with connection() as database:
         rows = {row.name: row for row in rows_of(database)}
         queue = turns(database)[1]
-    return [_observe(Run(runs_folder() / name), rows.get(name), queue) for name in _times(rows.values())]
+        names = list(_times(rows.values()))
+    return [_observe(Run(runs_folder() / name), rows.get(name), queue) for name in names]
 
 
 def own(name: str, visitor: str | None, verb: str) -> Job:
@@ -113,31 +116,49 @@ def _times(rows: Iterable[Row]) -> dict[str, float]:
 
 
 def _observe(run: Run, row: Row | None, queue: Sequence[str]) -> Job:
-    """The job as it is right now, from the kernel and the run folder."""
-    pid = row.pid if row and row.is_alive else run.holder
+    """The job as it is right now, from the kernel and the run folder; a damaged folder is a job that failed, and hides no other."""
+    known: dict[str, Any] = {"created": row.created if row else _config_time(run), "visitor": row.visitor if row else None}
+    is_alive = row is not None and row.is_alive
     place = queue.index(run.name) + 1 if run.name in queue else 0
-    known: dict[str, Any] = {"pid": pid, "created": row.created if row else _config_time(run), "visitor": row.visitor if row else None}
+    last: dict[str, Any] | None = None
+    damage = ""
     try:
+        known["pid"] = row.pid if row and is_alive else run.holder
         last = _last_event(run)
     except RunError as error:
-        return Job(run, "failed", str(error), **known)
-    if row and last and _time_of(last) < row.started:
-        last = None  # said by an earlier process
-    message = str(last.get("message") or "") if last else ""
-    if pid is not None:
-        if row and row.stop_requested:
+        damage = str(error)
+    except OSError as error:
+        damage = f"{error.filename or run.path} could not be read: {error.strerror}"
+    if row and last and row.said == _as_said(last):
+        last = None  # by an earlier process
+    message = str(last.get("message") or "") if last else damage
+    if known.setdefault("pid", None) is not None:
+        if row and row.stop_requested and is_alive:
             return Job(run, "stopping", message, **known)
         if place:
             return Job(run, "queued", f"number {place} in the queue", place=place, **known)
-        return Job(run, "running" if last else "starting", message, **known)
+        return Job(run, "running" if last or damage else "starting", message, **known)
+    if damage:
+        return Job(run, "failed", damage, **known)
     if last is None and row and row.stop_requested:
         return Job(run, "stopped", "stopped before the first step", **known)
     if last is None and row and (line := last_line(run.name)):
         return Job(run, "failed", line, **known)
-    state = run.state()
-    if last is None or state not in ("stopped", "finished", "failed"):
-        return Job(run, "lost", "the process ended without a word: it was killed, or the computer went down", **known)
-    return Job(run, state, message, **known)
+    state = _ENDS.get(str(last.get("event"))) if last else None
+    return Job(run, state, message, **known) if state else Job(run, "lost", _LOST, **known)
+
+
+def last_said(run: Run) -> str | None:
+    """The run's last event, by which what an earlier process said is told from what a new one says; no clock is asked."""
+    try:
+        last = _last_event(run)
+    except (RunError, OSError):
+        return None
+    return _as_said(last) if last else None
+
+
+def _as_said(event: Mapping[str, Any]) -> str:
+    return json.dumps(event, sort_keys=True)
 
 
 def _last_event(run: Run) -> dict[str, Any] | None:
@@ -155,13 +176,8 @@ def _last_event_of(run: Run, *_: int) -> dict[str, Any] | None:
     return events[-1] if events else None
 
 
-def _time_of(event: Mapping[str, Any]) -> float:
-    time = event.get("time")
-    return time if isinstance(time, int | float) else math.inf  # a damaged file is told of elsewhere
-
-
 def _config_time(run: Run) -> float:
     try:
         return (run.path / "config.json").stat().st_mtime
-    except FileNotFoundError:
-        return 0.0  # removed this very moment
+    except OSError:
+        return 0.0  # removed this very moment, or not for us to see
