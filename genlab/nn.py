@@ -6,27 +6,35 @@ a shape rule for ``torch.compile`` and a derivative of every order. Elsewhere it
 
 # No ``from __future__ import annotations`` here: torch reads the annotations of operators to derive their schemas.
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
+import torch.fx
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
-from genlab.errors import BackendError
+from genlab.errors import BackendError, InputError, unknown_name
 from genlab.kernels.masked_conv2d import channel_mask, check_shapes, full_mask, native_forward, native_gradients, torch_twin
 from genlab.native import resolve_backend
 
 __all__ = ["MaskedConv2d"]
 
+# Kernel, stride, padding and dilation, each of height and width.
+_Sizes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
 
 class MaskedConv2d(nn.Conv2d):
-    """A convolution that reads only pixels before its own: ``y = conv2d(x, mask · weight) + bias``, 'same' zero padding.
+    """A convolution that reads only pixels before its own: ``y = conv2d(x, mask · weight) + bias``, zeros beyond the border.
 
-    It is an ``nn.Conv2d`` with stride 1: the same initial weights from the same seed, the same parameters and state dict, so
-    weights load from one into the other. The gradient of the weight is zero at dead taps, and what they hold has no effect.
+    It is an ``nn.Conv2d``: the same initial weights from the same seed, the same parameters and state dict, so weights load from one
+    into the other. The gradient of the weight is zero at dead taps, and what they hold has no effect. The mask is no parameter: it stays
+    what it is when the layer is moved, cast, emptied (``to_empty``) or made on the meta device.
 
-    ``torch.compile``, ``torch.export`` and derivatives of any order work on both backends; the transforms of ``torch.func`` need
-    ``backend="torch"``, because torch does not carry them through operators from outside.
+    On both backends work: derivatives of any order (``create_graph``), ``torch.compile``, ``torch.export``, ``torch.fx.symbolic_trace``,
+    ``torch.jit.trace`` (whoever loads a saved trace imports `genlab.nn` first), pickling and deep copies. The transforms of
+    ``torch.func`` and forward-mode derivatives run on torch; ``backend="native"`` refuses them. ``torch.jit.script`` does not work.
 
     Args:
         in_channels: C_in.
@@ -35,14 +43,19 @@ class MaskedConv2d(nn.Conv2d):
         mask_type: ``"A"`` for the layer that reads the image (never the pixel itself), ``"B"`` for those that read features.
         groups_of_channels: Channels of the image, ordered as R before G before B; see `genlab.kernels.channel_mask`.
         mask: An array of 0 and 1 of shape (kh, kw) or (C_out, C_in, kh, kw) in place of `mask_type`.
+        stride: As of ``nn.Conv2d``; with the usual padding, output (h, w) reads what comes before pixel (h · stride, w · stride).
+        padding: As of ``nn.Conv2d``: rows and columns of zeros, ``"same"`` or ``"valid"``. None puts the kernel's centre on pixel (0, 0)
+            first, which for stride 1 is ``"same"``. Other modes than zeros would show later pixels beyond the border.
+        dilation: As of ``nn.Conv2d``.
         bias: Whether to add a learnt value per output channel.
-        backend: ``"native"`` (a CPU, float32 or float64), ``"torch"``, or ``"auto"``: native wherever it applies.
+        backend: ``"native"`` (a CPU, float32 or float64, stride and dilation 1, the usual padding), ``"torch"``, or ``"auto"``: native
+            wherever it applies.
         device: Where the parameters live.
         dtype: The dtype of the parameters.
 
     Shapes:
-        (N, C_in, H, W) or (C_in, H, W) to (N, C_out, H, W) or (C_out, H, W). Images in ``torch.channels_last`` memory are not
-        copied, and the output lies in memory as that of ``nn.Conv2d`` does.
+        (N, C_in, H, W) or (C_in, H, W) to (N, C_out, H', W') or (C_out, H', W'), with H' = H and W' = W unless stride or padding say
+        otherwise. Images in ``torch.channels_last`` memory are not copied, and the output lies in memory as that of ``nn.Conv2d`` does.
 
     Raises:
         InputError: A kernel without a centre, an unknown mask type, a mask or an image of another shape.
@@ -50,6 +63,7 @@ class MaskedConv2d(nn.Conv2d):
     """
 
     mask: Tensor
+    padding: tuple[int, ...]
 
     def __init__(
         self,
@@ -60,6 +74,9 @@ class MaskedConv2d(nn.Conv2d):
         *,
         groups_of_channels: int = 1,
         mask: np.ndarray[Any, Any] | Tensor | None = None,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str | None = None,
+        dilation: int | tuple[int, int] = 1,
         bias: bool = True,
         backend: str = "auto",
         device: torch.device | str | None = None,
@@ -68,47 +85,134 @@ class MaskedConv2d(nn.Conv2d):
         live = channel_mask(mask_type, out_channels, in_channels, kernel_size, groups_of_channels)
         if mask is not None:
             live = full_mask(mask.numpy(force=True) if isinstance(mask, Tensor) else mask, live.shape)
-        height, width = live.shape[2:]
-        padding = (height // 2, width // 2)
-        super().__init__(in_channels, out_channels, (height, width), padding=padding, bias=bias, device=device, dtype=dtype)
+        size = (live.shape[2], live.shape[3])
+        steps, apart = _pair("stride", stride, at_least=1), _pair("dilation", dilation, at_least=1)
+        around = _padding(padding, size, steps, apart)
+        super().__init__(in_channels, out_channels, size, steps, around, apart, bias=bias, device=device, dtype=dtype)
         self.mask_type = mask_type if mask is None else "custom"
         self.backend = backend
+        self.register_buffer("mask", _beside(torch.from_numpy(live), self.weight), persistent=False)
+
+    @property
+    def backend(self) -> str:
+        """``"native"``, ``"torch"`` or ``"auto"``."""
+        return self._backend
+
+    @backend.setter
+    def backend(self, backend: str) -> None:
         self._native_is_meant = resolve_backend(backend) == "native"
-        self.register_buffer("mask", torch.from_numpy(live).to(device), persistent=False)
+        self._backend = backend
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve `input` with the live taps of the weight."""
-        if input.dim() == 3:
-            return self.forward(input.unsqueeze(0)).squeeze(0)
-        check_shapes(input.shape, self.weight.shape, None if self.bias is None else self.bias.shape)
-        if self._runs_native(input):
-            output: Tensor = _masked_conv2d(input, self.weight, self.bias, self.mask)
-            return output
-        return torch_twin(input, self.weight, self.bias, self.mask)
+        backend = self._backend if self._native_is_meant else "torch"
+        sizes = (self.kernel_size, self.stride, self.padding, self.dilation)
+        return _convolve(input, self.weight, self.bias, self.mask, sizes, backend)
 
     def extra_repr(self) -> str:
         """What ``print(layer)`` shows between the brackets."""
         base: str = super().extra_repr()  # type: ignore[no-untyped-call]
         return f"{base}, mask_type={self.mask_type}, backend={self.backend}"
 
-    def _runs_native(self, images: Tensor) -> bool:
-        if not self._native_is_meant:
-            return False
-        obstacle = _obstacle_to_native(images, self.weight)
-        if obstacle and self.backend == "native":
-            raise BackendError(f"backend 'native' computes float32 and float64 on a CPU, outside of autocast; got {obstacle}")
-        return obstacle is None
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """What moves, casts or empties parameters; the mask goes along to their device, and keeps its values and its memory."""
+        mask = self.mask
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.mask = _beside(mask, self.weight)
+        return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.backend = self._backend  # native kernels may be here and not there
 
 
-def _obstacle_to_native(images: Tensor, weight: Tensor) -> str | None:
+def _pair(argument: str, value: Any, *, at_least: int) -> tuple[int, int]:
+    """A whole number for height and width, or one for each."""
+    pair = value if isinstance(value, tuple | list) else (value, value)
+    if len(pair) != 2 or not all(isinstance(number, Integral) and int(number) >= at_least for number in pair):
+        raise InputError(f"{argument} must be a whole number of at least {at_least}, or two of them; got {value!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def _padding(padding: Any, size: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
+    """Rows above and below, columns to the left and right."""
+    if padding == "valid":
+        return 0, 0
+    if padding == "same" and stride != (1, 1):
+        raise InputError(f"padding must be a number or 'valid' for a stride other than 1; got 'same' with stride {stride}")
+    if padding is None or padding == "same":
+        return dilation[0] * (size[0] // 2), dilation[1] * (size[1] // 2)
+    if isinstance(padding, str):
+        raise unknown_name("padding", padding, ("same", "valid"))
+    return _pair("padding", padding, at_least=0)
+
+
+def _beside(mask: Tensor, weight: Tensor) -> Tensor:
+    """The mask on the weight's device; on the meta device, where values are lost, it does not follow."""
+    return mask if weight.device.type == "meta" else mask.to(weight.device)
+
+
+# --- which backend ---------------------------------------------------------------------------------------------------------------
+
+
+@torch.fx.wrap  # whoever traces symbolically sees one call: what is decided here depends on the images
+def _convolve(input: Tensor, weight: Tensor, bias: Tensor | None, mask: Tensor, sizes: _Sizes, backend: str) -> Tensor:
+    """The layer's output; ``"auto"`` is native wherever nothing is in its way."""
+    if input.dim() == 3:
+        return _convolve(input.unsqueeze(0), weight, bias, mask, sizes, backend).squeeze(0)
+    if torch._C._get_tracing_state() is None:  # torch.jit.trace takes sizes for tensors
+        check_shapes(input.shape, weight.shape, None if bias is None else bias.shape)
+        _check_output(input.shape, sizes)
+    obstacle = _obstacle_to_native(input, weight, bias, sizes) if backend != "torch" else None
+    if obstacle and backend == "native":
+        raise BackendError(f"backend 'native' computes {obstacle[0]}; got {obstacle[1]}")
+    mask = mask.to(weight.device)
+    if obstacle or backend == "torch":
+        _, stride, padding, dilation = sizes
+        return torch_twin(input, weight, bias, mask, stride=stride, padding=padding, dilation=dilation)
+    output: Tensor = _masked_conv2d(input, weight, bias, mask)
+    return output
+
+
+def _check_output(images: torch.Size, sizes: _Sizes) -> None:
+    """Refuse an image that the kernel does not fit into."""
+    kernel, _, padding, dilation = sizes
+    reach = tuple(apart * (size - 1) + 1 for apart, size in zip(dilation, kernel, strict=True))
+    if any(size + 2 * around < needed for size, around, needed in zip(images[2:], padding, reach, strict=True)):
+        raise InputError(f"x must be as large as the kernel reaches, {reach} with padding {padding}; got shape {tuple(images)}")
+
+
+def _obstacle_to_native(images: Tensor, weight: Tensor, bias: Tensor | None, sizes: _Sizes) -> tuple[str, str] | None:
+    """What native kernels compute, and what is asked for instead."""
     for name, tensor in (("x", images), ("weight", weight)):
         if tensor.device.type != "cpu":
-            return f"{name} on device {tensor.device}"
+            return _KINDS, f"{name} on device {tensor.device}"
         if tensor.dtype not in (torch.float32, torch.float64):
-            return f"{name} of {tensor.dtype}"
+            return _KINDS, f"{name} of {tensor.dtype}"
     if images.dtype != weight.dtype:
-        return f"x of {images.dtype} with a weight of {weight.dtype}"
-    return "autocast" if torch.is_autocast_enabled("cpu") else None
+        return _KINDS, f"x of {images.dtype} with a weight of {weight.dtype}"
+    if torch.is_autocast_enabled("cpu"):
+        return _KINDS, "autocast"
+    # torch carries neither of the two through operators from outside: transforms fail there, and tangents were lost in silence.
+    if torch._C._are_functorch_transforms_active():
+        return "outside of the transforms of torch.func", "one of them"
+    if any(tensor is not None and _tangent(tensor) is not None for tensor in (images, weight, bias)):
+        return "derivatives in reverse mode", "a forward-mode derivative"
+    kernel, stride, padding, dilation = sizes
+    usual = (kernel[0] // 2, kernel[1] // 2)
+    for name, value, native in (("stride", stride, (1, 1)), ("dilation", dilation, (1, 1)), ("padding", padding, usual)):
+        if value != native:
+            return f"{name} {native} for a kernel of {kernel}", f"{name} {value}"
+    return None
+
+
+def _tangent(tensor: Tensor) -> Tensor | None:
+    """What forward-mode differentiation carries along with a tensor."""
+    tangent: Tensor | None = forward_ad.unpack_dual(tensor).tangent  # type: ignore[no-untyped-call]
+    return tangent
+
+
+_KINDS = "float32 and float64 on a CPU, outside of autocast"
 
 
 # --- the native kernel as a torch operator -------------------------------------------------------------------------------------

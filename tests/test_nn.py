@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 import itertools
+import pickle
 import sys
 from types import SimpleNamespace
 
@@ -11,7 +13,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from genlab import nn as genlab_nn
 from genlab.errors import BackendError, InputError
@@ -20,6 +24,8 @@ from genlab.nn import MaskedConv2d
 
 FORWARD = torch.ops.genlab.masked_conv2d.default
 BACKWARD = torch.ops.genlab.masked_conv2d_backward.default
+# torch's own use of what it advises against: in its forward-mode formulas, and in tracing.
+OF_TORCH_JIT = "ignore:`torch.jit:DeprecationWarning"
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 
 
@@ -323,6 +329,211 @@ def test_native_by_name_is_never_replaced():
         layer_of(3, 4, 3, backend="native")(x.double())
     with torch.autocast("cpu", torch.bfloat16), pytest.raises(BackendError, match="got autocast"):
         layer_of(3, 4, 3, backend="native")(x)
+
+
+# --- the mask is no parameter, and never lost ----------------------------------------------------------------------------------------
+
+
+def born_on_meta(**options):
+    return layer_of(3, 4, 3, "A", device="meta", **options)
+
+
+def born_under_meta(**options):
+    with torch.device("meta"):
+        return layer_of(3, 4, 3, "A", **options)
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+@pytest.mark.parametrize("assign", [False, True])
+@pytest.mark.parametrize("born", [born_on_meta, born_under_meta])
+def test_a_layer_made_on_the_meta_device_keeps_its_mask(born, assign, backend):
+    whole = layer_of(3, 4, 3, "A")
+    layer = nn.Sequential(born(backend=backend))
+    if not assign:
+        layer.to_empty(device="cpu")
+    layer.load_state_dict({f"0.{name}": tensor for name, tensor in whole.state_dict().items()}, assign=assign)
+    x = images_of(2, 3, 5, 6)
+    assert torch.equal(layer[0].mask, whole.mask)
+    torch.testing.assert_close(layer(x), whole(x))
+
+
+def test_emptying_moving_and_casting_leave_the_mask_alone():
+    layer = layer_of(3, 4, 3, mask=mask_2d("A", 3))
+    expected = layer.mask.clone()
+    # Memory that held ones is what an emptied tensor gets, sooner or later.
+    for change in (
+        lambda: layer.to_empty(device="cpu"),
+        lambda: layer._apply(torch.ones_like),
+        lambda: layer.to("meta").to_empty(device="cpu"),
+        layer.double,
+        layer.half,
+        lambda: layer.to(memory_format=torch.channels_last),
+        layer.share_memory,
+        lambda: copy.deepcopy(layer),
+        lambda: pickle.loads(pickle.dumps(layer)),
+    ):
+        changed = change()
+        assert torch.equal(changed.mask, expected)
+        assert changed.mask.dtype == torch.bool
+        assert changed.mask.is_contiguous()
+
+
+@pytest.mark.parametrize("backend", ["native", "torch", "auto"])
+def test_pickles_and_state_dicts_give_the_layer_back(backend):
+    layer = layer_of(3, 4, (3, 5), "A", groups_of_channels=3, backend=backend)
+    x = images_of(2, 3, 5, 6)
+    for same in (pickle.loads(pickle.dumps(layer)), layer_of(3, 4, (3, 5), "A", groups_of_channels=3, backend=backend, seed=9)):
+        same.load_state_dict(layer.state_dict())
+        assert same.backend == backend
+        assert torch.equal(same(x), layer(x))
+
+
+def test_another_backend_takes_effect(native_calls):
+    layer = layer_of(3, 4, 3, backend="native")
+    layer.backend = "torch"
+    layer(images_of(2, 3, 5, 6))
+    assert native_calls == []
+    with pytest.raises(InputError, match="backend must be one of"):
+        layer.backend = "cuda"
+
+
+# --- transforms and traces -----------------------------------------------------------------------------------------------------------
+
+
+def first(values):
+    return values.square().sum()
+
+
+TRANSFORMS = {
+    "jvp": lambda f, x: torch.func.jvp(f, (x,), (x.cos(),))[1],
+    "vmap": lambda f, x: torch.func.vmap(f)(torch.stack([x, -x])),
+    "grad": lambda f, x: torch.func.grad(lambda x: first(f(x)))(x),
+    "hessian": lambda f, x: torch.func.hessian(lambda x: first(f(x)))(x[:1, :, :2, :2]),
+    "forward_ad": lambda f, x: tangent_of(f, x),
+    "jacobian": lambda f, x: torch.autograd.functional.jacobian(f, x, vectorize=True, strategy="forward-mode"),
+}
+
+
+def tangent_of(function, x):
+    with forward_ad.dual_level():
+        return forward_ad.unpack_dual(function(forward_ad.make_dual(x, x.cos()))).tangent
+
+
+@pytest.mark.filterwarnings(OF_TORCH_JIT)
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_transforms_are_right_under_auto_and_refused_by_native(transform):
+    layer, twin, native = (layer_of(3, 4, 3, "A", backend=backend) for backend in ("auto", "torch", "native"))
+    x = images_of(2, 3, 4, 5)
+    ours, theirs = (TRANSFORMS[transform](one, x) for one in (layer, twin))
+    assert ours.detach().abs().sum() > 0
+    torch.testing.assert_close(ours, theirs)
+    with pytest.raises(BackendError, match=r"outside of the transforms of torch\.func; got one of them|got a forward-mode derivative"):
+        TRANSFORMS[transform](native, x)
+
+
+@pytest.mark.filterwarnings(OF_TORCH_JIT)
+def test_tangents_of_weights_are_seen_too():
+    layer = layer_of(3, 4, 3)
+    x = images_of(2, 3, 4, 5)
+    parameters = dict(layer.named_parameters())
+
+    def output(bias):
+        return torch.func.functional_call(layer, {**parameters, "bias": bias}, (x,))
+
+    torch.testing.assert_close(tangent_of(output, layer.bias.detach()), layer.bias.detach().cos()[:, None, None].expand(2, 4, 4, 5))
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_many_gradients_at_once_and_checkpoints(backend):
+    layer, twin = layer_of(3, 4, 3, backend=backend), layer_of(3, 4, 3, backend="torch")
+    x = images_of(1, 3, 3, 4, requires_grad=True)
+    ours, theirs = (torch.autograd.functional.jacobian(one, x, vectorize=True) for one in (layer, twin))
+    torch.testing.assert_close(ours, theirs)
+    first(checkpoint(layer, x, use_reentrant=False)).backward()
+    torch.testing.assert_close(x.grad, torch.autograd.grad(first(twin(x)), x)[0])
+
+
+@pytest.mark.filterwarnings(OF_TORCH_JIT, "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("options", [{}, {"stride": 2}], ids=str)
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+@pytest.mark.parametrize("tracer", ["fx", "jit"])
+def test_traces_convolve_images_of_any_size(tracer, backend, options):
+    network = nn.Sequential(layer_of(3, 6, 5, "A", groups_of_channels=3, backend=backend, **options), nn.ReLU())
+    x, larger = images_of(2, 3, 5, 6), images_of(3, 3, 9, 7)
+    traced = torch.fx.symbolic_trace(network) if tracer == "fx" else torch.jit.trace(network, (x,))
+    for images in (x, larger):
+        torch.testing.assert_close(traced(images), network(images))
+    if tracer == "jit":
+        torch.jit.save(traced, file := io.BytesIO())
+        file.seek(0)
+        torch.testing.assert_close(torch.jit.load(file)(larger), network(larger))
+
+
+# --- stride, padding, dilation -------------------------------------------------------------------------------------------------------
+
+SIZES = [
+    {"stride": 2},
+    {"stride": (1, 3), "padding": 0},
+    {"dilation": 2},
+    {"dilation": (2, 1), "padding": "same"},
+    {"padding": "valid"},
+    {"padding": (0, 4)},
+    {"padding": np.int64(2), "stride": [2, 1]},
+    {"padding": "same"},
+]
+
+
+@pytest.mark.parametrize("options", SIZES, ids=str)
+def test_stride_padding_and_dilation_are_those_of_conv2d(options):
+    layer = layer_of(3, 4, (3, 5), "A", groups_of_channels=3, **options)
+    plain = nn.Conv2d(3, 4, (3, 5), stride=layer.stride, padding=layer.padding, dilation=layer.dilation)
+    plain.load_state_dict(layer.state_dict())
+    with torch.no_grad():
+        plain.weight.mul_(layer.mask)
+    x = images_of(2, 3, 9, 8)
+    torch.testing.assert_close(layer(x), plain(x))
+    first(layer(x)).backward()
+    assert not layer.weight.grad[~layer.mask].any()
+    layer.backend = "native"
+    if options in ({"padding": "same"},):
+        torch.testing.assert_close(layer(x), plain(x))
+        return
+    with pytest.raises(BackendError, match=r"backend 'native' computes (stride|padding|dilation) \(.*\) for a kernel of \(3, 5\); got"):
+        layer(x)
+
+
+@pytest.mark.parametrize("options", [{"stride": 2}, {"dilation": 2}, {"stride": 3, "dilation": 2}], ids=str)
+def test_an_output_reads_only_what_comes_before_its_own_pixel(options):
+    layer = layer_of(1, 1, 3, "A", dtype=torch.float64, **options)
+    stride = layer.stride[0]
+    x = images_of(1, 1, 7, 8, dtype=torch.float64, requires_grad=True)
+    output = layer(x)
+    assert output.shape[2:] == (-(-7 // stride), -(-8 // stride))
+    for h, w in itertools.product(*map(range, output.shape[2:])):
+        (gradient,) = torch.autograd.grad(output[0, 0, h, w], x, retain_graph=True)
+        assert not gradient.flatten()[h * stride * 8 + w * stride :].any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stride": 0}, "stride must be a whole number of at least 1, or two of them; got 0"),
+        ({"stride": 1.5}, "stride must be a whole number"),
+        ({"dilation": (1, 2, 3)}, "dilation must be a whole number .* got \\(1, 2, 3\\)"),
+        ({"padding": -1}, "padding must be a whole number of at least 0, or two of them; got -1"),
+        ({"padding": "full"}, "padding must be one of same, valid; got 'full'"),
+        ({"padding": "same", "stride": 2}, "padding must be a number or 'valid' for a stride other than 1"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        layer_of(3, 4, 3, **options)
+
+
+def test_an_image_smaller_than_the_kernel_is_refused():
+    layer = layer_of(3, 4, 3, dilation=2, padding="valid")
+    with pytest.raises(InputError, match=r"as large as the kernel reaches, \(5, 5\) with padding \(0, 0\); got shape \(2, 3, 4, 6\)"):
+        layer(images_of(2, 3, 4, 6))
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ where ``x`` is zero outside the image ('same' padding, odd kernels). A tap is *l
 is never multiplied with anything, so it may hold NaN. Arrays are ``(N, C, H, W)`` to the eye and ``(N, H, W, C)`` in memory:
 arrays that lie so already are not copied.
 
-Stride, dilation and even kernels are left out: no causal network of the lecture needs them.
+Stride and dilation are torch's alone (`torch_twin`), and even kernels, which have no centre, are left out.
 """
 
 from __future__ import annotations
@@ -216,13 +216,26 @@ def _pad(x: Array, weight_shape: tuple[int, ...]) -> Array:
 # --- torch twin ----------------------------------------------------------------------------------------------------------------
 
 
-def torch_twin(x: Tensor, weight: Tensor, bias: Tensor | None, mask: Tensor) -> Tensor:
-    """The formula of `masked_conv2d` over torch tensors of any device and floating dtype; `mask` holds booleans."""
+def torch_twin(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    mask: Tensor,
+    *,
+    stride: tuple[int, ...] = (1, 1),
+    padding: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] = (1, 1),
+) -> Tensor:
+    """The formula of `masked_conv2d` over torch tensors of any device and floating dtype; `mask` holds booleans.
+
+    Stride, padding and dilation are those of torch; None pads by half a kernel.
+    """
     from torch.nn import functional
 
     # Dead taps are replaced, not multiplied by 0: NaN · 0 is NaN.
     live = weight.masked_fill(~mask, 0)
-    return functional.conv2d(x, live, bias, padding=(weight.shape[2] // 2, weight.shape[3] // 2))
+    around = (weight.shape[2] // 2, weight.shape[3] // 2) if padding is None else padding
+    return functional.conv2d(x, live, bias, stride, around, dilation)
 
 
 def _torch(x: Array, weight: Array, bias: Array | None, mask: Array) -> Array:
