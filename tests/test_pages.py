@@ -3,8 +3,10 @@
 import base64
 import gc
 import io
+import json
 import re
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -21,11 +23,11 @@ from genlab.dashboard import long_lived
 from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
 from genlab.dashboard.components.race import run_race
-from genlab.dashboard.components.theatre import Place, _place, draw_records, score_records
+from genlab.dashboard.components.theatre import Place, draw_records, read_place, score_records
 from genlab.dashboard.components.tree import _as_data, pages_of
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
 from genlab.dashboard.sampling_slot import SAMPLING_SLOT
-from genlab.dashboard.stage import drawings, sources
+from genlab.dashboard.stage import causal, front, sources
 from genlab.dashboard.taxonomy import TREE
 from genlab.datasets.test_digits import COUNT, mnist_test_digits
 from genlab.settings import DataSettings
@@ -42,10 +44,14 @@ def no_runs(tmp_path, monkeypatch):
 def opened(page, **query):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     for name, value in query.items():
-        app.query_params[name] = value
+        app.query_params[name] = str(value)
     if page != FIRST:
         app.switch_page(PAGES[page].file)
     return rerun(app)
+
+
+def in_address(app):
+    return {name: value if isinstance(value, str) else value[0] for name, value in app.query_params.items()}
 
 
 def a_run(name="mine", **settings):
@@ -68,6 +74,7 @@ def test_a_page_is_alive_without_a_click(page):
     app = opened(page)
     assert len(app.title) == 1
     assert not app.error
+    assert [each for each in app.get("bidi_component") if each.proto.component_name == "genlab_link"]
 
 
 def test_every_page_is_in_the_sidebar_and_every_script_is_a_page():
@@ -87,7 +94,7 @@ def test_the_map_opens_real_pages_and_says_what_is_not_here():
 
 
 def test_fresh_digits_differ_from_the_last():
-    first, again = drawings.front_digits(0), drawings.front_digits(1)
+    first, again = front.front_digits(0), front.front_digits(1)
     assert first[0].shape == again[0].shape
     assert not np.array_equal(first[0], again[0])
 
@@ -98,10 +105,10 @@ def test_fresh_digits_differ_from_the_last():
 def test_real_digits_are_scored_and_not_drawn():
     app = opened("theatre")
     assert len(components(app)) == 4  # the theatre, the receptive field, real digits and their bits
-    app.segmented_control[0].set_value("real, held out")
+    app.segmented_control[0].set_value("real")
     rerun(app)
     source = sources.sources()[0]
-    records, words = drawings.real(source)
+    records, words = causal.real(source)
     assert records.real
     assert "never saw" in words
     images = records.values.reshape(-1, *records.image_shape)  # one channel
@@ -186,8 +193,8 @@ def test_a_claim_that_cannot_be_checked_here_says_why():
 def test_nonsense_from_the_browser_points_at_no_pixel(said):
     model = genlab.create_model("pixelcnn", image_shape=(1, 4, 6), levels=3, channels=2, blocks=0)
     records = score_records(model, genlab.sample(model, 3))
-    assert _place(said, "me", records) == Place(0, 2, 3)
-    assert _place({"id": "me", "image": 2, "row": 3, "column": 5}, "me", records) == Place(2, 3, 5)
+    assert read_place(said, "me", records) is None
+    assert read_place({"id": "me", "image": 2, "row": 3, "column": 5}, "me", records) == Place(2, 3, 5)
 
 
 # --- whose model -----------------------------------------------------------------------------------------------------------------
@@ -195,12 +202,12 @@ def test_nonsense_from_the_browser_points_at_no_pixel(said):
 
 def test_runs_of_ones_own_can_be_chosen_by_address():
     a_run("older")
-    run = a_run("mine")
+    a_run("mine")
     words = [source.words for source in sources.sources()]
     assert words[0].endswith("comes with genlab")
     assert set(words[-2:]) == {"run older", "run mine"}
     app = opened("theatre", run="mine")
-    assert app.selectbox[0].value.path == str(run.path.resolve())
+    assert app.selectbox[0].value == "mine"
 
 
 @pytest.mark.parametrize("asked", ["../../etc", "<b>x</b>", "gone"])
@@ -217,9 +224,13 @@ def test_broken_weights_are_told_in_a_sentence():
         assert "is torn or not a safetensors file" in opened(page, run="mine").error[0].value
 
 
-def test_a_model_in_colour_has_no_pad():
+def test_a_model_in_colour_is_drawn_and_completed_in_colour():
     a_run(image_shape=(3, 8, 8), levels=4)
-    assert "must draw grey images" in opened("completion", run="mine").error[0].value
+    app = opened("completion", model="mine")
+    assert len(components(app)) == 2
+    assert not app.file_uploader  # a picture of ink is of no use to it
+    assert "12 completions of 96 values each" in app.caption[0].value
+    assert " a value." in opened("theatre", model="mine").get("bidi_component")[1].proto.json
 
 
 # --- completion ------------------------------------------------------------------------------------------------------------------
@@ -231,11 +242,11 @@ def test_twelve_completions_keep_what_was_given():
     source = sources.sources()[0]
     shape = sources.model_of(source).image_shape
     given = sources.held_out(source)[0][3]
-    images, bits, _ = drawings.completions(source, given.tobytes(), shape[1] // 2, 1.0, 0)
+    images, bits, _ = causal.completions(source, given.tobytes(), shape[1] // 2, 1.0, 0)
     assert images.shape == (12, *shape)
     assert (images[:, :, : shape[1] // 2] == given[:, : shape[1] // 2]).all()
     assert len(np.unique(images, axis=0)) > 6
-    whole, none = (drawings.completions(source, given.tobytes(), rows, 1.0, 0) for rows in (0, shape[1]))
+    whole, none = (causal.completions(source, given.tobytes(), rows, 1.0, 0) for rows in (0, shape[1]))
     np.testing.assert_allclose(whole[1], -genlab.log_prob(sources.model_of(source), whole[0]) / np.log(2), rtol=1e-4)
     assert (none[0] == given).all()
     assert (none[1] == 0).all()
@@ -244,9 +255,8 @@ def test_twelve_completions_keep_what_was_given():
 
 def test_another_digit_other_draws_another_temperature():
     app = press(press(opened("completion"), "Another digit"), "Draw others")
-    assert app.session_state["borrowed"] == app.session_state["finish_seed"] == 1
     app.slider[0].set_value(0.5)
-    rerun(app)
+    assert in_address(rerun(app)) == {"digit": "1", "seed": "1", "temperature": "0.5"}
 
 
 def test_a_strangers_picture_goes_on_the_pad_and_anything_else_is_refused():
@@ -275,7 +285,6 @@ def encoded(levels):
     [
         None,
         [],
-        {"id": "other", "rows": 1, "values": encoded([1] * 6)},
         {"id": "me", "rows": 4, "values": encoded([1] * 6)},
         {"id": "me", "rows": -1, "values": encoded([1] * 6)},
         {"id": "me", "rows": True, "values": encoded([1] * 6)},
@@ -289,15 +298,68 @@ def encoded(levels):
     ],
 )
 def test_nonsense_from_the_browser_leaves_the_pad_as_it_was(said):
-    start = Drawing(np.zeros((3, 2), np.uint8), 2)
-    assert pad.read(said, "me", 7, start) is start
+    assert pad.read(said, 7, Drawing(np.zeros((1, 3, 2), np.uint8), 2)) is None
 
 
 def test_what_was_drawn_arrives():
-    start = Drawing(np.zeros((3, 2), np.uint8), 2)
-    drawing = pad.read({"id": "me", "rows": 3, "values": encoded([0, 1, 2, 3, 4, 6])}, "me", 7, start)
+    drawing = pad.read({"rows": 3, "values": encoded([0, 1, 2, 3, 4, 6])}, 7, Drawing(np.zeros((1, 3, 2), np.uint8), 2))
     assert drawing.rows == 3
-    assert drawing.levels.tolist() == [[0, 1], [2, 3], [4, 6]]
+    assert drawing.levels.tolist() == [[[0, 1], [2, 3], [4, 6]]]
+    # Colours come pixel by pixel.
+    coloured = pad.read({"rows": 0, "values": encoded([0, 1, 2, 3, 4, 5])}, 7, Drawing(np.zeros((3, 1, 2), np.uint8), 1))
+    assert coloured.levels.tolist() == [[[0, 3]], [[1, 4]], [[2, 5]]]
+    assert pad.from_text(coloured.as_text(), (3, 1, 2), 7).levels.tolist() == coloured.levels.tolist()
+
+
+def test_a_drawing_in_the_address_is_a_drawing_or_nothing():
+    shape = (1, 28, 28)
+    drawing = Drawing(np.random.default_rng(0).integers(0, 2, shape, np.uint8), 14)
+    text = drawing.as_text()
+    assert len(text) < 300
+    again = pad.from_text(text, shape, 2)
+    assert (again.rows, again.levels.tolist()) == (14, drawing.levels.tolist())
+    bomb = f"14.{base64.urlsafe_b64encode(zlib.compress(bytes(10**7), 9)).decode()[:7000]}"
+    nonsense = [
+        "",
+        ".",
+        "x",
+        "14",
+        "14.",
+        "14.!!!",
+        "29" + text[2:],
+        "-1" + text[2:],
+        "9" * 5000 + text[2:],
+        text[:-40],
+        "²." + text[3:],
+        bomb,
+    ]
+    assert [each for each in nonsense if pad.from_text(each, shape, 2) is not None] == []
+    assert pad.from_text(text, (1, 8, 8), 2) is None  # of another model
+    assert Drawing(np.random.default_rng(0).integers(0, 255, (3, 128, 128), np.uint8), 0).as_text() is None
+
+
+def test_what_was_chosen_is_found_again_on_other_pages_and_in_a_second_browser():
+    a_run()
+    drawing = Drawing(np.eye(8, dtype=np.uint8)[None], 3).as_text()
+    chosen = {"model": "mine", "drawing": drawing, "temperature": "0.5", "seed": "2"}
+    app = opened("completion", **chosen)
+    assert in_address(app) == chosen
+    for page, taken_along in (("theatre", {"model": "mine"}), ("quiz", {}), ("completion", chosen)):
+        app.query_params.clear()  # as the sidebar's links do
+        app.switch_page(PAGES[page].file)
+        assert in_address(rerun(app)) == taken_along
+    second = opened("completion", **chosen)
+    assert second.slider[0].value == 0.5
+    assert second.selectbox[0].value == "mine"
+    # "Another digit" takes the drawing off the pad, whatever it came from.
+    assert in_address(press(second, "Another digit")) == {"model": "mine", "temperature": "0.5", "seed": "2", "digit": "1"}
+
+
+def test_a_pixel_in_the_address_is_what_the_theatre_looks_at():
+    seen = json.loads(components(opened("theatre", image=2, pixel="3,4"))[0].proto.json)
+    assert (seen["image"], seen["sight"]["row"], seen["sight"]["column"], seen["sight"]["asked"]) == (1, 2, 3, True)
+    for nonsense in ("99,99", "x", "1", "0,0", "nan,1"):
+        assert json.loads(components(opened("theatre", image=0, pixel=nonsense))[0].proto.json)["sight"]["asked"] is False
 
 
 # --- temperature -----------------------------------------------------------------------------------------------------------------
@@ -307,7 +369,7 @@ def test_the_colder_the_cheaper():
     app = opened("temperature")
     assert len(app.get("vega_lite_chart")) == 1
     source = sources.sources()[0]
-    means = [drawings.heated(source, value, 0)[1].mean() for value in drawings.TEMPERATURES]
+    means = [causal.heated(source, value, 0)[1].mean() for value in causal.TEMPERATURES]
     assert means == sorted(means)
     press(app, "Draw others")
 
@@ -363,7 +425,7 @@ def test_of_all_visitors_one_draws_at_a_time(monkeypatch):
     monkeypatch.setattr(sampling, "sample", watched)
     source = sources.sources()[-1]
     with ThreadPoolExecutor(4) as visitors:
-        list(visitors.map(lambda seed: drawings.heated.__wrapped__(source, 1.0, seed), range(4)))
+        list(visitors.map(lambda seed: causal.heated.__wrapped__(source, 1.0, seed), range(4)))
     assert held == [True] * 4
     assert most == 1
 

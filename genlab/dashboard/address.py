@@ -16,7 +16,7 @@ import streamlit as st
 _HERE = "address of"
 _PAGES = "addresses of pages"
 _SHARED = "address of all pages"
-_AGAIN_AT_MOST = 999_999
+AGAIN_AT_MOST = 999_999
 
 
 def enter(page: str, shared: Iterable[str] = ()) -> None:
@@ -106,16 +106,18 @@ def put(**values: Any) -> None:
     _remember()
 
 
-def again(label: str, name: str, **button: Any) -> int:
+def again(label: str, name: str, *, forget: Sequence[str] = (), **button: Any) -> int:
     """A button for other draws; returns how often it was pressed, which the address remembers under `name`.
 
     Args:
         label: Of the button.
         name: In the address.
+        forget: Names that lose their meaning then.
         button: Handed on to ``st.button``.
     """
-    number = whole(name, 0, least=0, most=_AGAIN_AT_MOST)
-    st.button(label, key=f"again {name}", on_click=put, kwargs={name: (number + 1) % (_AGAIN_AT_MOST + 1)}, **button)
+    number = whole(name, 0, least=0, most=AGAIN_AT_MOST)
+    changed = {name: (number + 1) % (AGAIN_AT_MOST + 1), **dict.fromkeys(forget)}
+    st.button(label, key=f"again {name}", on_click=put, kwargs=changed, **button)
     return number
 
 

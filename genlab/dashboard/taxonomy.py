@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from genlab.dashboard.components.tree import Branch
+from genlab.dashboard.navigation import pages_of_family
 
 AUTOREGRESSIVE = Branch(
     "Autoregressive",
     "One pixel after another. The exact likelihood; drawing takes its time, or need not.",
     "p(x) = ∏ p(xᵢ | x₁ … xᵢ₋₁)",
-    ("theatre", "completion", "temperature", "training", "runs"),
+    pages_of_family("autoregressive"),
 )
 REVERSIBLE = Branch(
-    "Reversible", "Noise bent into images, one to one. The exact likelihood, drawn in one pass.", "p(x) = p(z) · |det ∂z/∂x|"
+    "Reversible",
+    "Noise bent into images, one to one. The exact likelihood, drawn in one pass.",
+    "p(x) = p(z) · |det ∂z/∂x|",
+    pages_of_family("reversible"),
 )
 VARIATIONAL = Branch(
-    "Variational autoencoder", "A lower bound on the likelihood; features come with it.", "log p(x) ≥ E log p(x|z) − KL(q ‖ p)"
+    "Variational autoencoder",
+    "A lower bound on the likelihood; features come with it.",
+    "log p(x) ≥ E log p(x|z) − KL(q ‖ p)",
+    pages_of_family("latent"),
 )
 ADVERSARIAL = Branch(
     "Adversarial (GAN)",
     "A generator tries to fool a discriminator. No likelihood; drawn in one pass.",
     "min over G, max over D: E log D(x) + E log(1 − D(G(z)))",
-    ("slanted_land",),
+    pages_of_family("adversarial"),
 )
 TREE = Branch(
     "Generative models",

@@ -6,7 +6,7 @@ A component is a family with one stem: ``theatre.py``, ``.html``, ``.css`` and `
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,20 +23,19 @@ _HERE = Path(__file__).parent
 _MOUNTING_LOADS = ("pandas",)  # Streamlit does, at the first component
 
 
-def component(stem: str, *, family: str = "", plays: bool = False) -> Callable[..., ComponentResult]:
+def component(stem: str, *, family: str = "", scripts: Sequence[str] = ()) -> Callable[..., ComponentResult]:
     """The component made of the files of that stem.
 
-    What all scripts share, `ink.js`, goes before its own, and `player.js` too if it plays; a `family` of components shares a style and a
-    script of that stem besides.
+    What all scripts share, `ink.js`, goes before its own, and so do other `scripts` that it asks for; a `family` of components shares a
+    style and a script of that stem besides.
     """
 
     def read(*names: str) -> str:
         return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
     css, script = ([f"{family}.{kind}"] if family else [] for kind in ("css", "js"))
-    player = ["player.js"] if plays else []
     mount = st.components.v2.component(
-        f"genlab_{stem}", html=read(f"{stem}.html"), css=read(*css, f"{stem}.css"), js=read("ink.js", *player, *script, f"{stem}.js")
+        f"genlab_{stem}", html=read(f"{stem}.html"), css=read(*css, f"{stem}.css"), js=read("ink.js", *scripts, *script, f"{stem}.js")
     )
 
     def mount_once_loaded(**arguments: Any) -> ComponentResult:

@@ -7,16 +7,7 @@ function createField(root) {
   let shown = null;
 
   function show(data) {
-    const [channels, height, width] = data.shape;
-    shown = {
-      ...data,
-      channels,
-      height,
-      width,
-      values: new Uint8Array(bytes(data.values)),
-      felt: new Float32Array(bytes(data.felt)),
-      seen: new Uint8Array(bytes(data.seen)),
-    };
+    shown = decodeSight(data);
     paint();
     write();
     list();
@@ -24,42 +15,13 @@ function createField(root) {
 
   function paint() {
     if (!shown) return;
-    const { width, height, row, column } = shown;
-    const canvas = part("map");
-    // So many dots a pixel: enough for a hatching.
-    const dots = Math.max(4, Math.floor(Math.min(part("seen").clientWidth, 320) / width));
-    fitCanvas(canvas, width * dots, height * dots, width * dots);
-    const [ink, paper] = inkAndPaper(canvas);
-    const accent = channelsOf(getComputedStyle(canvas).borderColor);
-    const blue = channelsOf(getComputedStyle(part("here")).outlineColor);
-    const image = new ImageData(width * dots, height * dots);
-    for (let y = 0; y < height * dots; y += 1) {
-      for (let x = 0; x < width * dots; x += 1) {
-        const pixel = Math.floor(y / dots) * width + Math.floor(x / dots);
-        const hatched = (x + y) % 6 === 0;
-        setPixel(image, x, y, colourAt(pixel, row * width + column, hatched, { ink, paper, accent, blue }));
-      }
-    }
-    canvas.getContext("2d").putImageData(image, 0, 0);
-    place(part("here"), column / width, row / height, 1 / width, 1 / height);
-  }
-
-  function colourAt(pixel, here, hatched, { ink, paper, accent, blue }) {
-    if (pixel > here) return mix(paper, ink, 0.08);
-    const { channels, levels, values, felt, seen } = shown;
-    const drawn = mix(paper, ink, (0.45 * values[pixel * channels]) / (levels - 1));
-    if (pixel === here) return drawn;
-    if (!seen[pixel]) return hatched ? mix(drawn, blue, 0.8) : drawn;
-    return mix(drawn, accent, 0.12 + 0.88 * Math.sqrt(felt[pixel]));
+    paintSight(part("map"), shown, Math.min(part("seen").clientWidth, 320), channelsOf(getComputedStyle(part("here")).outlineColor));
+    place(part("here"), shown.column / shown.width, shown.row / shown.height, 1 / shown.width, 1 / shown.height);
   }
 
   function write() {
-    const { row, column, counts, layers, pointwise } = shown;
-    const blind = counts.earlier - counts.seen;
-    const sentence =
-      `To predict row ${row + 1}, column ${column + 1}, the model feels <b>${counts.seen}</b> of the ${counts.earlier} pixels before it` +
-      (blind ? `; ${blind} are out of sight.` : ".") +
-      ` Of the later ones it feels <b>${counts.leaked}</b>.`;
+    const { layers, pointwise } = shown;
+    const sentence = sightInWords(shown);
     if (part("sentence").innerHTML !== sentence) part("sentence").innerHTML = sentence;
     part("map").setAttribute("aria-label", part("sentence").textContent);
     part("note").textContent =

@@ -2,23 +2,70 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genlab.dashboard.components import base64, component
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from genlab.dashboard.components.theatre import Place
     from genlab.models.causal.model import CausalModel
 
-_mount = component("field")
+_mount = component("field", scripts=["sight.js"])
 
 
-def field(model: CausalModel, images: NDArray[np.uint8], place: Place) -> None:
-    """Show what the prediction of a pixel depends on.
+@dataclass(frozen=True)
+class Place:
+    """A pixel of one of the images that the visitor points at."""
+
+    image: int
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the prediction of a pixel depends on.
+
+    Attributes:
+        image: The image looked at, levels ``(C, H, W)``.
+        levels: Number of levels.
+        place: The pixel.
+        felt: Strength of its gradient at each pixel of that image, 0 to 1, float ``(H, W)``.
+        seen: Pixels with a gradient in any of the images that were tried, bool ``(H, W)``.
+    """
+
+    image: NDArray[np.uint8]
+    levels: int
+    place: Place
+    felt: NDArray[np.float64]
+    seen: NDArray[np.bool_]
+
+    def as_data(self) -> dict[str, Any]:
+        """For the browser."""
+        row, column = self.place.row, self.place.column
+        earlier = np.arange(self.seen.size).reshape(self.seen.shape) < row * self.seen.shape[1] + column
+        return {
+            "shape": self.image.shape,
+            "levels": self.levels,
+            "row": row,
+            "column": column,
+            "image": self.place.image,
+            "values": base64(self.image.transpose(1, 2, 0)),
+            "felt": base64(self.felt.astype("<f4")),
+            "seen": base64(self.seen.astype(np.uint8)),
+            "counts": {
+                "earlier": int(earlier.sum()),
+                "seen": int((self.seen & earlier).sum()),
+                "leaked": int((self.seen & ~earlier).sum()),
+            },
+        }
+
+
+def look(model: CausalModel, images: NDArray[np.uint8], place: Place) -> Sight:
+    """What the prediction of a pixel depends on, by gradients.
 
     Args:
         model: The model.
@@ -26,22 +73,20 @@ def field(model: CausalModel, images: NDArray[np.uint8], place: Place) -> None:
             if it has a gradient in any, since a ReLU may cut every path in one image.
         place: The pixel.
     """
-    from genlab.receptive_field import gradients, layers
+    from genlab.receptive_field import gradients
 
-    image: NDArray[np.uint8] = images[:1].transpose(0, 2, 3, 1)
     found = np.abs(gradients(model, images, row=place.row, column=place.column))
     felt = found[0].sum(0)
-    seen: NDArray[np.bool_] = np.asarray((found > 0).any((0, 1)))
-    earlier = np.arange(seen.size).reshape(seen.shape) < place.row * seen.shape[1] + place.column
+    return Sight(images[0], model.levels, place, felt / max(felt.max(), 1e-30), np.asarray((found > 0).any((0, 1))))
+
+
+def field(model: CausalModel, sight: Sight) -> None:
+    """Show what the prediction of a pixel depends on, and the masks that make it so."""
+    from genlab.receptive_field import layers
+
+    found = layers(model)
     data = {
-        "shape": model.image_shape,
-        "levels": model.levels,
-        "row": place.row,
-        "column": place.column,
-        "values": base64(image),
-        "felt": base64((felt / max(felt.max(), 1e-30)).astype("<f4")),
-        "seen": base64(seen.astype(np.uint8)),
-        "counts": {"earlier": int(earlier.sum()), "seen": int((seen & earlier).sum()), "leaked": int((seen & ~earlier).sum())},
+        **sight.as_data(),
         "layers": [
             {
                 "name": layer.name,
@@ -53,9 +98,9 @@ def field(model: CausalModel, images: NDArray[np.uint8], place: Place) -> None:
                 "live": layer.live.ravel().astype(int).tolist(),
                 "strength": (layer.strength / layer.strength.max()).round(4).ravel().tolist(),
             }
-            for layer in layers(model)
+            for layer in found
             if layer.live.size > 1
         ],
-        "pointwise": sum(layer.live.size == 1 for layer in layers(model)),
+        "pointwise": sum(layer.live.size == 1 for layer in found),
     }
     _mount(data=data, key="field")

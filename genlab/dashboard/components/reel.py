@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from genlab.dashboard.components import component
 
-_mount = component("reel", family="slanted", plays=True)
+_mount = component("reel", family="slanted", scripts=["player.js"])
 
 Array = npt.NDArray[Any]
 

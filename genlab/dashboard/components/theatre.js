@@ -5,6 +5,7 @@
 
 const PAUSE_AT_THE_END = 1.8; // seconds in which the finished image can be looked at
 const FACTORS_SHOWN = 4;
+const COLOURS = ["red", "green", "blue"];
 
 export default mounts(createTheatre);
 
@@ -28,19 +29,31 @@ function createTheatre(root) {
   let records = null;
   let chosen = 0; // which image is looked at closely
   let position = 0; // pixels drawn so far; the fraction is time
+  let sight = null; // what the pixel that was pointed at sees
+  let showsSight = false; // beside the picture, instead of the bits that were spent
 
   function show(data) {
     const isNew = records?.id !== data.id;
     if (isNew) {
       records = decode(data);
-      chosen = 0;
+      chosen = data.image;
       part("scrub").max = records.pixels;
       paced();
       seek(player.wantsRest() ? records.pixels : 0);
       player.play(!player.wantsRest());
     }
+    const seen = data.sight && decodeSight(data.sight);
+    if (seen?.asked && !isSameSight(seen, sight)) {
+      showsSight = true;
+      chosen = seen.image;
+    }
+    sight = seen;
     fit();
     paint();
+  }
+
+  function isSameSight(one, other) {
+    return Boolean(other?.asked) && ["image", "row", "column"].every((name) => one[name] === other[name]);
   }
 
   function seek(pixels) {
@@ -69,18 +82,26 @@ function createTheatre(root) {
 
   function paced() {
     const words = pace() < 10 ? pace().toFixed(1) : Math.round(pace()).toString();
-    part("pace").textContent = `${words} pixels/s`;
-    part("speed").setAttribute("aria-valuetext", `${words} pixels a second`);
+    const drawn = records.channels > 1 ? "values" : "pixels";
+    part("pace").textContent = `${words} ${drawn}/s`;
+    part("speed").setAttribute("aria-valuetext", `${words} ${drawn} a second`);
   }
 
   function lookAt(pixel) {
     const { id, width } = records;
+    showsSight = Boolean(sight);
     theatre.send("looked_at", { id, image: chosen, row: Math.floor(pixel / width), column: pixel % width });
   }
 
   function choose(index) {
     chosen = index;
     paint();
+  }
+
+  // An image that the visitor picks is the one that is looked at from then on; one that the play comes to is not.
+  function pickImage(index) {
+    choose(index);
+    if (sight?.asked) lookAt(sight.row * records.width + sight.column);
   }
 
   function step(pixels) {
@@ -92,11 +113,15 @@ function createTheatre(root) {
     const { width, height } = records;
     const hero = part("hero").clientWidth;
     fitCanvas(part("picture"), width, height, Math.min(hero, 340));
-    fitCanvas(part("spent"), width, height, Math.min(part("bits").clientWidth, 340));
+    fitCanvas(part("spent"), width, height, beside());
     const wall = wallLayout();
     fitCanvas(part("others"), wall.width, wall.height, part("wall").clientWidth);
     part("bars").width = part("bars").clientWidth * devicePixelRatio;
     part("bars").height = part("bars").clientHeight * devicePixelRatio;
+  }
+
+  function beside() {
+    return Math.min(part("bits").clientWidth, 340);
   }
 
   function wallLayout() {
@@ -108,7 +133,7 @@ function createTheatre(root) {
     const known = Math.min(Math.floor(position), records.pixels);
     const last = known - 1; // the pixel that was drawn most recently
     paintPicture(known, last);
-    paintSpent(known);
+    paintBeside(known);
     paintWall(known);
     paintBars(last);
     write(known, last);
@@ -126,17 +151,47 @@ function createTheatre(root) {
     place(cursor, (pixel % width) / width, Math.floor(pixel / width) / height, 1 / width, 1 / height);
   }
 
+  function paintBeside(known) {
+    part("views").hidden = !sight;
+    const seeing = showsSight && Boolean(sight);
+    part("view-bits").setAttribute("aria-pressed", String(!seeing));
+    part("view-sight").setAttribute("aria-pressed", String(seeing));
+    part("spending").hidden = seeing;
+    part("seeing").hidden = !seeing;
+    if (seeing) paintSeeing();
+    else paintSpent(known);
+  }
+
+  function paintSeeing() {
+    const { row, column, width, height } = sight;
+    paintSight(part("sight"), sight, beside(), channelsOf(getComputedStyle(part("here")).outlineColor));
+    place(part("here"), column / width, row / height, 1 / width, 1 / height);
+    const words = sightInWords(sight);
+    if (part("dearest").innerHTML !== words) part("dearest").innerHTML = words;
+    part("sight").setAttribute("aria-label", part("dearest").textContent);
+  }
+
   function paintSpent(known) {
     const canvas = part("spent");
-    const { width, height, channels, pixels, bits } = records;
+    const { width, height, pixels } = records;
     const [ink, paper] = inkAndPaper(canvas);
     const image = new ImageData(width, height);
-    const most = Math.max(1, ...bits.subarray(chosen * pixels, (chosen + 1) * pixels));
-    for (let i = 0; i < known; i += 1) {
-      const share = Math.sqrt(bits[chosen * pixels + i] / most);
-      setPixel(image, Math.floor(i / channels) % width, Math.floor(i / channels / width), mix(paper, ink, share));
-    }
+    const most = Math.max(1, ...spentOn(pixels));
+    spentOn(known).forEach((bits, pixel) => {
+      setPixel(image, pixel % width, Math.floor(pixel / width), mix(paper, ink, Math.sqrt(bits / most)));
+    });
     canvas.getContext("2d").putImageData(image, 0, 0);
+    const dearest = spentOn(known).reduce((least, bits) => Math.max(least, bits), 0);
+    part("dearest").textContent = known ? `where the bits went: up to ${dearest.toFixed(1)} on a pixel` : "where the bits will go";
+    canvas.setAttribute("aria-label", `Bits spent on each pixel, ${dearest.toFixed(1)} at most.`);
+  }
+
+  // Bits of each pixel of the chosen image, all its channels together, as far as its first `known` values go.
+  function spentOn(known) {
+    const { channels, pixels, bits } = records;
+    const spent = new Float32Array(Math.ceil(known / channels));
+    for (let i = 0; i < known; i += 1) spent[Math.floor(i / channels)] += bits[chosen * pixels + i];
+    return spent;
   }
 
   function paintWall(known) {
@@ -202,22 +257,29 @@ function createTheatre(root) {
     part("surprise").textContent = last < 0 ? "–" : `${bits[first + last].toFixed(2)} bits`;
     part("entropy").textContent = last < 0 ? "–" : `${entropy[first + last].toFixed(2)} bits`;
     part("total").textContent = `${spent.toFixed(1)} bits`;
-    const dearest = bits.subarray(first, first + known).reduce((most, value) => Math.max(most, value), 0);
-    part("dearest").textContent = known ? `where the bits went: up to ${dearest.toFixed(1)} on a pixel` : "where the bits will go";
+    const channel = channelName(Math.max(last, 0) % channels);
+    part("expected").textContent = `What the model expects of this pixel${channel && `: its ${channel}`}`;
+    part("least").textContent = channels === 1 ? "level 0: paper" : `level 0: no ${channel}`;
+    part("most").textContent = channels === 1 ? "ink" : `level ${levels - 1}: all ${channel}`;
     writeFactors(first, known);
     const row = Math.floor(last / channels / width) + 1;
     const column = (Math.floor(last / channels) % width) + 1;
     const sentence =
       last < 0
         ? `Nothing is ${records.real ? "read" : "drawn"} yet.`
-        : `${of} ${records.real ? "read" : "drawn"}. Row ${row}, column ${column} ${records.real ? "is" : "became"} level ${values[first + last]} of ${levels - 1}, ` +
+        : `${of} ${records.real ? "read" : "drawn"}. Row ${row}, column ${column}${channel && `, ${channel},`} ${records.real ? "is" : "became"} level ${values[first + last]} of ${levels - 1}, ` +
           `which had probability ${(2 ** -bits[first + last]).toFixed(3)}. ${spent.toFixed(1)} bits so far.`;
     scrub.setAttribute("aria-valuetext", sentence);
     part("picture").setAttribute("aria-label", `Image ${chosen + 1} of ${records.count}. ${sentence}`);
     part("bars").setAttribute("aria-label", `Probabilities of the ${levels} levels. ${sentence}`);
-    part("spent").setAttribute("aria-label", `Bits spent on each pixel; ${spent.toFixed(1)} in all so far.`);
     part("others").setAttribute("aria-label", `${records.count} images ${records.real ? "read" : "drawn"} at the same time. ${of} so far.`);
     part("wall").querySelector("figcaption").textContent = records.caption;
+  }
+
+  // What one of several channels is called; nothing, if there is only one.
+  function channelName(channel) {
+    if (records.channels === 1) return "";
+    return records.channels === COLOURS.length ? COLOURS[channel] : `channel ${channel + 1}`;
   }
 
   function writeFactors(first, known) {
@@ -226,6 +288,10 @@ function createTheatre(root) {
     const newest = factors.pop();
     part("factors").innerHTML =
       newest === undefined ? "= 1 before the first pixel" : `= ${[...(from ? ["…"] : []), ...factors, `<b>${newest}</b>`].join(" · ")}`;
+  }
+
+  function lookHere() {
+    lookAt(Math.floor(Math.min(Math.max(Math.floor(position) - 1, 0), records.pixels - 1) / records.channels));
   }
 
   function point(event) {
@@ -239,7 +305,7 @@ function createTheatre(root) {
     const { columns, across, down, width, height } = wallLayout();
     const column = Math.floor(((event.offsetX / part("others").clientWidth) * width) / across);
     const row = Math.floor(((event.offsetY / part("others").clientHeight) * height) / down);
-    choose(Math.min(row * columns + column, records.count - 1));
+    pickImage(Math.min(row * columns + column, records.count - 1));
   }
 
   const resized = new ResizeObserver(() => {
@@ -250,11 +316,21 @@ function createTheatre(root) {
 
   part("back").onclick = () => step(-1);
   part("forward").onclick = () => step(1);
-  part("next").onclick = () => choose((chosen + 1) % records.count);
+  part("next").onclick = () => pickImage((chosen + 1) % records.count);
   part("others").onclick = pick;
   part("picture").onclick = point;
   part("spent").onclick = point;
-  part("look").onclick = () => lookAt(Math.floor(Math.min(Math.max(Math.floor(position) - 1, 0), records.pixels - 1) / records.channels));
+  part("sight").onclick = point;
+  part("look").onclick = lookHere;
+  part("view-bits").onclick = () => {
+    showsSight = false;
+    paint();
+  };
+  part("view-sight").onclick = () => {
+    showsSight = true;
+    if (sight.asked) paint();
+    else lookHere();
+  };
   part("speed").oninput = paced;
   part("scrub").oninput = (event) => {
     player.play(false);

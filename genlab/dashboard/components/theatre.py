@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
 
 from genlab.dashboard.components import base64, component
+from genlab.dashboard.components.field import Place, Sight
 
 if TYPE_CHECKING:
     from genlab.models.causal.model import CausalModel
 
-_mount = component("theatre", plays=True)
+_mount = component("theatre", scripts=["player.js", "sight.js"])
 
 # So many probabilities are sent at most: 3 MB, which 32 binary images of 28×28 use a fortieth of.
 _PROBABILITIES_AT_MOST = 1_500_000
@@ -98,26 +100,26 @@ def _records(model: CausalModel, images: NDArray[np.uint8], *, seconds: float, r
     )
 
 
-@dataclass(frozen=True)
-class Place:
-    """A pixel of one of the images that the visitor points at."""
-
-    image: int
-    row: int
-    column: int
-
-
-def theatre(records: Drawn, *, identity: str, caption: str) -> Place:
+def theatre(
+    records: Drawn, *, identity: str, caption: str, place: Place, asked: bool, sight: Sight | None, on_look: Callable[[Place], None]
+) -> None:
     """Show the theatre.
 
     Args:
         records: What is played.
         identity: As long as it stays the same, the play goes on where it is when the page runs again.
         caption: Stands below the wall of images.
-
-    Returns:
-        The pixel that was clicked; before any was, one below the middle of the first image.
+        place: The pixel that is looked at.
+        asked: Whether the visitor pointed at it; then what it sees stands beside the picture.
+        sight: What its prediction depends on, if that can be had.
+        on_look: Called with the pixel that the visitor points at.
     """
+
+    def looked() -> None:
+        chosen = read_place(st.session_state["theatre"].get("looked_at"), identity, records)
+        if chosen is not None:
+            on_look(chosen)
+
     data: dict[str, Any] = {
         "id": identity,
         "caption": caption,
@@ -129,18 +131,24 @@ def theatre(records: Drawn, *, identity: str, caption: str) -> Place:
         "probabilities": base64(np.round(records.probabilities * 65535).astype("<u2")),
         "bits": base64(records.bits.astype("<f4")),
         "entropy": base64(records.entropy.astype("<f4")),
+        "image": place.image,
+        "sight": {**sight.as_data(), "asked": asked} if sight is not None else None,
     }
-    state = _mount(data=data, key="theatre", on_looked_at_change=lambda: None)
-    return _place(state.looked_at, identity, records)
+    _mount(data=data, key="theatre", on_looked_at_change=looked)
 
 
-def _place(said: Any, identity: str, records: Drawn) -> Place:
-    """What the browser said, if it makes sense: what comes from there can be anything."""
+def middle(records: Drawn) -> Place:
+    """A pixel to look at before any was pointed at: one below the middle of the first image."""
     _, height, width = records.image_shape
-    place = Place(0, (3 * height) // 5, width // 2)
+    return Place(0, (3 * height) // 5, width // 2)
+
+
+def read_place(said: Any, identity: str, records: Drawn) -> Place | None:
+    """What the browser said, if it makes sense: what comes from there can be anything."""
     if not isinstance(said, Mapping) or said.get("id") != identity:
-        return place
+        return None
+    _, height, width = records.image_shape
     limits = {"image": len(records.values), "row": height, "column": width}
     if all(type(said.get(name)) is int and 0 <= said[name] < limit for name, limit in limits.items()):
         return Place(said["image"], said["row"], said["column"])
-    return place
+    return None

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from genlab.dashboard.components.pad import Drawing, pad
+from genlab.dashboard import address
+from genlab.dashboard.components.pad import Drawing, from_text, pad
 from genlab.dashboard.components.wall import wall
-from genlab.dashboard.frame import frame, say
-from genlab.dashboard.stage.drawings import COMPLETIONS, completions
+from genlab.dashboard.frame import caught, frame
+from genlab.dashboard.navigation import PAGES
+from genlab.dashboard.stage.causal import COMPLETIONS, completions
 from genlab.dashboard.stage.sources import Source, choose_source, held_out, model_of
 from genlab.dashboard.words import duration
 from genlab.datasets.picture import BYTES_AT_MOST, read_picture
 from genlab.errors import InputError
 
 SHOWN_SECONDS = 1.2
+COLDEST, HOTTEST = 0.1, 2.0
+LARGE = "large"  # what the address says of a drawing that it cannot hold
 TEMPERATURE = "1 is the model's own distribution; below, the likely is favoured."
 
 
@@ -27,51 +31,76 @@ def page() -> None:
         "A model that predicts each pixel from those before it can start anywhere: what stands above the line is given, "
         "what follows is drawn from *p*(rest | given), exactly. Twelve draws show how many ways it sees to go on.",
     ):
-        source = choose_source()
-        if model_of(source).image_shape[0] != 1:
-            raise InputError("model must draw grey images for this pad, in one channel; choose another one")
-        start, identity = beginning(source)
+        source = choose_source(PAGES["completion"].needs)
         left, right = st.columns([2, 3], gap="large")
+        drawing = beginning(source)
         with left:
-            drawing = pad(start, model_of(source).levels, identity=identity)
+            pad(drawing, model_of(source).levels, on_draw=keep)
         with right:
             finish(source, drawing)
 
 
-def beginning(source: Source) -> tuple[Drawing, str]:
-    """What is on the pad at first: the visitor's own picture, or a real digit that the model never saw."""
+def beginning(source: Source) -> Drawing:
+    """What is on the pad: what the address holds, else a real image that the model never saw."""
     model = model_of(source)
-    _, height, width = model.image_shape
-    rows = height // 2
-    another, upload = st.columns([1, 3], vertical_alignment="bottom")
-    if another.button("Another digit", width="stretch"):
-        st.session_state["borrowed"] = st.session_state.get("borrowed", 0) + 1
-    with upload.expander("or upload a picture of one"):
-        file = st.file_uploader("picture", type=["png", "jpg", "jpeg"], max_upload_size=BYTES_AT_MOST >> 20, label_visibility="collapsed")
-    number = st.session_state.get("borrowed", 0)
-    if file is not None:
-        content = file.getvalue()
-        try:
-            levels = read_picture(content, size=(height, width), levels=model.levels)
-            return Drawing(levels, rows), f"{source} {hashlib.sha256(content).hexdigest()} {number}"
-        except InputError as error:
-            say(st.error, "{}", error)
+    another, own = st.columns([1, 3], vertical_alignment="bottom")
+    with another:
+        number = address.again("Another digit", "digit", forget=("drawing",), width="stretch")
+    if model.image_shape[0] == 1:
+        with own.expander("or upload a picture of one"):
+            upload(model, number)
+    kept = from_text(address.text("drawing"), model.image_shape, model.levels)
+    large: Drawing | None = st.session_state.get(LARGE) if address.text("drawing") == LARGE else None
+    if kept is not None or (large is not None and large.levels.shape == model.image_shape):
+        return kept or large
     try:
         images, _ = held_out(source)
-        levels = images[number % len(images), 0]
+        levels = images[number % len(images)]
     except InputError:
-        levels = np.zeros((height, width), np.uint8)
-    return Drawing(levels, rows), f"{source} {number}"
+        levels = np.zeros(model.image_shape, np.uint8)
+    if levels.shape != model.image_shape or levels.max() >= model.levels:  # its data is not what it was
+        levels = np.zeros(model.image_shape, np.uint8)
+    return Drawing(levels, model.image_shape[1] // 2)
+
+
+def keep(drawing: Drawing) -> None:
+    """Put the drawing into the address; one that is too large for it is kept for as long as the visitor stays."""
+    text = drawing.as_text()
+    st.session_state[LARGE] = drawing if text is None else None
+    address.put(drawing=text or LARGE)
+
+
+def upload(model: Any, number: int) -> None:
+    """A picture of the visitor's own goes on the pad.
+
+    Args:
+        model: Whose size and levels it gets.
+        number: Of the digit asked for; another one empties the field.
+    """
+    file = st.file_uploader(
+        "picture",
+        type=["png", "jpg", "jpeg"],
+        max_upload_size=BYTES_AT_MOST >> 20,
+        label_visibility="collapsed",
+        key=f"picture {number}",
+    )
+    if file is None or st.session_state.get("taken") == file.file_id:
+        return
+    st.session_state["taken"] = file.file_id
+    with caught():
+        _, height, width = model.image_shape
+        keep(Drawing(read_picture(file.getvalue(), size=(height, width), levels=model.levels)[None], height // 2))
 
 
 def finish(source: Source, drawing: Drawing) -> None:
     """The twelve completions, and what they cost."""
-    height, width = drawing.levels.shape
+    channels, height, width = drawing.levels.shape
     warmth, again = st.columns([2, 1], vertical_alignment="bottom")
-    temperature = warmth.slider("temperature", 0.1, 2.0, 1.0, 0.05, help=TEMPERATURE)
-    if again.button("Draw others", width="stretch"):
-        st.session_state["finish_seed"] = st.session_state.get("finish_seed", 0) + 1
-    seed = st.session_state.get("finish_seed", 0)
+    with warmth:
+        asked = address.number("temperature", 1.0, least=COLDEST, most=HOTTEST)
+        temperature = address.linked(st.slider, "temperature", "temperature", asked, COLDEST, HOTTEST, step=0.05, help=TEMPERATURE)
+    with again:
+        seed = address.again("Draw others", "seed", width="stretch")
     images, bits, seconds = completions(source, drawing.levels.tobytes(), drawing.rows, temperature, seed)
     wall(
         images,
@@ -84,10 +113,11 @@ def finish(source: Source, drawing: Drawing) -> None:
         seconds=SHOWN_SECONDS,
         large=104,
     )
-    drawn = (height - drawing.rows) * width
+    drawn = (height - drawing.rows) * width * channels
+    unit = "pixels" if channels == 1 else "values"
     st.caption(
-        f"{COMPLETIONS} completions of {drawn} pixels each, drawn in {duration(seconds)}. Below each, −log₂ *p* of the pixels "
-        "that were drawn: the fewer bits, the less surprising the ending."
+        f"{COMPLETIONS} completions of {drawn} {unit} each, drawn in {duration(seconds)}. Below each, −log₂ *p* of what "
+        "was drawn: the fewer bits, the less surprising the ending."
     )
     with st.expander("Why only from the top?"):
         st.markdown(

@@ -14,7 +14,7 @@ from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import caught, frame
 from genlab.dashboard.long_lived import load_once
 from genlab.dashboard.navigation import FIRST, PAGES
-from genlab.dashboard.stage.drawings import front_digits
+from genlab.dashboard.stage.front import front_digits
 from genlab.dashboard.taxonomy import TREE
 from genlab.dashboard.words import duration
 

@@ -8,7 +8,8 @@ from genlab.dashboard import address
 from genlab.dashboard.charts import bits_by_temperature
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import frame
-from genlab.dashboard.stage.drawings import HEATED, TEMPERATURES, heated, real_cost
+from genlab.dashboard.navigation import PAGES
+from genlab.dashboard.stage.causal import HEATED, TEMPERATURES, heated, real_cost
 from genlab.dashboard.stage.sources import Source, choose_source, model_of
 from genlab.dashboard.words import duration
 
@@ -22,7 +23,7 @@ def page() -> None:
         "Before a pixel is drawn, its logits are divided by a temperature *T*: *p*(level) ∝ exp(*l* / *T*). Below 1 the likely "
         "becomes likelier; above, every level gets its chance. The same random numbers draw every row below.",
     ):
-        source = choose_source()
+        source = choose_source(PAGES["temperature"].needs)
         show(source, address.again("Draw others", "seed"))
 
 

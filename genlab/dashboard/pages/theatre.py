@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from genlab.dashboard.components.field import field
+from genlab.dashboard import address
+from genlab.dashboard.components.field import Place, Sight, field, look
 from genlab.dashboard.components.race import Race, race, run_race
-from genlab.dashboard.components.theatre import Drawn, Place, theatre
+from genlab.dashboard.components.theatre import Drawn, middle, theatre
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import frame, say
+from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.proof_button import proof_button
-from genlab.dashboard.stage.drawings import cost, drawn, real
+from genlab.dashboard.stage.causal import cost, drawn, real
 from genlab.dashboard.stage.sources import Source, choose_source, model_of
 from genlab.errors import BackendError, InputError
 
-SHOWS = ("drawn by the model", "real, held out")
+SHOWS = {"drawn": "drawn by the model", "real": "real, held out"}
 # Images that the receptive field is looked for in, the chosen one included.
 WITNESSES = 8
 REAL = 8
@@ -29,40 +33,71 @@ def page() -> None:
         "The model never sees a whole image. It is asked for one pixel at a time: *given the pixels so far, how likely is each level?* "
         "Drawing from its answers, row by row, makes a digit that nobody ever wrote.",
     ):
-        source = choose_source()
-        records, place = play(source)
-        sight(source, records, place)
+        source = choose_source(PAGES["theatre"].needs)
+        seen = play(source)
+        masks(source, seen)
         likelihood(source)
         racing(source)
 
 
-def play(source: Source) -> tuple[Drawn, Place]:
-    """The theatre itself; returns what is played, and the pixel the visitor points at."""
+def play(source: Source) -> Sight | str:
+    """The theatre itself; returns what the pixel that is looked at can see, or why that cannot be had."""
     left, right = st.columns([4, 1], vertical_alignment="bottom")
-    show = SHOWS[0]
+    show = "drawn"
     if source.path:  # an untrained model has no data of which some could be held out
-        show = left.segmented_control("digits", SHOWS, default=SHOWS[0], required=True, label_visibility="collapsed")
-    if show == SHOWS[0] and right.button("Draw others", width="stretch"):
-        st.session_state["draw_seed"] = st.session_state.get("draw_seed", 0) + 1
-    seed = st.session_state.get("draw_seed", 0)
+        with left:
+            chosen = address.choice("digits", tuple(SHOWS))
+            options: dict[str, Any] = {"format_func": SHOWS.get, "required": True, "label_visibility": "collapsed"}
+            show = address.linked(st.segmented_control, "digits", "digits", chosen, list(SHOWS), forget=("image", "pixel"), **options)
+    seed = address.whole("seed", 0, least=0, most=address.AGAIN_AT_MOST)
+    if show == "drawn":
+        with right:
+            seed = address.again("Draw others", "seed", forget=("image",), width="stretch")
     with st.spinner("The model is drawing …"):
-        records, words = (drawn(source, seed), "") if show == SHOWS[0] else real(source)
-    caption = f"{cost(records, source, words=words)} Click one to look closer."
-    return records, theatre(records, identity=f"{source} {show} {seed}", caption=caption)
+        records, words = (drawn(source, seed), "") if show == "drawn" else real(source)
+    place, asked = looked_at(records)
+    seen = sight(source, records, place)
+    theatre(
+        records,
+        identity=f"{source} {show} {seed}",
+        caption=f"{cost(records, source, words=words)} Click one to look closer.",
+        place=place,
+        asked=asked,
+        sight=seen if isinstance(seen, Sight) else None,
+        on_look=lambda place: address.put(image=place.image + 1, pixel=f"{place.row + 1},{place.column + 1}"),
+    )
+    return seen
 
 
-def sight(source: Source, records: Drawn, place: Place) -> None:
+def looked_at(records: Drawn) -> tuple[Place, bool]:
+    """The pixel that the address names, counted from 1; else one in the middle. And whether it named one."""
+    start, (_, height, width) = middle(records), records.image_shape
+    image = address.whole("image", 1, least=1, most=len(records.values)) - 1
+    row, column = (int(each) - 1 for each in address.numbers("pixel", (0, 0), least=1, most=max(height, width)))
+    asked = 0 <= row < height and 0 <= column < width
+    return (Place(image, row, column) if asked else Place(image, start.row, start.column)), asked
+
+
+def sight(source: Source, records: Drawn, place: Place) -> Sight | str:
     """What the prediction of the chosen pixel depends on."""
+    images = _images(records)
+    order = [place.image, *(i for i in range(len(images)) if i != place.image)]
+    try:
+        return look(model_of(source), images[order[:WITNESSES]], place)
+    except BackendError as error:  # a network that no walk differentiates yet
+        return str(error)
+
+
+def masks(source: Source, seen: Sight | str) -> None:
+    """What it sees, larger, and the masks that make it so."""
     st.header("What it sees of the past", anchor=False)
     st.markdown(
         "Click a pixel above. Orange is the gradient of its prediction, ∂ log *p*(*x*ᵢ | *x*₁ … *x*ᵢ₋₁) / ∂*x*ⱼ, through the real network."
     )
-    images = _images(records)
-    order = [place.image, *(i for i in range(len(images)) if i != place.image)]
-    try:
-        field(model_of(source), images[order[:WITNESSES]], place)
-    except BackendError as error:  # a network that no walk differentiates yet
-        say(st.info, "Its gradients cannot be had: {}", error)
+    if isinstance(seen, Sight):
+        field(model_of(source), seen)
+    else:
+        say(st.info, "Its gradients cannot be had: {}", seen)
     proof_button("no_leak", "No prediction depends on its own pixel or a later one, not in one bit.", source)
 
 

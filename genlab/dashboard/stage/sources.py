@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from genlab.errors import InputError
-from genlab.runs import list_runs, load_model, open_run, pretrained_path
-
-if TYPE_CHECKING:
-    from genlab.models.causal.model import CausalModel
+from genlab.dashboard import address
+from genlab.errors import GenlabError, InputError
+from genlab.models.catalogue import entry
+from genlab.models.contract import ABILITIES
+from genlab.runs import Run, list_runs, load_model, open_run, pretrained_path
 
 # Trained models that come with genlab, the best to look at first.
 PACKAGED = {"mnist-pixelcnn": "MNIST, 28×28", "digits-pixelcnn": "small digits, 8×8"}
@@ -35,39 +36,69 @@ class Source:
     version: int
     words: str
 
+    @property
+    def name(self) -> str:
+        """What the address calls it."""
+        return Path(self.path).name
 
-def sources() -> list[Source]:
-    """What can draw: the models that come with genlab, then runs of one's own, the newest first."""
-    found = [Source(name, 0, f"{words}, comes with genlab") for name, words in PACKAGED.items() if pretrained_path(name)]
+
+UNTRAINED = Source("", 0, "an untrained model")
+
+
+def sources(needs: Iterable[str] = ()) -> list[Source]:
+    """What can draw: the models that come with genlab, then runs of one's own, the newest first.
+
+    Args:
+        needs: Abilities of `genlab.models.contract`; models that lack one are left out.
+    """
+    packaged = [(Run(path), f"{words}, comes with genlab") for name, words in PACKAGED.items() if (path := pretrained_path(name))]
+    # A packaged model goes by its name, which stays the same wherever genlab lies.
+    found = [Source(run.name, 0, words) for run, words in packaged if _can(run, needs)]
     for run in list_runs()[:RUNS_AT_MOST]:
-        if run.checkpoint_path.exists():
+        if run.checkpoint_path.exists() and _can(run, needs):
             found.append(Source(str(run.path.resolve()), run.checkpoint_path.stat().st_mtime_ns, f"run {run.label}"))
-    return found or [Source("", 0, "an untrained model")]
+    return found or [UNTRAINED]
 
 
-def choose_source() -> Source:
-    """The visitor's choice of a model. The address may ask for a run by name: ``?run=…``."""
-    found = sources()
-    asked = st.query_params.get("run")
-    first = next((i for i, source in enumerate(found) if source.path and Path(source.path).name == asked), 0)
-    if asked is not None and (not found[first].path or Path(found[first].path).name != asked):
-        st.warning("The run in the address is not here (any more), or has no weights yet.")
-    picked = found[0]
+def _can(run: Run, needs: Iterable[str]) -> bool:
+    """Whether a run's model has these abilities; a run that cannot be read has none. Loads no weights."""
+    try:
+        return entry(run.config["model"]["name"]).abilities.issuperset(needs)
+    except (GenlabError, TypeError):
+        return False
+
+
+def choose_source(needs: Iterable[str]) -> Source:
+    """The visitor's choice of a model that has these abilities, kept in the address: ``?model=…``; of old, ``?run=…``."""
+    found = {source.name: source for source in sources(needs)}
+    asked = address.text("model") or address.text("run")
+    if asked and asked not in found:
+        st.warning(_missing(asked, needs))
+    name = asked if asked in found else next(iter(found))
     if len(found) > 1:
-        picked = st.selectbox("model", found, index=first, format_func=lambda source: source.words)
-    if not picked.path:
+        words = {each: source.words for each, source in found.items()}
+        forgotten = ("run", "image", "pixel", "drawing")
+        address.linked(st.selectbox, "model", "model", name, list(found), forget=forgotten, format_func=lambda each: words.get(each, each))
+    if not found[name].path:
         st.warning("This model is untrained: it draws noise.")
-    return picked
+    return found[name]
+
+
+def _missing(asked: str, needs: Iterable[str]) -> str:
+    """Why the model that the address asks for is not among those of the page."""
+    if any(source.name == asked for source in sources()):
+        wanted = " and ".join(ABILITIES[ability][1] for ability in needs)
+        return f"The model in the address has other abilities than this page shows: it takes {wanted}."
+    return "The run in the address is not here (any more), or has no weights yet."
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def model_of(source: Source) -> CausalModel:
-    """The model itself."""
+def model_of(source: Source) -> Any:
+    """The model itself: a `genlab.models.contract.Model` with the abilities that its source was chosen for."""
     from genlab.models import create_model
 
     if not source.path:
-        untrained: CausalModel = create_model("pixelcnn", image_shape=(1, 8, 8), levels=17, channels=32, blocks=5)
-        return untrained.eval()
+        return create_model("pixelcnn", image_shape=(1, 8, 8), levels=17, channels=32, blocks=5).eval()
     return load_model(source.path)
 
 

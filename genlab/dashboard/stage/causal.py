@@ -11,32 +11,14 @@ from numpy.typing import NDArray
 
 from genlab.dashboard.components.theatre import Drawn, draw_records, score_records
 from genlab.dashboard.sampling_slot import SAMPLING_SLOT
-from genlab.dashboard.stage.sources import PACKAGED, Source, held_out, model_of, sources
+from genlab.dashboard.stage.sources import Source, held_out, model_of
 from genlab.dashboard.words import duration
 from genlab.errors import InputError
-from genlab.native import native_info
-from genlab.runs import load_painter, pretrained_path
 
 IMAGES = 32
-FRONT_IMAGES = 32
 COMPLETIONS = 12
 TEMPERATURES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 HEATED = 64  # images drawn at each of them
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def front_digits(seed: int) -> tuple[NDArray[np.uint8], int, float, int]:
-    """Fresh digits by the best model that comes with genlab: images, levels, the seconds they took, and the model's parameters."""
-    from genlab.sampling import sample
-
-    packaged = next((name for name in PACKAGED if pretrained_path(name)), None)
-    # Without torch, whose loading would be most of the wait, where that can be done.
-    model = load_painter(packaged) if packaged and native_info()["available"] else model_of(sources()[0])
-    with SAMPLING_SLOT:
-        start = time.perf_counter()
-        images = sample(model, FRONT_IMAGES, seed=seed)
-        seconds = time.perf_counter() - start
-    return images, model.levels, seconds, model.parameter_count()
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -100,9 +82,10 @@ def real_cost(source: Source) -> float | None:
 
 def cost(records: Drawn, source: Source, *, words: str = "") -> str:
     """What stands below the wall of images: how many, how long, how many bits."""
-    images, pixels = records.values.shape
+    images, values = records.values.shape
+    unit = "pixel" if records.image_shape[0] == 1 else "value"
     bits = records.bits_per_image
     network = f"a network of {model_of(source).parameter_count():,} parameters"
     made = f"{images} real images, scored in {duration(records.seconds)}" if records.real else f"{images} images, all drawn at once in"
     made = f"{made} by {network}" if records.real else f"{made} {duration(records.seconds)} ({records.backend} walk) by {network}"
-    return f"{made}{'; ' + words if words else ''}. An image costs {bits:.1f} bits on average, {bits / pixels:.2f} a pixel."
+    return f"{made}{'; ' + words if words else ''}. An image costs {bits:.1f} bits on average, {bits / values:.2f} a {unit}."
