@@ -32,8 +32,8 @@ def page() -> None:
         "what follows is drawn from *p*(rest | given), exactly. Twelve draws show how many ways it sees to go on.",
     ):
         source = choose_source(PAGES["completion"].needs)
-        left, right = st.columns([2, 3], gap="large")
         drawing = beginning(source)
+        left, right = st.columns([2, 3], gap="large")
         with left:
             pad(drawing, model_of(source).levels, on_draw=keep)
         with right:
@@ -50,9 +50,10 @@ def beginning(source: Source) -> Drawing:
         with own.expander("or upload a picture of one"):
             upload(model, number)
     kept = from_text(address.text("drawing"), model.image_shape, model.levels)
-    large: Drawing | None = st.session_state.get(LARGE) if address.text("drawing") == LARGE else None
-    if kept is not None or (large is not None and large.levels.shape == model.image_shape):
-        return kept or large
+    if kept is None and address.text("drawing") == LARGE:
+        kept = st.session_state.get(LARGE)
+    if kept is not None and kept.levels.shape == model.image_shape:
+        return kept
     try:
         images, _ = held_out(source)
         levels = images[number % len(images)]
