@@ -1,6 +1,5 @@
 """The page 'Slanted land', driven by Streamlit's own tester through all six parts; its browser test is in test_slanted_browser.py."""
 
-import itertools
 import json
 import math
 import re
@@ -15,7 +14,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from genlab import toy_gan
-from genlab.dashboard.slanted import discriminator, losses, million, pictures, setting, step, training
+from genlab.dashboard.slanted import discriminator, losses, million, pictures, setting, shipped, step, surveys, training
+from genlab.errors import BackendError
 from genlab.lecture import worked
 from tests.pages import components, press, rerun
 
@@ -27,13 +27,17 @@ SETTING = setting.Setting(seed=3, learning_rate=0.05, init_scale=1.5, epochs=20)
 @pytest.fixture(autouse=True)
 def fresh_caches() -> Iterator[None]:
     st.cache_data.clear()
+    surveys.office.clear()
+    shipped.chart.cache_clear()
     yield
     st.cache_data.clear()
+    surveys.office.clear()
+    shipped.chart.cache_clear()
 
 
 @pytest.fixture
 def small_survey(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = {"_SIDE": 6, "_EPOCHS": 10, "_FRAMES": 3, "_STEP_ROWS": 5, "_AT_A_TIME_SECONDS": 0, "SIZES": {"few": 4, "more": 8}}
+    small = {"_SIDE": 6, "_EPOCHS": 10, "_FRAMES": 3, "_STEP_ROWS": 5, "SIZES": {"few": 4, "more": 8}}
     for name, value in small.items():
         monkeypatch.setattr(million, name, value)
 
@@ -286,24 +290,128 @@ def test_the_reel_stands_at_the_step_in_the_address_until_another_start() -> Non
 # --- 6: a million ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rows", million.AXES)
+def finished(app: AppTest) -> AppTest:
+    while shown(app)["done"] < 1:
+        rerun(app)
+    return app
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The surveys that were begun."""
+    begun: list[dict[str, Any]] = []
+    compute = toy_gan.phase_diagram
+
+    def counted(*arguments: Any, **options: Any) -> Iterator[toy_gan.PhaseDiagram]:
+        begun.append(options)
+        return compute(*arguments, **options)
+
+    monkeypatch.setattr(toy_gan, "phase_diagram", counted)
+    return begun
+
+
+@pytest.mark.parametrize("rows", surveys.AXES)
 def test_the_map_fills_while_it_is_computed(small_survey: None, rows: str) -> None:
-    app = opened(part=6, rows=rows)
-    seen = [shown(app)]
-    while seen[-1]["done"] < 1:
-        seen.append(shown(rerun(app)))
-    assert len(seen) == {million.AXES[0]: 3, million.AXES[1]: 5}[rows]
-    assert all(before["done"] < after["done"] for before, after in itertools.pairwise(seen))
-    known = [each["rows_known"] for each in seen]
-    assert known == ([6, 6, 6] if rows == million.AXES[0] else [1, 2, 3, 4, 5])
-    assert re.fullmatch(r"[\d,]+ GANs, 50 of 50 steps each, in [\d.]+ s: [\d,]+( million)? steps a second\.", seen[-1]["status"])
-    assert shown(rerun(app)) == seen[-1]  # nothing is computed twice
+    charts = list(million.plan(rows, "few", "non-saturating").charts())
+    assert [chart.steps_done for chart in charts] == ([16, 33, 50] if rows == surveys.AXES[0] else [10, 20, 30, 40, 50])
+    assert [chart.rows_known for chart in charts] == ([6, 6, 6] if rows == surveys.AXES[0] else [1, 2, 3, 4, 5])
+    last = shown(finished(opened(part=6, rows=rows)))
+    assert re.fullmatch(r"[\d,]+ GANs, 50 of 50 steps each, in [\d.]+ s: [\d,]+( million)? steps a second\.", last["status"])
+    for name in ("varied", "same"):
+        counts = np.frombuffer(b64decode(last[name]), "<u2").reshape(-1, 6)
+        np.testing.assert_array_equal(counts, getattr(charts[-1], name))
+
+
+def test_a_survey_is_computed_once_for_all_sessions_and_kept(small_survey: None, computed: list[dict[str, Any]]) -> None:
+    apps = [opened(part=6) for _ in range(4)]
+    maps = [shown(finished(app)) for app in apps]
+    assert len(computed) == 1
+    assert all(plan == maps[0] for plan in maps)
+    assert shown(finished(opened(part=6))) == maps[0]
+    assert len(computed) == 1
+    finished(opened(part=6, loss="minimax"))
+    assert [each["loss"] for each in computed] == ["non-saturating", "minimax"]
+
+
+def test_only_what_is_looked_at_is_worked_on_and_the_least_advanced_first(small_survey: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surveys.threading.Thread, "start", lambda thread: None)
+    office = surveys.Office()
+    one, other = (million.plan(surveys.AXES[0], "few", loss) for loss in toy_gan.LOSSES)
+    looked = [office.look(plan) for plan in (one, other)]
+    assert office._next() is looked[0]
+    looked[0].advance()
+    assert office._next() is looked[1]
+    looked[1].looked_at -= 60
+    assert office._next() is looked[0]
+    looked[0].looked_at -= 60
+    assert office._wanted() == []
+
+
+def test_what_keeps_a_survey_from_being_computed_is_said(small_survey: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise BackendError("backend 'native' is not available: no compiler")
+
+    monkeypatch.setattr(toy_gan, "phase_diagram", refuse)
+    assert [error.value for error in opened(part=6).error] == ["backend 'native' is not available: no compiler"]
+
+
+def test_a_shipped_map_is_there_at_once_and_can_be_computed_here(
+    small_survey: None, computed: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "FILE", tmp_path / "surveys.npz")
+    shipped.write(million.plans(), shipped.FILE)
+    assert len(computed) == 8
+    app = opened(part=6)
+    before = shown(app)
+    assert (before["done"], len(computed)) == (1, 8)
+    assert before["status"].endswith("50 of 50 steps each, computed beforehand.")
+    press(app, "Compute it here")
+    after = shown(finished(app))
+    assert len(computed) == 9
+    assert (after["varied"], after["same"]) == (before["varied"], before["same"])
+    assert "Compute it here" not in [button.label for button in app.button]
+
+
+def test_every_survey_that_can_be_chosen_is_shipped_and_is_what_this_code_computes() -> None:
+    for plan in million.plans():
+        chart = shipped.chart(plan)
+        assert chart is not None, plan
+        assert chart.varied.shape == chart.same.shape == (plan.rows, plan.columns)
+        row, column = plan.rows // 5, plan.columns // 3
+        runs = toy_gan.train_many(
+            runs=(count := min(200, plan.runs)),
+            seed=plan.seeds(row, column)[0],
+            learning_rate=float(plan.rates[column]),
+            init_scale=plan.scale(row),
+            epochs=chart.steps_of(plan, row) // 5,
+            loss=plan.loss,
+        )
+        share = (chart.varied + chart.same)[row, column] / plan.runs
+        drawing = toy_gan.draws_faces(runs.g_weights, runs.g_bias).sum()
+        # All runs of a small cell; of a large one as many as chance allows, at four standard deviations.
+        spread = 1 if count == plan.runs else 1 + 4 * math.sqrt(count * share * (1 - share))
+        assert abs(drawing - count * share) <= spread, plan
+
+
+def test_the_stripe_is_explained_by_its_own_runs() -> None:
+    app = opened(part=6)
+    (words,) = [element.value for element in app.markdown if "stripe" in element.value]
+    rate = float(re.findall(r"learning rate ([\d.]+)", words)[0])
+    before, now, after = (int(count) for count in re.findall(r"(\d+)(?: draw faces)? after [\d,]+", words))
+    assert rate == pytest.approx(0.0236, abs=1e-4)
+    assert now < 10 < 40 < min(before, after)
+    press(app, "Watch one of them swing")
+    assert (asked(app, "part"), asked(app, "epochs"), asked(app, "scale")) == ("5", "1100", "0.05")
+
+
+def test_a_dip_is_lower_than_both_its_sides() -> None:
+    shares = np.array([0.0, 0.2, 0.9, 1.0, 0.1, 0.9, 1.0, 0.6, 0.0, 0.0])
+    assert million.dip(shares) == 4
+    assert million.dip(np.linspace(0, 1, 10)) is None
 
 
 def test_a_cells_runs_are_those_that_were_counted(small_survey: None) -> None:
-    app = opened(part=6, gans="more")
-    while shown(app)["done"] < 1:
-        rerun(app)
+    app = finished(opened(part=6, gans="more"))
     app.query_params["cell"] = "4-5"
     plan = shown(rerun(app))
     kinds = [run["kind"] for run in plan["runs"]]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -14,66 +11,27 @@ import streamlit as st
 from genlab import toy_gan
 from genlab.dashboard import address
 from genlab.dashboard.components.phases import Axis, Kind, Map, Outcome, phases
+from genlab.dashboard.slanted import shipped
+from genlab.dashboard.slanted.surveys import AXES, Chart, Plan, Survey, office
 
 Array = npt.NDArray[np.float64]
 
-AXES = ("initial scale", "number of steps")
 SIZES = {"160,000": 16, "a million": 100}
 _SIDE = 100
 _EPOCHS = 1000
-_RATES = (1e-3, 10.0)
-_SCALES = (0.05, 20.0)
 _FRAMES = 25
 _FRAMES_OF_MANY = 60  # so that a million do not keep one waiting for the first
 _MANY = 50
 _STEP_ROWS = 50
 _SHOWN_RUNS = 24
-_REFRESH_SECONDS = 0.2
-_AT_A_TIME_SECONDS = 0.1
-_KEY = "slanted_survey"
-
-
-@dataclass
-class Survey:
-    """A phase diagram in the making.
-
-    Attributes:
-        across: What the rows are.
-        runs: Runs in a cell.
-        source: Yields the diagram so far.
-        frames: The diagrams that were kept: all of them if rows are steps, else the newest.
-        seconds: Time spent computing.
-        finished: Whether the source is exhausted.
-    """
-
-    across: str
-    runs: int
-    source: Iterator[toy_gan.PhaseDiagram]
-    frames: list[toy_gan.PhaseDiagram] = field(default_factory=list)
-    seconds: float = 0.0
-    finished: bool = False
-
-    @property
-    def by_steps(self) -> bool:
-        """Whether rows are numbers of steps."""
-        return self.across == AXES[1]
-
-    def advance(self, seconds: float) -> None:
-        """Compute one frame, and further ones until so much time has passed."""
-        while not self.finished and seconds >= 0:
-            before = self.seconds
-            self._compute()
-            seconds -= self.seconds - before
-
-    def _compute(self) -> None:
-        start = time.perf_counter()
-        frame = next(self.source, None)
-        self.seconds += time.perf_counter() - start
-        if frame is None:
-            self.finished = True
-        else:
-            self.frames = [*self.frames, frame] if self.by_steps else [frame]
-            self.finished = frame.steps_done == frame.steps
+_REFRESH_SECONDS = 0.5
+_PATIENCE_SECONDS = 4.0
+_LIVE = "slanted_live"
+# Of a stripe: columns to either side, the share of runs that it lies below them, and how many of its runs are looked at, and when.
+_NEAR = 3
+_DIP = 0.25
+_WITNESSES = 48
+_AROUND = (0.9, 1.0, 1.1)
 
 
 def million() -> None:
@@ -90,47 +48,60 @@ def million() -> None:
         address.linked(st.segmented_control, "GANs", "gans", size, tuple(SIZES), forget=("cell",), required=True)
         loss = address.choice("loss", toy_gan.LOSSES)
         address.linked(st.selectbox, "loss of G", "loss", loss, toy_gan.LOSSES, width=180)
+        asked = plan(across, size, loss)
+        if _beforehand(asked):
+            st.button("Compute it here", on_click=_live, args=(asked,), help="Watch the map fill, computed by this machine.")
     # A map that is being worked on is not out of date: Streamlit would fade it.
     st.html("<style>.st-key-phases { opacity: 1 !important; }</style>")
-    survey = _survey(across, size, loss)
-    st.fragment(_panel, run_every=None if survey.finished else _REFRESH_SECONDS)(survey, f"{across} {size} {loss}", loss)
+    survey = _survey(asked)
+    st.fragment(_panel, run_every=None if survey.finished else _REFRESH_SECONDS)(asked, survey.finished)
+    if survey.chart and survey.finished:
+        _stripe(survey.plan, survey.chart)
 
 
-def _survey(across: str, size: str, loss: str) -> Survey:
-    """The survey of that kind that is under way in this session, or a new one."""
-    identity = (across, size, loss)
-    kept = st.session_state.get(_KEY)
-    if kept is None or kept[0] != identity:
-        kept = (identity, _start(across, SIZES[size], loss))
-        st.session_state[_KEY] = kept
-    survey: Survey = kept[1]
-    return survey
+def plan(across: str, size: str, loss: str) -> Plan:
+    """The survey that is meant by what can be chosen."""
+    runs = SIZES[size]
+    if across == AXES[1]:  # there is one row of runs, seen at many steps
+        return Plan(across, runs * _SIDE, loss, columns=_SIDE, rows=_STEP_ROWS, epochs=_EPOCHS, frames=_STEP_ROWS)
+    return Plan(across, runs, loss, columns=_SIDE, rows=_SIDE, epochs=_EPOCHS, frames=_FRAMES_OF_MANY if runs > _MANY else _FRAMES)
 
 
-def _start(across: str, runs: int, loss: str) -> Survey:
-    rates = np.geomspace(*_RATES, _SIDE)
-    if across == AXES[1]:
-        runs *= _SIDE  # there is one row of runs, seen at many steps
-        source = toy_gan.phase_diagram(rates, [1.0], runs=runs, epochs=_EPOCHS, loss=loss, frames=_STEP_ROWS)
-    else:
-        source = toy_gan.phase_diagram(
-            rates, np.geomspace(*_SCALES, _SIDE), runs=runs, epochs=_EPOCHS, loss=loss, frames=_FRAMES_OF_MANY if runs > _MANY else _FRAMES
-        )
-    return Survey(across, runs, source)
+def plans() -> list[Plan]:
+    """All that can be chosen."""
+    return [plan(*chosen) for chosen in product(AXES, SIZES, toy_gan.LOSSES)]
 
 
-def _panel(survey: Survey, identity: str, loss: str) -> None:
-    """Compute a little, show what is known. Runs as a fragment, again and again until all is computed."""
-    if not survey.finished:
-        with contextlib.nullcontext() if survey.frames else st.spinner("The first steps of all of them …"):
-            survey.advance(_AT_A_TIME_SECONDS)
-        if survey.finished:
-            st.rerun()  # once, so that the timer ends
-    cell = _cell(survey)
-    outcomes = _outcomes(survey, cell, loss) if cell else []
-    opened = phases(_map(survey), cell, outcomes, identity=identity, key="phases", on_cell=_chosen)
+def _live(asked: Plan) -> None:
+    st.session_state[_LIVE] = asked
+
+
+def _beforehand(asked: Plan) -> Chart | None:
+    """The survey that comes with genlab, unless it is to be computed here."""
+    return None if st.session_state.get(_LIVE) == asked else shipped.chart(asked)
+
+
+def _survey(asked: Plan) -> Survey:
+    """What there is of it, after waiting a little for the first steps."""
+    if chart := _beforehand(asked):
+        return Survey(asked, chart)
+    return office().look(asked, patience=_PATIENCE_SECONDS)
+
+
+def _panel(asked: Plan, was_finished: bool) -> None:
+    """Show what is known. Runs as a fragment, again and again until all is computed."""
+    survey = _survey(asked)
+    if survey.chart is None:
+        st.caption("The first steps of all of them …")
+        return
+    cell = _cell(asked, survey.chart)
+    outcomes = _outcomes(asked, survey.chart, cell) if cell else []
+    identity = f"{asked.across} {asked.runs} {asked.loss}"
+    opened = phases(_map(survey, survey.chart), cell, outcomes, identity=identity, key="phases", on_cell=_chosen)
     if opened is not None and cell:
-        _open(survey, cell, opened)
+        _open(asked, cell, opened, survey.chart.steps_of(asked, cell[0]))
+    if survey.finished and not was_finished:
+        st.rerun()  # once, so that the timer ends
 
 
 def _chosen() -> None:
@@ -138,47 +109,39 @@ def _chosen() -> None:
     address.put(cell=f"{int(row)}-{int(column)}")
 
 
-def _cell(survey: Survey) -> tuple[int, int] | None:
-    rows = _STEP_ROWS if survey.by_steps else _SIDE
+def _cell(asked: Plan, chart: Chart) -> tuple[int, int] | None:
     parts = st.query_params.get("cell", "").split("-")
     if len(parts) != 2 or not all(part.isascii() and part.isdecimal() for part in parts):
         return None
     row, column = map(int, parts)
-    return (row, column) if row < min(rows, _known_rows(survey)) and column < _SIDE else None
+    return (row, column) if row < chart.rows_known and column < asked.columns else None
 
 
-def _known_rows(survey: Survey) -> int:
-    if survey.by_steps:
-        return len(survey.frames)
-    return _SIDE if survey.frames else 0
-
-
-def _map(survey: Survey) -> Map:
-    rates = np.geomspace(*_RATES, _SIDE)
-    newest = survey.frames[-1]
-    total = newest.runs * (len(rates) if survey.by_steps else len(rates) * _SIDE)
-    if survey.by_steps:
-        rows = np.arange(1, _STEP_ROWS + 1) * (newest.steps // _STEP_ROWS)
-        shown = [(frame.varied_faces[0], frame.draws_faces[0]) for frame in survey.frames]
-        missing = _STEP_ROWS - len(shown)
-        varied, faces = (np.pad(np.array([each[i] for each in shown]), ((0, missing), (0, 0))) for i in (0, 1))
-        side = Axis("steps", [f"{row:,}" for row in rows], [(f"{int(rows[-1] * share):,}", share) for share in (0.2, 0.4, 0.6, 0.8, 1.0)])
-    else:
-        varied, faces = newest.varied_faces, newest.draws_faces
-        side = _log_axis("initial scale", np.geomspace(*_SCALES, _SIDE))
-    rate = total * newest.steps_done / survey.seconds
-    steps = f"{newest.steps_done:,} of {newest.steps:,} steps each"
-    status = f"{total:,} GANs, {steps}, in {survey.seconds:.1f} s: {_millions(rate)} steps a second."
+def _map(survey: Survey, chart: Chart) -> Map:
+    asked = survey.plan
     return Map(
-        x=_log_axis("learning rate", rates),
-        y=side,
-        runs_per_cell=newest.runs,
-        varied=np.round(varied * newest.runs).astype(np.uint16),
-        same=np.round((faces - varied) * newest.runs).astype(np.uint16),
-        rows_known=_known_rows(survey),
-        done=newest.steps_done / newest.steps,
-        status=status,
+        x=_log_axis("learning rate", asked.rates),
+        y=_step_axis(asked, chart) if asked.by_steps else _log_axis("initial scale", asked.scales),
+        runs_per_cell=asked.runs,
+        varied=chart.varied,
+        same=chart.same,
+        rows_known=chart.rows_known,
+        done=survey.done,
+        status=_status(asked, chart),
     )
+
+
+def _status(asked: Plan, chart: Chart) -> str:
+    what = f"{asked.total:,} GANs, {chart.steps_done:,} of {asked.steps:,} steps each"
+    if chart.seconds is None:
+        return f"{what}, computed beforehand."
+    rate = asked.total * chart.steps_done / chart.seconds
+    return f"{what}, in {chart.seconds:.1f} s: {_millions(rate)} steps a second."
+
+
+def _step_axis(asked: Plan, chart: Chart) -> Axis:
+    values = [f"{chart.steps_of(asked, row):,}" for row in range(asked.rows)]
+    return Axis("steps", values, [(f"{int(asked.steps * share):,}", share) for share in (0.2, 0.4, 0.6, 0.8, 1.0)])
 
 
 def _millions(rate: float) -> str:
@@ -193,16 +156,11 @@ def _log_axis(name: str, values: Array) -> Axis:
     return Axis(name, [f"{value:.3g}" for value in values], ticks)
 
 
-def _outcomes(survey: Survey, cell: tuple[int, int], loss: str) -> list[Outcome]:
+def _outcomes(asked: Plan, chart: Chart, cell: tuple[int, int]) -> list[Outcome]:
     """The runs of the cell, trained once more alone: the same seeds give the same runs."""
     row, column = cell
-    frame = survey.frames[row] if survey.by_steps else survey.frames[-1]
-    seeds = frame.seeds[0 if survey.by_steps else row, column][:_SHOWN_RUNS]
-    return _trained(tuple(map(int, seeds)), float(frame.learning_rates[column]), _scale(frame, survey, row), frame.steps_done, loss)
-
-
-def _scale(frame: toy_gan.PhaseDiagram, survey: Survey, row: int) -> float:
-    return float(frame.init_scales[0 if survey.by_steps else row])
+    seeds = tuple(asked.seeds(row, column)[:_SHOWN_RUNS])
+    return _trained(seeds, float(asked.rates[column]), asked.scale(row), chart.steps_of(asked, row), asked.loss)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -224,12 +182,55 @@ def _kind(good: bool, same: bool) -> Kind:
     return "same" if same else "varied"
 
 
-def _open(survey: Survey, cell: tuple[int, int], seed: int) -> None:
+def _open(asked: Plan, cell: tuple[int, int], seed: int, steps: int) -> None:
     """Show that run in part 5."""
     row, column = cell
-    frame = survey.frames[row] if survey.by_steps else survey.frames[-1]
-    address.put(part=5, seed=seed, lr=float(frame.learning_rates[column]), scale=_scale(frame, survey, row))
-    address.put(epochs=max(1, frame.steps_done // len(toy_gan.FACES)))
-    for name in ("step", "micro"):
-        st.query_params.pop(name, None)
+    _to_training(seed, float(asked.rates[column]), asked.scale(row), max(1, steps // len(toy_gan.FACES)))
     st.rerun()
+
+
+def _to_training(seed: int, rate: float, scale: float, epochs: int) -> None:
+    address.put(part=5, seed=seed, lr=rate, scale=scale, epochs=epochs, step=None, micro=None)
+
+
+# --- the stripe: a column in which hardly any run draws faces, though its neighbours do -------------------------------------------
+
+
+def _stripe(asked: Plan, chart: Chart) -> None:
+    """Say what the darkest stripe is, if there is one, from its own runs a little earlier and a little later."""
+    column = None if asked.by_steps else dip((chart.varied + chart.same)[: asked.rows // 2].mean(axis=0) / asked.runs)
+    if column is None:
+        return
+    rate, scale, seed = float(asked.rates[column]), asked.scale(0), asked.seeds(0, column)[0]
+    before, now, after = ((steps, _drawing(rate, scale, seed, steps, asked.loss)) for steps in (round(asked.steps * x) for x in _AROUND))
+    if now[1] >= min(before[1], after[1]):
+        return
+    st.markdown(
+        f"**The pale stripe at learning rate {rate:.3g} is a moment, not a failure.** Of {_WITNESSES} of its runs, {before[1]} draw faces "
+        f"after {before[0]:,} steps, {now[1]} after {now[0]:,}, {after[1]} after {after[0]:,}: D and G chase each other in circles, runs "
+        "that start small do so in step, and the map shows one instant of it."
+    )
+    st.button(
+        "Watch one of them swing",
+        on_click=_to_training,
+        args=(seed, rate, scale, after[0] // len(toy_gan.FACES)),
+    )
+
+
+def dip(shares: Array) -> int | None:
+    """The column that lies furthest below its neighbours on both sides, or None if none does clearly."""
+    depths = [
+        min(shares[max(0, column - _NEAR) : column].max(), shares[column + 1 : column + 1 + _NEAR].max()) - shares[column]
+        for column in range(1, len(shares) - 1)
+    ]
+    deepest = int(np.argmax(depths))
+    return deepest + 1 if depths[deepest] > _DIP else None
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _drawing(rate: float, scale: float, seed: int, steps: int, loss: str) -> int:
+    """How many of a setting's runs draw faces after so many steps."""
+    runs = toy_gan.train_many(
+        runs=_WITNESSES, seed=seed, learning_rate=rate, init_scale=scale, epochs=max(1, steps // len(toy_gan.FACES)), loss=loss
+    )
+    return int(toy_gan.draws_faces(runs.g_weights, runs.g_bias).sum())
