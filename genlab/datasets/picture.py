@@ -7,6 +7,7 @@ which way is up are understood. Ink is what differs from the paper at the pictur
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 BYTES_AT_MOST = 4 << 20
+PHOTOGRAPH_BYTES_AT_MOST = 12 << 20
 PIXELS_AT_MOST = 25_000_000  # a phone's photograph; unpacked 75 MB
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 
@@ -37,9 +39,7 @@ def read_picture(content: bytes, *, size: tuple[int, int], levels: int) -> NDArr
     Raises:
         InputError: It is no PNG or JPEG, too large, an animation, torn, or has no ink.
     """
-    if len(content) > BYTES_AT_MOST:
-        raise InputError(f"picture must have at most {BYTES_AT_MOST >> 20} MB; it has {len(content) / (1 << 20):.1f} MB")
-    ink = _ink(_grey(_decode(content)))
+    ink = _ink(grey(decode(content, BYTES_AT_MOST)))
     fitted = _fit(ink, size)
     if fitted.max() < 0.5 / (levels - 1):
         raise InputError("picture must have ink that differs from its edge; it is blank")
@@ -47,10 +47,21 @@ def read_picture(content: bytes, *, size: tuple[int, int], levels: int) -> NDArr
     return result
 
 
-def _decode(content: bytes) -> Image:
-    """The decoded picture, upright; everything that can be refused by its header is."""
+def decode(content: bytes, bytes_at_most: int, *, at_least: int | None = None) -> Image:
+    """The decoded picture, upright; everything that can be refused by its header is.
+
+    Args:
+        content: The file.
+        bytes_at_most: What a larger file is refused for.
+        at_least: A JPEG may come back smaller, if its longer side keeps so many pixels: that takes less time and memory.
+
+    Raises:
+        InputError: It is no PNG or JPEG, too large, an animation, or torn.
+    """
     from PIL import Image, ImageOps
 
+    if len(content) > bytes_at_most:
+        raise InputError(f"picture must have at most {bytes_at_most >> 20} MB; it has {len(content) / (1 << 20):.1f} MB")
     kind = next((kind for signature, kind in _SIGNATURES.items() if content.startswith(signature)), None)
     if kind is None:
         raise InputError(f"picture must be a PNG or a JPEG; its content is {_guess(content)}")
@@ -60,8 +71,12 @@ def _decode(content: bytes) -> Image:
             with Image.open(io.BytesIO(content), formats=[kind]) as file:
                 if file.width * file.height > PIXELS_AT_MOST:
                     raise InputError(f"picture must have at most {PIXELS_AT_MOST:,} pixels; its header says {file.width} × {file.height}")
-                if getattr(file, "n_frames", 1) > 1:
+                # A phone's MPO is a JPEG with a preview behind it.
+                if file.format != "MPO" and getattr(file, "n_frames", 1) > 1:
                     raise InputError("picture must be one picture; it is an animation")
+                if at_least is not None:
+                    scale = at_least / max(file.size)
+                    file.draft(None, (math.ceil(file.width * scale), math.ceil(file.height * scale)))
                 file.load()
                 return ImageOps.exif_transpose(file)
     except InputError:
@@ -80,7 +95,7 @@ def _guess(content: bytes) -> str:
     return "neither" if content else "empty"
 
 
-def _grey(picture: Image) -> NDArray[np.float64]:
+def grey(picture: Image) -> NDArray[np.float64]:
     """Brightness from 0 to 1, transparent parts as white."""
     from PIL import Image
 
