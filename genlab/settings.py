@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -31,15 +31,30 @@ def validate(kind: type[SettingsType], values: Mapping[str, Any]) -> SettingsTyp
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        sentences = []
-        for problem in error.errors():
-            name = ".".join(str(part) for part in problem["loc"])
-            if problem["type"] == "extra_forbidden":
-                sentences.append(f"setting must be one of {', '.join(sorted(kind.model_fields))}; got {name!r}")
-            else:
-                rule = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
-                sentences.append(f"{name} {rule}; got {problem['input']!r}")
-        raise InputError("; ".join(sentences)) from None
+        raise InputError("; ".join(sentences(error, known=sorted(kind.model_fields)))) from None
+
+
+def sentences(error: ValidationError, part: str = "", known: Sequence[str] = ()) -> list[str]:
+    """What pydantic refused, a sentence a value.
+
+    Args:
+        error: Pydantic's.
+        part: What stands before each name, such as ``"training."``.
+        known: The names that a setting may have.
+    """
+    told = []
+    for problem in error.errors(include_url=False):
+        name = part + ".".join(str(step) for step in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            rule = f" be one of {', '.join(known)}" if known else " be known to this genlab"
+            told.append(f"setting must{rule}; got {name!r}")
+        elif problem["type"] == "missing":
+            told.append(f"{name} is missing")
+        else:
+            rule = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
+            got = repr(problem["input"])
+            told.append(f"{name} {rule}; got {got if len(got) <= 200 else got[:200] + '…'}")
+    return told
 
 
 class DataSettings(Settings):
@@ -65,9 +80,13 @@ class DataSettings(Settings):
 
 def _rate_changes(value: Any) -> Any:
     """The pairs out of ``"120:1e-3,300:5e-4"``, as the command line gives them; in the order of their steps."""
-    if isinstance(value, str):
-        value = [part.split(":") for part in value.split(",")]
-    return sorted(value, key=lambda change: int(change[0])) if isinstance(value, list | tuple) else value
+    try:
+        if isinstance(value, str):
+            value = [part.split(":") for part in value.split(",")]
+        pairs = [tuple(change) for change in value] if isinstance(value, list | tuple) else None
+        return value if pairs is None else tuple(sorted(pairs, key=lambda change: int(change[0])))
+    except (TypeError, LookupError, OverflowError):
+        raise ValueError("must be pairs of a step and a rate") from None
 
 
 RateChange = tuple[Annotated[int, Field(ge=0)], Annotated[float, Field(gt=0, le=10)]]

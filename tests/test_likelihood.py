@@ -15,7 +15,7 @@ from tiny import digits, tiny_model, tiny_run
 
 import genlab
 from genlab.errors import InputError, RunError
-from genlab.measures import likelihood
+from genlab.measures import figures
 from genlab.measures.likelihood import bits_per_dim, evaluate, load_run_data, log_prob
 from tests.files import write_mnist
 
@@ -26,7 +26,7 @@ def test_log_prob_is_the_models_own_whatever_the_batches(backend: str, monkeypat
     whole = log_prob(model, images, backend=backend)
     assert (whole.shape, whole.dtype) == ((50,), np.float64)
     assert np.allclose(whole, model.log_prob(images, backend="torch").numpy(), atol=1e-3)
-    monkeypatch.setattr(likelihood, "_LOGITS_AT_ONCE", 7 * 2 * 64)
+    monkeypatch.setattr(figures, "LOGITS_AT_ONCE", 7 * 2 * 64)
     assert np.allclose(log_prob(model, images, backend=backend), whole, atol=1e-4)
     assert np.allclose(log_prob(model, torch.from_numpy(images.copy()), backend=backend), whole, atol=1e-4)
 

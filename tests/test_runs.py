@@ -18,6 +18,7 @@ from tiny import digits, tiny_model, tiny_run
 
 import genlab
 from genlab.errors import InputError, RunError
+from genlab.models.contract import NATS
 from genlab.runs import (
     Run,
     list_runs,
@@ -28,6 +29,7 @@ from genlab.runs import (
     read_header,
     remove_run,
     save_model,
+    save_tensors,
     write_aside,
     write_config,
 )
@@ -73,20 +75,27 @@ def locked_by_another_process(path: Path) -> Iterator[int]:
 def test_a_run_is_the_folder_the_contract_describes(finished: Run) -> None:
     names = {file.name for file in finished.path.iterdir()}
     assert names == {"config.json", "metrics.jsonl", "checkpoint.safetensors", "samples", "log.txt", "lock"}
-    assert finished.config.keys() == {"format", "model", "data", "training", "seed", "versions"}
+    assert finished.config.keys() == {"format", "model", "report", "abilities", "domain", "data", "training", "seed", "versions"}
+    assert (finished.report, finished.abilities, finished.domain) == (NATS, {"likelihood", "causal"}, digits().domain)
     assert finished.config["model"] == tiny_model().config
     assert finished.config["data"]["record"] == digits().record
     assert [file.name for file in finished.sample_files] == ["step-00000000.png", "step-00000046.png"]
     groups = {name.rsplit("/", 1)[0] for name in load_file(finished.checkpoint_path)}
-    assert groups == {"model", "ema", "best", "adam/exp_avg", "adam/exp_avg_sq"}
-    assert {"format": 1, "step": 46, "epoch": 2}.items() <= read_header(finished.checkpoint_path).items()
+    assert groups == {"model", "ema", "best", "adam/model/exp_avg", "adam/model/exp_avg_sq"}
+    header = read_header(finished.checkpoint_path)
+    assert (header["format"], header["step"], header["epoch"], header["moves"]) == (2, 46, 2, {"model": 46})
 
 
 def test_metrics_by_kind(finished: Run) -> None:
     assert [record["step"] for record in finished.metrics("valid")] == [23, 46]
     assert [record["event"] for record in finished.metrics("event")] == ["started", "finished"]
-    keys = {"kind", "step", "epoch", "seconds", "loss", "bits_per_dim", "learning_rate", "gradient_norm", "images_per_second"}
-    assert all(record.keys() == keys for record in finished.metrics("train"))
+    figures = {"loss", "nats", "bits_per_dim", "gradient_norm"}
+    keys = {"kind", "step", "epoch", "seconds", "values", "learning_rate", "images_per_second"}
+    for record in finished.metrics("train"):
+        assert record["values"].keys() == figures
+        assert record.keys() == keys | figures, "each figure is found under its own name too"
+    stored = [json.loads(line) for line in (finished.path / "metrics.jsonl").read_text().splitlines()]
+    assert all(record.keys() == keys for record in stored if record["kind"] == "train")
 
 
 def test_a_torn_last_line_is_left_out(run: Run) -> None:
@@ -156,7 +165,7 @@ def test_asking_who_holds_the_lock_takes_it_from_nobody(run: Run) -> None:
         (None, "not a run folder"),
         ("{", "not JSON"),
         ("[]", "names no format"),
-        ('{"format": 99}', "has format 99, this version of genlab reads format 1"),
+        ('{"format": 99}', "has format 99, this version of genlab reads formats 1 and 2"),
         ('{"format": 1, "model": {}}', "lacks data, training, seed"),
     ],
 )
@@ -189,7 +198,7 @@ def test_a_missing_checkpoint_is_refused(run: Run) -> None:
 def rewrite_checkpoint(run: Run, *, header: dict[str, object] | None = None, **changed: torch.Tensor | None) -> None:
     tensors = load_file(run.checkpoint_path) | changed
     header = read_header(run.checkpoint_path) | (header or {})
-    save_file({k: v for k, v in tensors.items() if v is not None}, run.checkpoint_path, metadata={"genlab": json.dumps(header)})
+    save_tensors(run.checkpoint_path, {name: tensor for name, tensor in tensors.items() if tensor is not None}, header)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +226,7 @@ def test_a_checkpoint_of_another_model_is_refused_before_anything_is_touched(
 @pytest.mark.parametrize(
     ("header", "sentence"),
     [
-        ({"format": 2}, "has format 2"),
+        ({"format": 3}, "has format 3"),
         ({"model": {"name": "pixelsnail", "settings": {}}}, "cannot build.*pixelsnail"),
         ({"model": {"name": "pixelcnn", "settings": {"channels": 0}}}, "cannot build.*channels"),
         ({"model": None}, "cannot build"),

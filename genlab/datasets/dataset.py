@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlab.datasets.source import SPLITS, Bytes, Labels, Part, Source, fit_square, permutation, times
+from genlab.domain import Batch, Domain
 from genlab.errors import InputError
 from genlab.settings import DataSettings
 
@@ -49,6 +50,10 @@ class Split:
             return bernoulli(rng, self.intensities[indices], self.native_levels)
         return self.images[indices]
 
+    def batch(self, rng: np.random.Generator, indices: NDArray[np.int64]) -> Batch:
+        """The images at `indices` as `draw` gives them, with their labels."""
+        return Batch(self.draw(rng, indices), None if self.labels is None else self.labels[indices])
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -73,6 +78,11 @@ class Dataset:
     image_shape: tuple[int, int, int]
     settings: DataSettings
     record: dict[str, Any]
+
+    @property
+    def domain(self) -> Domain:
+        """What a model of these images is a distribution over."""
+        return Domain(self.image_shape, self.levels)
 
     def describe(self) -> str:
         """One line, such as ``digits: 1437/180/180 images 1x8x8, 17 levels``."""

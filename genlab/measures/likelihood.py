@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from genlab.errors import InputError, RunError, unknown_name
+from genlab.errors import InputError, RunError
 from genlab.lecture import Published, published
+from genlab.measures.figures import generator_of, parts_of, split_figures, split_of
+from genlab.models.contract import Model, check_fits, require
 from genlab.runs import Run, load_model, open_run
 
 if TYPE_CHECKING:
     from genlab.datasets import Dataset, Split
-    from genlab.models.causal.model import CausalModel
-
-SPLITS = ("train", "valid", "test")
-
-# Images scored at once are limited by their logits: 2²² of them in float64 are 32 MB.
-_LOGITS_AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
@@ -51,36 +47,60 @@ class Evaluation:
     published: tuple[Published, ...] = ()
 
 
-def bits_per_dim(nats: float, image_shape: tuple[int, int, int]) -> float:
+def bits_per_dim(nats: float, image_shape: tuple[int, ...]) -> float:
     """``nats / (ln 2 · C · H · W)``: what an image costs for each of its values, in bits."""
     return nats / (math.log(2) * math.prod(image_shape))
 
 
-def log_prob(model: CausalModel, images: ArrayLike | torch.Tensor, *, backend: str = "auto") -> NDArray[np.float64]:
-    """``log p(x) = Σ_i log p(x_i | x_1 … x_{i−1})`` of each image, natural logarithm.
+def log_prob(
+    model: Any,
+    images: ArrayLike | torch.Tensor,
+    *,
+    labels: ArrayLike | None = None,
+    given: Mapping[str, ArrayLike] | None = None,
+    backend: str = "auto",
+) -> NDArray[np.float64]:
+    """``log p(x)`` of each image, natural logarithm; of an autoregressive model ``Σ_i log p(x_i | x_1 … x_{i−1})``.
 
     Args:
-        model: A causal model.
+        model: A model with an exact likelihood.
         images: Integer levels ``(N, C, H, W)``; N may be 0.
+        labels: Classes ``(N,)``, for a class-conditional model.
+        given: Maps ``(N, C, H, W)`` by name, for a model that knows something before.
         backend: ``"native"``, ``"torch"`` or ``"auto"``.
 
     Returns:
         float64 ``(N,)``, in nats.
 
     Raises:
-        InputError: `images` has another shape than the model's, isn't integer or has levels out of range.
+        InputError: The model has no likelihood (the sentence says what it has instead), or `images` has another shape than the model's,
+            isn't integer or has levels out of range.
         BackendError: The backend cannot compute this here.
     """
+    require(model, "likelihood", "log_prob")
+    shape = model.domain.shape
     images = images if isinstance(images, torch.Tensor) else np.asarray(images)
-    if images.ndim != 4:
-        raise InputError(f"images must have shape (N, {', '.join(map(str, model.image_shape))}); got {tuple(images.shape)}")
+    if images.ndim != 1 + len(shape):
+        raise InputError(f"images must have shape (N, {', '.join(map(str, shape))}); got {tuple(images.shape)}")
+    known = {"labels": None if labels is None else np.asarray(labels)}
+    maps = {name: np.asarray(value) for name, value in (given or {}).items()}
+    for name, array in [*known.items(), *maps.items()]:
+        if array is not None and array.shape[:1] != images.shape[:1]:
+            raise InputError(f"{name} must be given for each of {len(images)} images; got shape {array.shape}")
+
+    def score(part: slice) -> torch.Tensor:
+        more: dict[str, Any] = {name: array[part] for name, array in known.items() if array is not None}
+        if maps:
+            more["given"] = {name: array[part] for name, array in maps.items()}
+        scored: torch.Tensor = model.log_prob(images[part], backend=backend, **more)
+        return scored
+
     # One pass even if there is no image, so that an empty array of the wrong shape is refused too.
-    parts = [model.log_prob(images[part], backend=backend) for part in _parts(max(1, len(images)), model)]
-    return torch.cat(parts).numpy(force=True)
+    return torch.cat([score(part) for part in parts_of(max(1, len(images)), model.domain)]).numpy(force=True)
 
 
 def evaluate(
-    run: Run | Path | str | CausalModel,
+    run: Run | Path | str | Model,
     data: Dataset | None = None,
     *,
     split: str = "test",
@@ -111,35 +131,24 @@ def evaluate(
     if not 0 <= seed < 2**63:
         raise InputError(f"seed must be at least 0 and below 2**63; got {seed}")
     model, data = _model_and_data(run, data)
-    chosen = _split(data, split)
-    check_fits(model, data)
+    require(model, "likelihood", "evaluate")
+    chosen = split_of(data, split)
+    check_fits(model, data.domain, data.name)
     count = min(len(chosen.images), limit or len(chosen.images))
     dynamic = data.settings.binarize == "dynamic"
     draws = draws if dynamic else 1
-    nats = np.mean([-_split_log_prob(model, chosen, count, (seed, draw), backend) for draw in range(draws)], axis=0)
+    nats = np.mean([_nats(model, chosen, count, seed, draw, backend) for draw in range(draws)], axis=0)
     mean = float(nats.mean())
     return Evaluation(
         nats=mean,
         standard_error=float(nats.std(ddof=1) / math.sqrt(count)) if count > 1 else None,
-        bits_per_dim=bits_per_dim(mean, model.image_shape),
+        bits_per_dim=bits_per_dim(mean, model.domain.shape),
         images=count,
         split=split,
         draws=draws,
         protocol=_protocol(data, draws, seed),
         published=_published(data, split),
     )
-
-
-def check_fits(model: CausalModel, data: Dataset) -> None:
-    """Refuse data whose images the model cannot score.
-
-    Raises:
-        InputError: Another image shape or another number of levels.
-    """
-    for what in ("image_shape", "levels"):
-        ours, theirs = getattr(data, what), getattr(model, what)
-        if ours != theirs:
-            raise InputError(f"data must have the model's {what}, {theirs}; dataset {data.name!r} has {ours}")
 
 
 def load_run_data(run: Run) -> Dataset:
@@ -151,14 +160,14 @@ def load_run_data(run: Run) -> Dataset:
     from genlab.datasets import load_dataset
 
     settings = dict(run.config["data"])
-    record = settings.pop("record")
+    record = settings.pop("record", {})
     data = load_dataset(settings.pop("name"), **settings)
-    if data.record["sha256"] != record["sha256"]:
+    if data.record["sha256"] != record.get("sha256"):
         raise RunError(f"the images of dataset {data.name!r} are no longer those that {run.path} was trained on: their checksums differ")
     return data
 
 
-def _model_and_data(run: Run | Path | str | CausalModel, data: Dataset | None) -> tuple[CausalModel, Dataset]:
+def _model_and_data(run: Run | Path | str | Model, data: Dataset | None) -> tuple[Model, Dataset]:
     if isinstance(run, (str, Path)):
         run = open_run(run)
     if isinstance(run, Run):
@@ -168,25 +177,13 @@ def _model_and_data(run: Run | Path | str | CausalModel, data: Dataset | None) -
     return run, data
 
 
-def _split(data: Dataset, split: str) -> Split:
-    if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
-    chosen: Split = getattr(data, split)
-    if len(chosen.images) == 0:
-        raise InputError(f"split must have images; {split!r} of dataset {data.name!r} has none")
-    return chosen
-
-
-def _split_log_prob(model: CausalModel, split: Split, count: int, key: tuple[int, int], backend: str) -> NDArray[np.float64]:
-    """The log-likelihoods of the first `count` images, ``(count,)``, under one binarisation."""
-    generator = np.random.Generator(np.random.Philox(key=np.array(key, np.uint64)))
-    return log_prob(model, split.draw(generator, np.arange(count)), backend=backend)
-
-
-def _parts(count: int, model: CausalModel) -> Iterator[slice]:
-    """Slices of 0 … `count` − 1 that are small enough to be scored at once."""
-    size = max(1, min(256, _LOGITS_AT_ONCE // (model.levels * math.prod(model.image_shape))))
-    return (slice(start, start + size) for start in range(0, count, size))
+def _nats(model: Model, split: Split, count: int, seed: int, draw: int, backend: str) -> NDArray[np.float64]:
+    """−log p of the first `count` images, ``(count,)``, under one binarisation."""
+    if model.report.kind == "exact":
+        nats = split_figures(model, split, count, seed=seed, draw=draw, backend=backend)[model.report.key]
+        return nats if model.report.lower_is_better else -nats
+    batch = split.batch(generator_of(seed, draw), np.arange(count))
+    return -log_prob(model, batch.values, backend=backend)
 
 
 def _published(data: Dataset, split: str) -> tuple[Published, ...]:

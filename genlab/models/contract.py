@@ -6,6 +6,7 @@ sentence what a model without one can do instead. Loads no torch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -41,6 +42,32 @@ class Report:
     def is_better(self, value: float, than: float | None) -> bool:
         """Whether `value` improves on the best so far (None: there is none yet)."""
         return than is None or (value < than if self.lower_is_better else value > than)
+
+    def figures(self, values: Mapping[str, float], domain: Domain) -> dict[str, float]:
+        """The figures, with ``"bits_per_dim"`` beside a report that speaks of log p over levels: nats / (ln 2 · values of an example)."""
+        if self.kind == "distance" or domain.levels is None or self.key not in values:
+            return dict(values)
+        nats = values[self.key] if self.lower_is_better else -values[self.key]
+        return {**values, "bits_per_dim": nats / (math.log(2) * domain.size)}
+
+    def headline(self, values: Mapping[str, float]) -> str:
+        """The one number for a reader: ``0.9894 bits/dim``, or the report's own with its words, or the losses while there is no report."""
+        if "bits_per_dim" in values:
+            return f"{values['bits_per_dim']:.4f} bits/dim"
+        if self.key in values:
+            return f"{values[self.key]:.5g} {self.words}"
+        losses = [f"{name.removesuffix('/loss')} {value:.4g}" for name, value in values.items() if name.split("/")[-1] == "loss"]
+        return ", ".join(losses) or "no figure"
+
+    def describe(self, values: Mapping[str, float]) -> str:
+        """As the headline, and the report in its own words: ``0.9894 bits/dim (43.89 nats an image)``."""
+        if "bits_per_dim" in values and self.key in values:
+            return f"{values['bits_per_dim']:.4f} bits/dim ({values[self.key]:.2f} {self.words})"
+        return self.headline(values)
+
+
+NATS = Report("nats", "exact", "nats an image")
+"""What a model with an exact likelihood over images reports."""
 
 
 @dataclass(frozen=True)
@@ -145,15 +172,30 @@ class Model(Protocol):
         ...
 
     def validate(self, batch: Batch, how: Compute) -> Mapping[str, NDArray[np.float64]]:
-        """Figures of each example by name, float64 ``(N,)``; `report.key` is among them."""
+        """Figures of each example by name, float64 ``(N,)``; `report.key` is among them.
+
+        A model whose report is a ``"distance"`` gets all examples at once and may give single numbers ``()``.
+        """
         ...
 
     def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> NDArray[Any]:
         """`n` examples: uint8 ``(n, C, H, W)`` or float32 ``(n, D)``. An option it does not know is an `InputError`."""
         ...
 
-    def parameters(self) -> Iterator[Any]:
-        """As of `torch.nn.Module`; likewise ``named_parameters``, ``named_buffers``, ``state_dict``, ``train`` and ``eval``."""
+    def named_parameters(self) -> Iterator[tuple[str, Any]]:
+        """As of `torch.nn.Module`, like all that follow."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Parameters and buffers by name."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:
+        """Meanwhile a batch norm counts and a dropout drops."""
+        ...
+
+    def eval(self) -> Any:
+        """Meanwhile neither."""
         ...
 
 
@@ -260,3 +302,20 @@ def require(model: object, ability: str, purpose: str) -> None:
     name = getattr(model, "name", type(model).__name__)
     instead = f"it has {', '.join(has)}" if has else "it can only be trained and drawn from"
     raise InputError(f"{purpose} needs {ABILITIES[ability][1]}, which model {name!r} does not have; {instead}")
+
+
+def check_fits(model: Model, domain: Domain, name: str) -> None:
+    """Refuse data that the model is no distribution over.
+
+    Args:
+        model: The model.
+        domain: The data's.
+        name: What the data are called.
+
+    Raises:
+        InputError: Another shape or another number of levels.
+    """
+    shape = "image_shape" if model.domain.is_image else "shape"
+    for what, ours, theirs in ((shape, domain.shape, model.domain.shape), ("levels", domain.levels, model.domain.levels)):
+        if ours != theirs:
+            raise InputError(f"data must have the model's {what}, {theirs}; dataset {name!r} has {ours}")

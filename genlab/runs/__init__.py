@@ -5,7 +5,7 @@ write, `tensors` and `weights` are its numbers and the models made of them, `fil
 Nothing here knows how to train; nothing here is pickled. torch loads only for weights, so that listing runs stays quick.
 """
 
-from genlab.runs.files import write_aside
+from genlab.runs.files import clear_leftovers, write_aside
 from genlab.runs.listing import list_runs, new_run_path, open_run, pretrained_path, remove_run, runs_folder
 from genlab.runs.run import Run, State, is_run, write_config
 from genlab.runs.tensors import read_header, read_tensors, save_tensors
@@ -15,6 +15,7 @@ from genlab.runs.wishes import request_learning_rate, take_learning_rate, write_
 __all__ = [
     "Run",
     "State",
+    "clear_leftovers",
     "is_run",
     "list_runs",
     "load_model",

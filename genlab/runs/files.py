@@ -1,4 +1,4 @@
-"""Writing a file in one instant: aside, flushed, then renamed."""
+"""Writing a file in one instant: aside, flushed, then renamed; and what was left aside, cleared away."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from genlab.errors import RunError
 
 
-def write_aside(path: Path, content: bytes) -> None:
-    """Replace the file `path` by `content` in one instant: whoever reads finds the old file or the new one, never half of one.
+def write_aside(path: Path, *parts: bytes | memoryview) -> None:
+    """Replace the file `path` by `parts` in one instant: whoever reads finds the old file or the new one, never half of one.
 
     Raises:
         RunError: The disk is full or refuses. The old file, if there was one, is untouched and nothing is left beside it.
@@ -18,7 +18,8 @@ def write_aside(path: Path, content: bytes) -> None:
     aside = path.with_name(path.name + ".tmp")
     try:
         with aside.open("wb") as file:
-            file.write(content)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
@@ -27,6 +28,14 @@ def write_aside(path: Path, content: bytes) -> None:
         with suppress(OSError):
             aside.unlink()
         raise RunError(f"{path} could not be written: {error.strerror}; what was there before is kept") from error
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Delete what a process left half-written in a run folder that was killed; for whoever holds the folder's lock."""
+    names = ("config.json.tmp", "metrics.jsonl.tmp", "checkpoint.safetensors.tmp")
+    for file in (*(folder / name for name in names), *(folder / "samples").glob(".step-*"), *(folder / "samples").glob("step-*.tmp")):
+        with suppress(OSError):
+            file.unlink()
 
 
 def _flush_folder(folder: Path) -> None:

@@ -18,7 +18,11 @@ def runs_folder() -> Path:
 
 
 def new_run_path(model: str, data: str) -> Path:
-    """A fresh, empty folder ``<model>-<data>-<time>`` below :func:`runs_folder`, made at once so that nobody else gets it."""
+    """A fresh, empty folder ``<model>-<data>-<time>`` below :func:`runs_folder`, made at once so that nobody else gets it.
+
+    Raises:
+        RunError: The disk is full or refuses.
+    """
     data = re.sub(r"[^A-Za-z0-9_]+", "-", Path(data).stem).strip("-") or "data"
     stem = f"{model}-{data}-{datetime.now():%Y%m%d-%H%M%S}"
     number = 1
@@ -29,6 +33,8 @@ def new_run_path(model: str, data: str) -> Path:
             return path
         except FileExistsError:
             number += 1
+        except OSError as error:
+            raise RunError(f"{path} could not be made: {error.strerror}") from None
 
 
 def open_run(path: Run | Path | str) -> Run:
@@ -43,31 +49,51 @@ def open_run(path: Run | Path | str) -> Run:
     for folder in (Path(path), runs_folder() / path, packaged):
         if folder is not None and is_run(folder):
             return Run(folder)
-    if Path(path).exists():
+    if os.path.lexists(path):
         raise RunError(f"{path} is not a run folder: it has no config.json")
     raise RunError(f"there is no run folder {path}")
 
 
 def list_runs(folder: Path | str | None = None) -> list[Run]:
-    """The runs directly below `folder` (by default :func:`runs_folder`), the one started or resumed last first."""
+    """The runs directly below `folder` (by default :func:`runs_folder`), the one started or resumed last first.
+
+    They are found, not read: one whose files are damaged is among them and says so when it is asked.
+
+    Raises:
+        RunError: The folder is there and cannot be read.
+    """
     folder = runs_folder() if folder is None else Path(folder)
-    paths = [path for path in folder.iterdir() if is_run(path)] if folder.is_dir() else []
-    return [Run(path) for path in sorted(paths, key=lambda path: (path / "config.json").stat().st_mtime, reverse=True)]
+    try:
+        paths = [path for path in folder.iterdir() if is_run(path)] if folder.is_dir() else []
+    except OSError as error:
+        raise RunError(f"{folder} could not be read: {error.strerror}") from None
+    return [Run(path) for path in sorted(paths, key=_begun, reverse=True)]
 
 
 def remove_run(run: Run) -> None:
     """Delete a run folder with everything in it.
 
     Raises:
-        RunError: It is not a run folder, or a process is training into it.
+        RunError: It is not a run folder, a process is training into it, or the disk refuses.
     """
     if not is_run(run.path):
         raise RunError(f"{run.path} is not a run folder: it has no config.json")
     with run.lock():
-        shutil.rmtree(run.path)
+        try:
+            shutil.rmtree(run.path)
+        except OSError as error:
+            raise RunError(f"{run.path} could not be removed: {error.filename}: {error.strerror}") from None
 
 
 def pretrained_path(name: str) -> Path | None:
     """The folder of the packaged pretrained model `name` (`config.json` and `model.safetensors`), or None if there is none."""
     path = Path(__file__).parents[1] / "pretrained" / name
     return path if re.fullmatch(r"[\w-]+", name) and is_run(path) else None
+
+
+def _begun(path: Path) -> float:
+    """When a run was started or resumed last; a folder that vanishes meanwhile is the oldest."""
+    try:
+        return (path / "config.json").stat().st_mtime
+    except OSError:
+        return 0.0

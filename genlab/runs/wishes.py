@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
-from genlab.errors import InputError
+from genlab.errors import InputError, RunError
 from genlab.runs.files import write_aside
-from genlab.runs.reader import LABEL_LENGTH, one_line
+from genlab.runs.reader import LABEL_LENGTH, one_line, parse, read_bytes
 from genlab.runs.run import Run
 from genlab.settings import TrainSettings, validate
 
@@ -41,8 +42,11 @@ def take_learning_rate(run: Run) -> float | None:
     if not file.exists():
         return None
     try:
-        content = file.read_bytes()
-        file.unlink()
-        return validate(TrainSettings, {"learning_rate": json.loads(content)["learning_rate"]}).learning_rate
-    except (OSError, ValueError, KeyError, TypeError):
+        wish = parse(file, read_bytes(file))
+        return validate(TrainSettings, {"learning_rate": wish["learning_rate"]}).learning_rate
+    except (RunError, InputError, KeyError, TypeError):
         return None
+    finally:
+        # What cannot be deleted, such as a folder, is looked at again at the next step and dropped again.
+        with suppress(OSError):
+            file.unlink()

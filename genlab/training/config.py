@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +13,14 @@ import torch
 
 from genlab import __version__
 from genlab.errors import InputError, RunError
+from genlab.models import settings_class
+from genlab.models.contract import Model, abilities
 from genlab.native import native_info
 from genlab.runs import Run, is_run, new_run_path
-from genlab.settings import TrainSettings, validate
+from genlab.settings import DataSettings, TrainSettings, validate
 
 if TYPE_CHECKING:
     from genlab.datasets import Dataset
-    from genlab.models.causal.model import CausalModel
 
 DEFAULT_EPOCHS = 10
 
@@ -26,7 +29,7 @@ _FREE = {"epochs", "minutes", "steps", "patience", "checkpoint_seconds", "sample
 _BUDGETS = {"epochs", "minutes", "steps"}
 
 
-def run_folder(model: CausalModel, data: Dataset, out: Path | str | None, *, resume: bool) -> Run:
+def run_folder(model: Model, data: Dataset, out: Path | str | None, *, resume: bool) -> Run:
     """The run folder, made if it is new; whether it holds a run is decided under the lock."""
     if out is None:
         if resume:
@@ -35,16 +38,16 @@ def run_folder(model: CausalModel, data: Dataset, out: Path | str | None, *, res
     path = Path(out)
     if resume and not is_run(path):
         raise RunError(f"there is nothing to resume: {path} has no config.json")
-    if path.exists() and not is_run(path) and (not path.is_dir() or any(file.name != "lock" for file in path.iterdir())):
-        raise InputError(f"out must be a new or empty folder; {path} is neither")
     try:
+        if path.exists() and not is_run(path) and (not path.is_dir() or any(file.name != "lock" for file in path.iterdir())):
+            raise InputError(f"out must be a new or empty folder; {path} is neither")
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{path} could not be made: {error.strerror}") from None
     return Run(path)
 
 
-def new_config(run: Run, model: CausalModel, data: Dataset, asked: Mapping[str, Any]) -> tuple[dict[str, Any], TrainSettings]:
+def new_config(run: Run, model: Model, data: Dataset, asked: Mapping[str, Any]) -> tuple[dict[str, Any], TrainSettings]:
     """The config of a run that begins, with its settings; refuses a folder that holds a run."""
     if is_run(run.path):
         raise InputError(f"out must be a new or empty folder; {run.path} holds a run already (resume=True goes on with it)")
@@ -54,20 +57,33 @@ def new_config(run: Run, model: CausalModel, data: Dataset, asked: Mapping[str, 
     return _config_of(model, data, settings), settings
 
 
-def resumed_config(run: Run, model: CausalModel, data: Dataset, asked: Mapping[str, Any]) -> tuple[dict[str, Any], TrainSettings]:
-    """The folder's config with what may change; refuses any other difference by its name."""
+def resumed_config(run: Run, model: Model, data: Dataset, asked: Mapping[str, Any]) -> tuple[dict[str, Any], TrainSettings, float | None]:
+    """The folder's config with what may change, its settings, and a new learning rate; refuses any other difference by its name."""
+    _check_checkpoint(run)
     config = run.config
     recorded = validate(TrainSettings, {**config["training"], "seed": config["seed"]})
     # A new budget replaces the old one whole: ten more epochs must not end at once because the old minutes are used up.
     kept = recorded.model_dump(exclude=_BUDGETS if _BUDGETS & asked.keys() else set())
     settings = validate(TrainSettings, {**kept, **asked})
+    new_rate = settings.learning_rate if settings.learning_rate != recorded.learning_rate else None
+    settings = settings.model_copy(update={"learning_rate": recorded.learning_rate})
     wanted = _config_of(model, data, settings)
-    for part in ("data", "model"):
-        _refuse_difference(run, part, _flat(config[part]), _flat(wanted[part]))
+    _refuse_difference(run, "data", _data(config["data"]), _data(wanted["data"]))
+    _refuse_difference(run, "model", _model(config["model"]), _model(wanted["model"]))
     # A run of an older genlab lacks the settings that it did not know; it was trained with their defaults.
     _refuse_difference(run, "training", recorded.model_dump(mode="json", exclude={"seed"}), wanted["training"])
     _refuse_difference(run, "training", {"seed": config["seed"]}, {"seed": wanted["seed"]})
-    return {**wanted, "versions": config.get("versions")}, settings
+    return {**wanted, "versions": config.get("versions")}, settings, new_rate
+
+
+def _check_checkpoint(run: Run) -> None:
+    """Refuse to begin anew what has come further than its first checkpoint: nothing of it could be gone on with."""
+    steps = [record["step"] for record in run.metrics()]
+    if not os.path.lexists(run.checkpoint_path) and max(steps, default=0) > 0:
+        raise RunError(
+            f"{run.checkpoint_path} is missing, though the run came to step {max(steps)}: put it back to go on, "
+            "or train anew into another folder; nothing was changed"
+        )
 
 
 def _refuse_difference(run: Run, part: str, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -76,16 +92,24 @@ def _refuse_difference(run: Run, part: str, recorded: Mapping[str, Any], wanted:
             raise InputError(f"{part}.{name} must be {recorded.get(name)!r} to resume {run.path}; got {wanted.get(name)!r}")
 
 
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """One level of names: a model's settings are compared one by one, a dataset's images by their checksum."""
-    flat = {name: value for name, value in config.items() if name not in ("settings", "record")}
-    checksum = {"sha256": config["record"]["sha256"]} if "record" in config else {}
-    return {**config.get("settings", {}), **flat, **checksum}
+def _data(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the images: their checksum, and how they are drawn. A folder may have another name or place by now."""
+    settings = validate(DataSettings, {name: value for name, value in config.items() if name != "record"})
+    return {**settings.model_dump(mode="json", exclude={"name"}), "sha256": config.get("record", {}).get("sha256")}
 
 
-def _config_of(model: CausalModel, data: Dataset, settings: TrainSettings) -> dict[str, Any]:
+def _model(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's name and settings, to be compared one by one; what an older genlab did not know has its default."""
+    settings = validate(settings_class(config["name"]), config["settings"])
+    return {"name": config["name"], **settings.model_dump(mode="json")}
+
+
+def _config_of(model: Model, data: Dataset, settings: TrainSettings) -> dict[str, Any]:
     return {
         "model": model.config,
+        "report": asdict(model.report),
+        "abilities": sorted(abilities(model)),
+        "domain": {"shape": list(model.domain.shape), "levels": model.domain.levels},
         "data": {**data.settings.model_dump(mode="json"), "record": data.record},
         "training": settings.model_dump(mode="json", exclude={"seed"}),
         "seed": settings.seed,

@@ -1,4 +1,8 @@
-"""One session of training into a run folder: steps, records, validations, checkpoints, sample grids, until there is a reason to end."""
+"""One session of training into a run folder: steps, records, validations, checkpoints, samples, until there is a reason to end.
+
+A session knows a model by what it promises (`genlab.models.contract.Model`): players who take turns, a report, batches. Minimising is a
+game of one.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +17,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genlab.domain import Batch
 from genlab.errors import RunError, TrainingError
-from genlab.images import grid, save_png
-from genlab.measures.likelihood import bits_per_dim, evaluate
-from genlab.runs import Run, read_tensors, save_tensors, take_learning_rate, write_config
-from genlab.sampling import sample
+from genlab.measures.figures import split_figures
+from genlab.models.contract import Compute, Model, Terms
+from genlab.runs import Run, clear_leftovers, read_header, read_tensors, save_tensors, take_learning_rate, write_config
 from genlab.settings import TrainSettings, validate
 from genlab.training.config import versions
-from genlab.training.player import Weights
+from genlab.training.endings import count_of, doubts
 from genlab.training.records import Progress, Window
+from genlab.training.samples import save_sample
 from genlab.training.schedule import generator_at, learning_rate_at
+from genlab.training.state import State
+from genlab.training.stopping import WORDS
 
 if TYPE_CHECKING:
     from genlab.datasets import Dataset
-    from genlab.models.causal.model import CausalModel
 
-SAMPLES = 64
 _MESSAGE_SECONDS = 5.0
 
 
@@ -38,33 +43,36 @@ class Session:
     def __init__(
         self,
         run: Run,
-        model: CausalModel,
+        model: Model,
         data: Dataset,
         config: Mapping[str, Any],
         settings: TrainSettings,
         received: list[str],
         on_progress: Callable[[Progress], object] | None,
+        new_rate: float | None = None,
     ) -> None:
         self._run, self._model, self._data, self._config, self._settings = run, model, data, config, settings
-        self._received, self._on_progress = received, on_progress
-        self._weights = Weights(model, settings)
+        self._received, self._on_progress, self._new_rate = received, on_progress, new_rate
+        self._report = model.report
+        self._state = State(model)
         self._steps_per_epoch = math.ceil(len(data.train) / settings.batch_size)
         self._steps_total = None if settings.epochs is None else settings.epochs * self._steps_per_epoch
         self._versions = versions()
         self._changed: list[str] = []
         self._told: set[int] = set()
         self._step = self._best_step = 0
-        self._best = math.inf
+        self._best: float | None = None
         self._seconds_before = 0.0
         self._resumed = run.checkpoint_path.exists()
         if self._resumed:
             self._load()
         self._first_step = self._step
         self._order: NDArray[np.int64] | None = None
-        self._valid_bits_per_dim: float | None = None
+        self._valid_values: Mapping[str, float] = {}
         self._valid_step = self._sampled_step = -1
         self._sample_pause = 0.0
         self._window = self._latest = Window()
+        self._closed = False
         self._begun = time.perf_counter()
         self._done_at = dict.fromkeys(("record", "message", "checkpoint", "sample"), self._seconds_before)
 
@@ -77,23 +85,29 @@ class Session:
                     self._train_step()
                 self._end(*end)
         except Exception as error:
-            # The disk that refused a checkpoint may refuse this line as well; the error on its way says more.
-            with suppress(RunError):
-                self._event("failed", str(error) or type(error).__name__)
+            # What a watcher does after the end is no failure of the run: finished is finished.
+            if not self._closed:
+                # The disk that refused a checkpoint may refuse this line as well, and so may the watcher; the error on its way says more.
+                with suppress(Exception):
+                    self._event("failed", str(error) or type(error).__name__)
             raise
         finally:
-            self._weights.put_best()
+            self._state.put_best()
 
     def _begin(self) -> None:
+        clear_leftovers(self._run.path)
+        self._model.train()
         self._run.cut_back(self._step)
         self._told = {record["step"] for record in self._run.metrics("event") if record["event"] == "learning_rate"}
         if self._resumed:
             for record in self._run.metrics("valid")[-1:]:
-                self._valid_bits_per_dim, self._valid_step = record["bits_per_dim"], record["step"]
+                self._valid_values, self._valid_step = record["values"], record["step"]
             rounding = (
                 f"; its weights will agree with an unbroken run to rounding only: {', '.join(self._changed)}" if self._changed else ""
             )
             self._event("resumed", f"resumed at step {self._step}{rounding}")
+            if self._new_rate is not None:
+                self._change_learning_rate(self._new_rate)
             return
         constant = self._settings.schedule == "cosine" and self._steps_total is None
         note = "; the learning rate stays constant, since a cosine needs a number of epochs" if constant else ""
@@ -105,15 +119,15 @@ class Session:
         """The closing event and its message, or None to go on."""
         settings, epochs_since_best = self._settings, (self._step - self._best_step) // self._steps_per_epoch
         if self._received:
-            return "stopped", f"stopped by {self._received[0]} at step {self._step}"
+            return "stopped", f"stopped at step {self._step} {WORDS[self._received[0]]}"
         if self._steps_total is not None and self._step >= self._steps_total:
-            return "finished", f"finished {settings.epochs} {'epoch' if settings.epochs == 1 else 'epochs'}"
+            return "finished", f"finished {count_of(settings.epochs, 'epoch')}"
         if settings.steps is not None and self._step >= settings.steps:
-            return "finished", f"finished {settings.steps:,} {'step' if settings.steps == 1 else 'steps'}"
+            return "finished", f"finished {count_of(settings.steps, 'step')}"
         if settings.minutes is not None and self._seconds >= 60 * settings.minutes:
-            return "finished", f"finished {settings.minutes:g} minutes"
-        if settings.patience is not None and self._best < math.inf and epochs_since_best >= settings.patience:
-            return "finished", f"finished early: no better validation for {epochs_since_best} epochs"
+            return "finished", f"finished {count_of(settings.minutes, 'minute')}"
+        if settings.patience is not None and self._best is not None and epochs_since_best >= settings.patience:
+            return "finished", f"finished early: no better validation for {count_of(epochs_since_best, 'epoch')}"
         return None
 
     def _train_step(self) -> None:
@@ -121,7 +135,7 @@ class Session:
         if (rate := take_learning_rate(self._run)) is not None:
             self._change_learning_rate(rate)
         self._tell_learning_rate()
-        self._step_weights()
+        self._take_turns()
         if self._due("record", self._settings.log_seconds):
             self._record()
         if self._step % self._steps_per_epoch == 0:
@@ -148,20 +162,37 @@ class Session:
         self._told.add(self._step)
         self._append("event", {"event": "learning_rate", "message": f"learning rate {rate:g}", "time": time.time()})
 
-    def _step_weights(self) -> None:
+    def _take_turns(self) -> None:
+        """One step of the run: every player in turn, as often as it moves."""
         begun = time.perf_counter()
         epoch, index = divmod(self._step, self._steps_per_epoch)
         if index == 0 or self._order is None:
             self._order = generator_at(self._settings.seed, epoch, 0).permutation(len(self._data.train))
         generator = generator_at(self._settings.seed, epoch, index + 1)
         size = self._settings.batch_size
-        batch = self._data.train.draw(generator, self._order[index * size : (index + 1) * size])
-        # Whatever is random inside the model (dropout, a latent) follows from the step too.
-        torch.default_generator.manual_seed(int(generator.integers(2**63)))
+        batch = self._data.train.batch(generator, self._order[index * size : (index + 1) * size])
+        # Whatever torch draws inside the model (dropout, a latent) follows from the step too; that of the first move as format 1 had it.
+        first_seed = int(generator.integers(2**63))
         rate = learning_rate_at(self._step, self._settings, self._steps_total)
-        loss, norm = self._weights.step(batch, self._step, rate)
+        movers = self._state.movers
+        for turn, mover in enumerate(movers):
+            prefix = "" if len(movers) == 1 else f"{mover.player.name}/"
+            for move in range(mover.player.moves):
+                how = Compute(self._settings.backend, self._settings.dtype, (self._settings.seed, epoch, index, turn, move))
+                seen = batch if move == 0 else self._another_batch(how, len(batch))
+                torch.default_generator.manual_seed(first_seed if turn == move == 0 else how.seed())
+                terms = self._model.terms(mover.player.name, seen, how)
+                norm = mover.move(terms, rate, self._settings.clip_norm, when=f"at step {self._step + 1}")
+                mover.average(self._settings.ema_decay)
+                self._window.add_move(prefix, _figures(terms), norm, len(seen))
+        self._state.average_buffers(self._step, self._settings.ema_decay)
         self._step += 1
-        self._window.add(loss, norm, rate, len(batch), time.perf_counter() - begun)
+        self._window.add_step(rate, len(batch), time.perf_counter() - begun)
+
+    def _another_batch(self, how: Compute, size: int) -> Batch:
+        """What a player sees who moves again within a step: examples drawn at random, as many as the step's."""
+        generator = how.generator()
+        return self._data.train.batch(generator, generator.integers(len(self._data.train), size=size))
 
     def _record(self) -> None:
         """The steps since the last record as one record, and a word to whoever watches."""
@@ -169,67 +200,71 @@ class Session:
         self._latest = window
         record = {
             "seconds": round(self._seconds, 3),
-            "loss": window.loss,
-            "bits_per_dim": bits_per_dim(window.loss, self._model.image_shape),
+            "values": self._report.figures(window.values, self._model.domain),
             "learning_rate": window.learning_rate,
-            "gradient_norm": window.gradient_norm,
             "images_per_second": round(window.images_per_second, 1),
         }
         self._append("train", record)
-        self._report(with_message=self._due("message", _MESSAGE_SECONDS))
+        self._report_progress(with_message=self._due("message", _MESSAGE_SECONDS))
 
     def _validate(self) -> None:
         """Score the validation images with the averaged weights, and keep those if they are the best so far."""
-        with self._weights.averaged():
-            settings = self._settings
-            result = evaluate(
-                self._model, self._data, split="valid", limit=settings.valid_images, seed=settings.seed, backend=settings.backend
-            )
-        if not math.isfinite(result.nats):
+        settings, split = self._settings, self._data.valid
+        with self._state.averaged(), torch.no_grad():
+            count = min(len(split), settings.valid_images)
+            found = split_figures(self._model, split, count, seed=settings.seed, backend=settings.backend)
+        means = {name: float(values.mean()) for name, values in found.items()}
+        value = means[self._report.key]
+        if not all(map(math.isfinite, means.values())):
             raise TrainingError(f"the validation's loss is not finite any more at step {self._step}; the checkpoint before is kept")
-        best = result.nats < self._best
-        if best:
-            self._best, self._best_step = result.nats, self._step
-            self._weights.keep_as_best()
-        self._valid_bits_per_dim, self._valid_step = result.bits_per_dim, self._step
-        numbers = {"nats": result.nats, "bits_per_dim": result.bits_per_dim, "best": best}
-        self._append("valid", {"seconds": round(self._seconds, 3), **numbers})
-        self._report(with_message=False)
+        better = self._report.is_better(value, self._best)
+        if better:
+            self._best, self._best_step = value, self._step
+            self._state.keep_as_best()
+        self._valid_values, self._valid_step = self._report.figures(means, self._model.domain), self._step
+        self._append("valid", {"seconds": round(self._seconds, 3), "values": self._valid_values, "best": better})
+        self._report_progress(with_message=False)
 
     def _save_checkpoint(self) -> None:
-        if self._best == math.inf:
-            self._weights.keep_as_best()
-        self._weights.check_finite(self._step)
+        if self._best is None:
+            self._state.keep_as_best()
+        self._state.check_finite(self._step)
         header = {
             "model": self._model.config,
             "step": self._step,
             "epoch": self._epoch,
             "seconds": self._seconds,
-            "best": None if self._best == math.inf else self._best,
+            "best": self._best,
             "best_step": self._best_step,
+            "moves": {mover.player.name: mover.count for mover in self._state.movers},
             "versions": self._versions,
         }
-        save_tensors(self._run.checkpoint_path, self._weights.tensors(), header)
+        save_tensors(self._run.checkpoint_path, self._state.tensors(2), header)
 
     def _load(self) -> None:
         """The checkpoint's tensors and numbers, checked as a whole before anything is touched."""
-        tensors, header = read_tensors(self._run.checkpoint_path, self._weights.tensors())
+        path = self._run.checkpoint_path
+        layout = read_header(path)["format"]
+        tensors, header = read_tensors(path, self._state.tensors(layout))
+        movers = self._state.movers
         try:
             self._step, self._seconds_before, self._best_step = int(header["step"]), float(header["seconds"]), int(header["best_step"])
-            self._best = math.inf if header["best"] is None else float(header["best"])
+            self._best = None if header["best"] is None else float(header["best"])
+            moves = [int(header["moves"][mover.player.name]) if layout > 1 else self._step for mover in movers]
             recorded = dict(header["versions"])
+            if min(self._step, self._seconds_before, self._best_step, *moves) < 0:
+                raise ValueError("one of them is negative")
         except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{self._run.checkpoint_path} has a header that lacks a number to go on with: {error}") from None
-        self._weights.load(tensors, self._step)
+            raise RunError(f"{path} has a header that lacks a number to go on with: {error}") from None
+        self._state.load(tensors, layout)
+        for mover, count in zip(movers, moves, strict=True):
+            mover.set_count(count)
         self._changed = [f"{name} {recorded.get(name)} → {value}" for name, value in self._versions.items() if recorded.get(name) != value]
 
     def _save_sample(self) -> None:
         begun = time.perf_counter()
-        file = self._run.path / "samples" / f"step-{self._step:08d}.png"
-        with self._weights.averaged():
-            images = sample(self._model, SAMPLES, seed=0, backend=self._settings.backend)
-        file.parent.mkdir(exist_ok=True)
-        save_png(file, grid(images, self._model.levels, scale=max(1, 56 // max(images.shape[2:]))))
+        with self._state.averaged(), torch.no_grad():
+            file = save_sample(self._run.path, self._step, self._model, self._settings.backend)
         self._append("sample", {"file": file.relative_to(self._run.path).as_posix()})
         # Where drawing is slow, such as without the native walk, it may take a tenth of the time and no more.
         self._sample_pause = 9 * (time.perf_counter() - begun)
@@ -244,19 +279,21 @@ class Session:
                 self._validate()
             if self._sampled_step != self._step:
                 self._save_sample()
-            message += f": best validation {bits_per_dim(self._best, self._model.image_shape):.4f} bits/dim at step {self._best_step}"
+            best = self._report.figures({} if self._best is None else {self._report.key: self._best}, self._model.domain)
+            message += f": best validation {self._report.headline(best)} at step {self._best_step}{doubts(self._model, best)}"
         self._save_checkpoint()
-        self._event(event, message)
+        self._event(event, message, closing=True)
 
-    def _event(self, event: str, message: str) -> None:
+    def _event(self, event: str, message: str, *, closing: bool = False) -> None:
         self._append("event", {"event": event, "message": message, "time": time.time()})
+        self._closed = closing
         self._run.append_log(message)
         self._tell(replace(self._progress(), message=message))
 
     def _append(self, kind: str, record: Mapping[str, Any]) -> None:
         self._run.append_metrics({"kind": kind, "step": self._step, "epoch": self._epoch, **record})
 
-    def _report(self, *, with_message: bool) -> None:
+    def _report_progress(self, *, with_message: bool) -> None:
         progress = self._progress()
         if with_message:
             progress = replace(progress, message=str(progress))
@@ -265,17 +302,21 @@ class Session:
 
     def _tell(self, progress: Progress) -> None:
         if self._on_progress:
-            self._on_progress(progress)
+            try:
+                self._on_progress(progress)
+            except BrokenPipeError:
+                # Whoever read along has left, such as `head`; the run is none the worse for it.
+                self._on_progress = None
+                self._run.append_log("nobody reads along any more; the training goes on")
 
     def _progress(self) -> Progress:
-        loss = self._latest.loss
         return Progress(
             epoch=self._epoch,
             step=self._step,
             steps_total=self._steps_total,
-            loss=loss,
-            bits_per_dim=bits_per_dim(loss, self._model.image_shape),
-            valid_bits_per_dim=self._valid_bits_per_dim,
+            report=self._report,
+            values=self._report.figures(self._latest.values, self._model.domain),
+            valid_values=self._valid_values,
             images_per_second=self._latest.images_per_second,
             seconds=self._seconds,
             seconds_left=self._seconds_left,
@@ -294,10 +335,9 @@ class Session:
     def _seconds_left(self) -> float | None:
         estimates = []
         steps = self._step - self._first_step
-        if self._steps_total is not None and steps:
-            estimates.append((self._steps_total - self._step) * (self._seconds - self._seconds_before) / steps)
-        if self._settings.steps is not None and steps:
-            estimates.append((self._settings.steps - self._step) * (self._seconds - self._seconds_before) / steps)
+        for total in (self._steps_total, self._settings.steps):
+            if total is not None and steps:
+                estimates.append((total - self._step) * (self._seconds - self._seconds_before) / steps)
         if self._settings.minutes is not None:
             estimates.append(60 * self._settings.minutes - self._seconds)
         return max(0.0, min(estimates)) if estimates else None
@@ -309,3 +349,8 @@ class Session:
         if due:
             self._done_at[what] = now
         return due
+
+
+def _figures(terms: Terms) -> dict[str, float]:
+    """A move's loss and its parts as plain numbers."""
+    return {"loss": float(terms.total.item())} | {name: float(value) for name, value in terms.parts.items()}

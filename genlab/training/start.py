@@ -10,20 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genlab.measures.likelihood import check_fits
+from genlab.models.contract import Model, check_fits
 from genlab.runs import Run, write_config
 from genlab.training.config import new_config, resumed_config, run_folder
 from genlab.training.records import Progress
 from genlab.training.session import Session
+from genlab.training.state import check_players
 from genlab.training.stopping import stop_signals
 
 if TYPE_CHECKING:
     from genlab.datasets import Dataset
-    from genlab.models.causal.model import CausalModel
 
 
 def train(
-    model: CausalModel,
+    model: Model,
     data: Dataset,
     *,
     epochs: int | None = None,
@@ -63,13 +63,14 @@ def train(
     """
     asked: dict[str, Any] = {"epochs": epochs, "seed": seed, "backend": None if backend == "auto" else backend, **settings}
     asked = {name: value for name, value in asked.items() if value is not None or name in settings}
-    check_fits(model, data)
+    check_fits(model, data.domain, data.name)
+    check_players(model)
     run = run_folder(model, data, out, resume=resume)
     with run.lock():
-        config, checked = resumed_config(run, model, data, asked) if resume else new_config(run, model, data, asked)
+        config, checked, new_rate = resumed_config(run, model, data, asked) if resume else (*new_config(run, model, data, asked), None)
         with stop_signals() as received:
             # Made first: a checkpoint that cannot be taken over leaves the folder as it is.
-            session = Session(run, model, data, config, checked, received, on_progress)
+            session = Session(run, model, data, config, checked, received, on_progress, new_rate)
             write_config(run, config)
             session.run_to_end()
     if "SIGINT" in received:

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+WORDS = {"SIGINT": "by Ctrl-C", "SIGTERM": "on request", "SIGHUP": "because its terminal was closed"}
+"""Who stopped a run, for a reader."""
+
 
 @contextmanager
 def stop_signals() -> Iterator[list[str]]:
@@ -26,7 +29,9 @@ def stop_signals() -> Iterator[list[str]]:
         received.append(signal.Signals(number).name)
         restore()
 
-    old = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A process started by nohup ignores that its terminal was closed, and goes on doing so.
+    wanted = [signal.SIGINT, signal.SIGTERM] + [signal.SIGHUP] * (signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN)
+    old = {number: signal.signal(number, receive) for number in wanted}
     try:
         yield received
     finally:
