@@ -164,7 +164,7 @@ def test_a_value_that_breaks_a_rule_is_refused(foreign: Run, where: tuple[str, .
 @pytest.mark.parametrize("value", [None, 1, "x", [1], {"images": 1}, {"images": {"train": "x"}}, {"sha256": 7}], ids=str)
 def test_what_the_script_can_do_without_is_what_it_must_be_or_refused(foreign: Run, part: str, value: Any) -> None:
     spoil(foreign, *(("data",) if part == "record" else ()), **{part: value})
-    sound = part == "versions" and (value is None or isinstance(value, dict) and all(isinstance(each, int) for each in value.values()))
+    sound = part == "versions" and (value is None or (isinstance(value, dict) and all(isinstance(each, int) for each in value.values())))
     if sound:
         assert calls_of(script(foreign)) == INNOCENT
         return
