@@ -38,23 +38,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_runs(runs: Sequence[Run]) -> None:
-    rows = [("RUN", "STATE", "MODEL", "DATA", "STEP", "BITS/DIM")]
+    rows = [("RUN", "STATE", "MODEL", "DATA", "STEP", "BEST")]
     for run in runs:
         try:
-            config, records = run.config, run.metrics()
+            config, records, state, report = run.config, run.metrics(), run.state(), run.report
         except RunError as error:
             rows.append((run.name, "torn", str(error), "", "", ""))
             continue
-        best = [record["bits_per_dim"] for record in records if record["kind"] == "valid" and record["best"]]
+        best = [record["values"] for record in records if record["kind"] == "valid" and record["best"]]
         step = records[-1]["step"] if records else 0
         rows.append(
             (
                 run.name,
-                run.state(),
+                state,
                 config["model"]["name"],
                 Path(config["data"]["name"]).name,
                 str(step),
-                f"{best[-1]:.4f}" if best else "",
+                report.headline(best[-1]) if best else "",
             )
         )
     widths = [max(len(row[column]) for row in rows if row[1] != "torn") for column in range(len(rows[0]))]
@@ -77,4 +77,4 @@ def _print_run(run: Run) -> None:
     for event in run.metrics("event"):
         print(f"  {datetime.fromtimestamp(event['time']):%Y-%m-%d %H:%M:%S}  {event['event']:8} {event['message']}")
     for record in run.metrics("valid")[-1:]:
-        print(f"  last validation {record['bits_per_dim']:.4f} bits/dim ({record['nats']:.2f} nats an image) at step {record['step']}")
+        print(f"  last validation {run.report.describe(record['values'])} at step {record['step']}")

@@ -120,10 +120,8 @@ def _model_and_data(model_name: str, asked: _Asked) -> tuple[Any, Any]:
 
 def _print_summary(run: Run) -> None:
     """What came out of a training, and what to do with it."""
-    best = [record for record in run.metrics("valid") if record["best"]]
-    if best:
-        numbers = f"{best[-1]['bits_per_dim']:.4f} bits/dim ({best[-1]['nats']:.2f} nats an image)"
-        print(f"best validation  {numbers} at step {best[-1]['step']}")
+    if best := run.best():
+        print(f"best validation  {run.report.describe(best['values'])} at step {best['step']}")
     if run.sample_files:
         print(f"sample grid      {run.sample_files[-1]}")
     if run.state() == "stopped":
