@@ -170,6 +170,16 @@ def test_complete_keeps_the_rows_it_is_shown(trained: Run) -> None:
         assert "12 completions of 4 rows by pixelcnn, seed 0" in picture.info["Description"]
 
 
+def test_a_photograph_of_a_digit_is_found_and_completed(trained: Run) -> None:
+    page = np.full((300, 200), 180, np.uint8)
+    page[100:200, 90:110] = 40  # a stroke on grey paper
+    save_png("page.png", page)
+    assert main(["complete", str(trained.path), "--image", "page.png", "--photograph", "-n", "1", "--out", "c.npz"]) == 0
+    with np.load("c.npz") as arrays:
+        assert arrays["known"][0].any(axis=1).sum() >= 4
+        assert not arrays["known"][0, :, [0, 7]].any()
+
+
 def test_a_colour_picture_is_completed_in_colour() -> None:
     model = create_model("pixelcnn", image_shape=(3, 8, 6), levels=4, channels=3, blocks=0)
     save_model(model, "colour.safetensors")

@@ -18,6 +18,9 @@ def add(commands: Commands) -> None:
     complete = commands.add_parser("complete", help="finish a picture of which a model is shown the upper rows")
     complete.add_argument("model", metavar="RUN", help=RUN)
     complete.add_argument("--image", type=Path, required=True, metavar="FILE", help="a PNG or JPEG, fitted to the model's images")
+    complete.add_argument(
+        "--photograph", action="store_true", help="the picture is a digit on paper: find it, and centre it as MNIST's are"
+    )
     complete.add_argument("--rows", type=int, metavar="K", help="rows from the top that are kept (default: half of them)")
     complete.add_argument("-n", type=int, default=12, help="number of completions (default: 12)")
     complete.add_argument(
@@ -43,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = height // 2 if arguments.rows is None else arguments.rows
     if not 0 <= rows <= height:
         raise InputError(f"--rows must be from 0 to {height}, the rows of the model's images; got {rows}")
-    known = _fitted(content, model.domain)
+    known = _fitted(content, model.domain, arguments.photograph)
     mask = np.zeros(model.domain.shape, bool)
     mask[:, :rows] = True
     images = draw(model, arguments, arguments.n, {"known": known, "known_mask": mask})
@@ -55,22 +58,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read(path: Path) -> bytes:
     """The picture's bytes, and no more of them than a picture may have."""
-    from genlab.datasets.picture import BYTES_AT_MOST
+    from genlab.datasets.picture import PHOTOGRAPH_BYTES_AT_MOST
 
     if not path.is_file():
         raise InputError(f"--image must be a picture that exists; got {str(path)!r}")
     try:
         with path.open("rb") as file:
-            return file.read(BYTES_AT_MOST + 1)
+            return file.read(PHOTOGRAPH_BYTES_AT_MOST + 1)
     except OSError as error:
         raise RunError(f"{path} could not be read: {error.strerror}") from None
 
 
-def _fitted(content: bytes, domain: Any) -> Any:
+def _fitted(content: bytes, domain: Any, is_photograph: bool) -> Any:
     """The picture as the model's images are: ink in levels, or three colours."""
+    from genlab.datasets.photograph import find_digit, read_photograph
     from genlab.datasets.picture import read_colours, read_picture
 
     channels, height, width = domain.shape
+    if is_photograph:
+        if channels != 1:
+            raise InputError(f"--photograph finds ink on paper, which a model of {channels} channels does not draw")
+        return find_digit(read_photograph(content), size=(height, width)).levels(domain.levels)[None]
     if channels == 3:
         return read_colours(content, size=(height, width), levels=domain.levels)
     return read_picture(content, size=(height, width), levels=domain.levels)[None]

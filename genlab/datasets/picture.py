@@ -147,9 +147,7 @@ def read_colours(content: bytes, *, size: tuple[int, int], levels: int) -> NDArr
     """
     from PIL import Image, ImageOps
 
-    if len(content) > BYTES_AT_MOST:
-        raise InputError(f"picture must have at most {BYTES_AT_MOST >> 20} MB; it has {len(content) / (1 << 20):.1f} MB")
-    picture = _decode(content).convert("RGBA")
+    picture = decode(content, PHOTOGRAPH_BYTES_AT_MOST).convert("RGBA")
     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     height, width = size
     values = np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.BOX), dtype=np.int64)
