@@ -18,9 +18,7 @@ def add(commands: Commands) -> None:
     complete = commands.add_parser("complete", help="finish a picture of which a model is shown the upper rows")
     complete.add_argument("model", metavar="RUN", help=RUN)
     complete.add_argument("--image", type=Path, required=True, metavar="FILE", help="a PNG or JPEG, fitted to the model's images")
-    complete.add_argument(
-        "--photograph", action="store_true", help="the picture is a digit on paper: find it, and centre it as MNIST's are"
-    )
+    complete.add_argument("--photograph", action="store_true", help="the picture is a digit on paper: find and centre it as MNIST's are")
     complete.add_argument("--rows", type=int, metavar="K", help="rows from the top that are kept (default: half of them)")
     complete.add_argument("-n", type=int, default=12, help="number of completions (default: 12)")
     complete.add_argument(
