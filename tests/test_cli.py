@@ -130,7 +130,7 @@ def test_runs_are_listed_shown_and_removed(capsys: pytest.CaptureFixture[str], t
     capsys.readouterr()
     assert main(["runs"]) == 0
     listed = capsys.readouterr().out
-    assert re.search(rf"^{run.name} +finished +pixelcnn +digits +23 +0\.\d{{4}}$", listed, re.MULTILINE)
+    assert re.search(rf"^{run.name} +finished +pixelcnn +digits +23 +0\.\d{{4}} bits/dim$", listed, re.MULTILINE)
     assert re.search(r"^torn +torn +.*not JSON", listed, re.MULTILINE)
     assert main(["runs", "list", str(trained.path.parent)]) == 0
     assert "pixelcnn  digits  46" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from genlab import __version__
 from genlab.cli import bench, complete, evaluate, export, info, quiz, runs, sample, train
-from genlab.cli.output import end_quietly, print_what_can_be_printed
+from genlab.cli.output import end_quietly, plain, print_what_can_be_printed
 from genlab.cli.parser import INTERRUPTED, Parser
 from genlab.cli.wording import of_the_command_line
 from genlab.errors import BackendError, GenlabError, InputError, TrainingError
@@ -54,7 +54,7 @@ def _answer(argv: Sequence[str] | None) -> int:
 def _say(sentence: str, code: int) -> int:
     """The sentence as one line on stderr, whoever still listens there."""
     try:
-        print(f"genlab: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
+        print(f"genlab: {' '.join(plain(sentence).split())}", file=sys.stderr, flush=True)
     except OSError:
         end_quietly()
     return code

@@ -43,10 +43,20 @@ def end_quietly() -> None:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def plain(text: str) -> str:
+    """A stranger's words without what would steer the terminal; a byte of a name that is no text stays."""
+    return "".join(letter if letter.isprintable() or _is_byte(letter) else " " for letter in text)
+
+
+def _is_byte(letter: str) -> bool:
+    """Whether it stands for a byte of a file's name that is no text, as os.fsdecode has it."""
+    return 0xDC80 <= ord(letter) <= 0xDCFF
+
+
 def _degrade(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letter = error.object[error.start]
-    if 0xDC80 <= ord(letter) <= 0xDCFF:  # a byte of a file's name that is no text: os.fsdecode keeps it so
+    if _is_byte(letter):
         return bytes([ord(letter) - 0xDC00]), error.start + 1
     return _PLAIN.get(letter, "?"), error.start + 1
