@@ -54,6 +54,93 @@ def test_a_model_that_is_certain_is_heated_until_it_could_fail():
     assert "at temperature" in proof.sentence
 
 
+@pytest.mark.parametrize(
+    ("shape", "levels"), [((1, 1, 1), 3), ((2, 1, 1), 3), ((1, 1, 7), 2), ((1, 7, 1), 2), ((1, 1, 2), 256), ((2, 2, 2), 17)]
+)
+def test_images_of_few_values_or_many_levels(shape, levels):
+    model = pixelcnn(shape, levels)
+    found = {check.__name__: check(model) for check in CHECKS}
+    undecided = {"no_leak"} if shape == (1, 1, 1) else set()
+    assert {name for name, proof in found.items() if proof.holds is None} == undecided
+    assert all(proof.holds for name, proof in found.items() if name not in undecided), found
+    if undecided:
+        assert found["no_leak"].verdict == "cannot be decided"
+        assert "an image of one value has no later one" in found["no_leak"].sentence
+
+
+def test_a_check_that_could_not_fail_decides_nothing():
+    model = pixelcnn(levels=2)
+    with torch.no_grad():
+        model.nodes["output"].weight.zero_()
+    assert proofs.no_leak(model).holds is None
+    assert "depend on no value" in proofs.no_leak(model).sentence
+    few = proofs.samples_fit(model, draws=5)
+    assert few.holds is None
+    assert "so few draws fill no two cells of 5 each" in few.sentence
+    with torch.no_grad():
+        model.nodes["output"].bias[:] = torch.tensor([1e6, 0.0])
+    for check in (proofs.sums_to_one, proofs.samples_fit):
+        proof = check(model)
+        assert proof.holds is None
+        assert "all but certain of one image" in proof.sentence or "Of one image the model is all but certain" in proof.sentence
+        assert proof.figures
+
+
+def test_where_one_image_is_certain_the_sum_is_taken_of_others_too(monkeypatch):
+    model = pixelcnn(levels=2)
+    with torch.no_grad():
+        model.nodes["output"].weight.zero_()
+        model.nodes["output"].bias[:] = torch.tensor([30.0, 0.0])
+    proof = proofs.sums_to_one(model)
+    assert proof.holds
+    assert proof.figures["Σ p(x), heated"] == pytest.approx(1, abs=1e-5)
+    honest = CausalModel.logits
+
+    def sees_its_own_value(model, images, **options):
+        logits = honest(model, images, **options)
+        return logits + 40 * torch.nn.functional.one_hot(torch.as_tensor(images).long(), 2)
+
+    # With one image certain, the sum at temperature 1 is 1 whatever the others have.
+    monkeypatch.setattr(CausalModel, "logits", sees_its_own_value)
+    assert not proofs.sums_to_one(model).holds
+
+
+def test_a_misfit_among_rare_images_is_found(monkeypatch):
+    """With 65,536 images none is expected five times of 20,000 draws."""
+    model = pixelcnn((1, 1, 2), 256)
+    with torch.no_grad():
+        model.nodes["output"].weight.mul_(0.1)
+    assert proofs.samples_fit(model).figures["cells"] > 100
+    honest = proofs.sample
+    monkeypatch.setattr(proofs, "sample", lambda model, n, seed, temperature: honest(model, n, seed=seed, temperature=2 * temperature))
+    with torch.no_grad():
+        model.nodes["output"].weight.mul_(10)
+    assert proofs.samples_fit(model).holds is False
+
+
+@pytest.mark.parametrize(
+    ("check", "argument"), [(proofs.no_leak, "values_at_most"), (proofs.samples_fit, "draws"), (proofs.native_is_torch, "images")]
+)
+def test_a_check_of_nothing_is_refused(check, argument):
+    with pytest.raises(InputError, match=f"{argument} must be at least 1; got 0"):
+        check(pixelcnn(), **{argument: 0})
+
+
+def test_proofs_belong_to_abilities():
+    assert set(proofs.proofs_of(pixelcnn())) == set(CHECKS)
+    assert proofs.proofs_of(torch.nn.ReLU()) == ()
+    for check in CHECKS:
+        with pytest.raises(InputError, match=f"{check.__name__} needs .*, which model 'ReLU' does not have"):
+            check(torch.nn.ReLU())
+
+
+def test_a_proof_leaves_torchs_generator_alone():
+    model = pixelcnn()
+    before = torch.get_rng_state()
+    proofs.sums_to_one(model)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_leak_is_found(monkeypatch):
     model = pixelcnn()
     honest = model.logits

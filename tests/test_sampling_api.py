@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tiny import digits, tiny_model
 
 import genlab
+from genlab.domain import Domain
 from genlab.errors import InputError
 from genlab.models.causal.model import CausalModel
 
@@ -99,6 +104,15 @@ FULL = {"known": np.zeros((1, 6, 5), np.uint8), "known_mask": np.ones((6, 5), bo
         ({"n": 0, "backend": "cuda"}, "backend must be one of"),
         ({"temperature": 0.0}, "temperature must be a finite number above 0; got 0"),
         ({"temperature": math.nan}, "temperature .* got nan"),
+        ({"temperature": "warm"}, "temperature must be a finite number above 0; got 'warm'"),
+        ({"temperature": 1j}, "temperature must be a finite number above 0; got 1j"),
+        ({"dtype": "float16", "n": 0}, "dtype must be one of bfloat16, float32; got 'float16'"),
+        ({"truncation": 0.5}, "option must be one of backend, .*temperature; got 'truncation'"),
+        ({"condition": {}}, "condition must be None: model 'pixelcnn' has no given maps"),
+        ({"n": 10**15}, "n must be so few images that they fit into memory; got 1000000000000000"),
+        ({**FULL, "known": [[1], [1, 2]]}, "known must be an array of integer levels; got 'list'"),
+        ({**FULL, "known": torch.zeros(1, 6, 5, requires_grad=True)}, "known must be an array of integer levels; got 'Tensor'"),
+        ({**FULL, "known": np.zeros((1, 6, 5), bool)}, "known must hold integer levels; got bool"),
         ({"labels": [1, 2]}, "labels must be None: model 'pixelcnn' is not class-conditional"),
         ({"known": FULL["known"]}, "given together; got only known$"),
         ({"known_mask": FULL["known_mask"]}, "given together; got only known_mask$"),
@@ -141,6 +155,8 @@ def test_a_stream_hands_out_the_rows_of_a_sample_with_what_they_were_drawn_from(
         assert row.y == same.y
         assert np.array_equal(row.levels, same.levels)
         assert np.array_equal(row.probabilities, same.probabilities)
+        assert np.array_equal(row.predictive, same.predictive)
+        np.testing.assert_allclose(np.exp(row.predictive), row.probabilities, atol=1e-6)
     assert [row.y for row in rows] == list(range(model.image_shape[1]))
     assert np.array_equal(np.stack([row.levels for row in rows], axis=2), images)
     probabilities = np.stack([row.probabilities for row in rows], axis=2)
@@ -153,7 +169,80 @@ def test_leaving_a_stream_stops_the_drawing_and_its_errors_arrive(model: CausalM
         assert row.y == 0
         break
     assert not [thread for thread in threading.enumerate() if thread.name == "genlab-stream"]
-    with pytest.raises(InputError, match="on_rows must be None with backend 'naive'"):
-        list(genlab.stream(model, 2, backend="naive"))
+    with pytest.raises(InputError, match="backend must be one of auto, native, torch; got 'naive'"):
+        genlab.stream(model, 2, backend="naive")
+    with pytest.raises(InputError, match="on_row must be None with backend 'naive', which keeps no record of what it drew from"):
+        genlab.sample(model, 2, backend="naive", on_row=print)
     with pytest.raises(InputError, match="n must be at least 0"):
         genlab.stream(model, -1)
+
+
+def test_booleans_are_the_levels_of_binary_images() -> None:
+    model = tiny_model(image_shape=(1, 4, 4))
+    images = genlab.sample(model, 3, seed=1)
+    mask = np.zeros((4, 4), bool)
+    mask[:2] = True
+    completed = genlab.sample(model, 3, known=images.astype(bool), known_mask=mask)
+    assert np.array_equal(completed, genlab.sample(model, 3, known=images, known_mask=mask))
+    assert completed.dtype == np.uint8
+    for boolean in (images.astype(bool), torch.from_numpy(images).bool(), images.astype(bool)[:, :, ::-1][:, :, ::-1]):
+        for backend in ("native", "torch"):
+            assert torch.equal(model.log_prob(boolean, backend=backend), model.log_prob(images, backend=backend))
+        assert torch.equal(model.loss(boolean), model.loss(images))
+    with pytest.raises(InputError, match="images must hold integer levels; got an array of bool"):
+        tiny_model(levels=3).log_prob(np.zeros((1, 1, 8, 8), bool))
+
+
+class Cloud:
+    """A model of points that draws all at once, and knows one option."""
+
+    name = "cloud"
+    domain = Domain((2,))
+
+    def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> np.ndarray:
+        for name in options:
+            if name != "radius":
+                raise InputError(f"option must be radius; got {name!r}")
+        return np.random.default_rng(seed).standard_normal((n, 2)).astype(np.float32) * options.get("radius", 1)
+
+
+def test_a_model_of_points_draws_as_it_likes() -> None:
+    cloud: Any = Cloud()
+    points = genlab.sample(cloud, 5, seed=1)
+    assert (points.shape, points.dtype) == ((5, 2), np.float32)
+    assert np.array_equal(genlab.sample(cloud, 5, seed=1, radius=2), 2 * points)
+    told: list[tuple[int, int]] = []
+    genlab.sample(cloud, 5, on_progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 1)]
+    # What nobody asked for is not held against it; what somebody did is.
+    for option in (
+        {"temperature": 0.5},
+        {"backend": "torch"},
+        {"labels": [1]},
+        {"known": points},
+        {"on_row": print},
+        {"dtype": "bfloat16"},
+    ):
+        with pytest.raises(InputError, match=f"option must be radius; got {next(iter(option))!r}"):
+            genlab.sample(cloud, 5, **option)
+    with pytest.raises(InputError, match=r"n must be a whole number; got 2\.5"):
+        genlab.sample(cloud, 2.5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"stream needs one value after another, .* which model 'cloud' does not have"):
+        genlab.stream(cloud)
+
+
+def run_alone(script: str) -> str:
+    """What a script prints in a Python of its own; one that waits for itself is killed."""
+    begin = "import sys; sys.path.insert(0, 'tests'); from tiny import tiny_model; import genlab, numpy as np\n"
+    done = subprocess.run([sys.executable, "-c", begin + script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_python_ends_quietly_while_a_stream_is_drawn() -> None:
+    script = """
+model = tiny_model(image_shape=(1, 400, 20))
+rows = genlab.stream(model, 8)
+print(next(rows).y)
+"""
+    assert run_alone(script) == "0\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 from torch.autograd import forward_ad
 
 from genlab.causal import Graph, native_walk, torch_walk
+from genlab.causal.drawing import draw_images
 from genlab.causal.torch_walk import Progress, Rows
 from genlab.domain import Batch, Domain
 from genlab.errors import BackendError, InputError, unknown_name
@@ -214,6 +216,10 @@ class CausalModel(nn.Module):
             )
         return drawn.to(torch.uint8).numpy(force=True)
 
+    def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> np.ndarray:
+        """`n` images uint8 ``(n, C, H, W)``; the options are those of `genlab.sample`."""
+        return draw_images(self, n, seed, options)
+
     def _torch_map(self, levels: torch.Tensor, dtype: str) -> torch.Tensor:
         """The output node's channels by the torch walk, under autocast if `dtype` asks for it."""
         with self._autocast(dtype):
@@ -272,7 +278,9 @@ class CausalModel(nn.Module):
 
     def _levels(self, images: ArrayLike | torch.Tensor, argument: str) -> torch.Tensor:
         """Checked integer levels ``(N, C, H, W)`` on the model's device."""
-        levels = images if isinstance(images, torch.Tensor) else torch.from_numpy(_integers(images, argument))
+        levels = images if isinstance(images, torch.Tensor) else torch.from_numpy(_integers(images, argument, binary=self.levels == 2))
+        if levels.dtype == torch.bool and self.levels == 2:
+            levels = levels.to(torch.uint8)
         if levels.is_floating_point() or levels.is_complex() or levels.dtype == torch.bool:
             raise InputError(f"{argument} must hold integer levels; got {levels.dtype}")
         if levels.ndim != 4 or tuple(levels.shape[1:]) != self.image_shape:
@@ -293,9 +301,10 @@ def is_transformed(tensor: torch.Tensor) -> bool:
     return wrapped or forward_ad.unpack_dual(tensor).tangent is not None  # type: ignore[no-untyped-call]
 
 
-def _integers(images: ArrayLike, argument: str) -> np.ndarray:
+def _integers(images: ArrayLike, argument: str, *, binary: bool) -> np.ndarray:
+    """An array that torch takes; booleans are the levels of binary images."""
     array = np.asarray(images)
-    if array.dtype.kind not in "ui":
+    if array.dtype.kind not in ("uib" if binary else "ui"):
         raise InputError(f"{argument} must hold integer levels; got an array of {array.dtype}")
     if array.dtype.itemsize > 1:
         array = array.astype(np.int64)
