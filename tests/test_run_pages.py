@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -75,8 +76,13 @@ def run_in_address(app: AppTest) -> str:
 
 
 def said(app: AppTest) -> str:
-    kinds = (app.info, app.success, app.warning, app.error, app.caption)
+    kinds = (app.info, app.success, app.warning, app.error, app.caption, at_fields(app))
     return "\n".join(element.value.replace("\\", "") for kind in kinds for element in kind)
+
+
+def at_fields(app: AppTest) -> list[Any]:
+    """What stands at a field that was refused."""
+    return [element for element in app.markdown if element.value.startswith(":red[")]
 
 
 def finished_run(folder: Path, name: str = "mine", *settings: str) -> Run:
@@ -177,8 +183,8 @@ def test_the_learning_rate_is_changed_in_mid_run() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("learning_rate", 0.0, "learning_rate should be greater than 0"),
-        ("minutes", -1.0, "minutes should be greater than 0"),
+        ("learning_rate", 0.0, "learning rate must be above 0; got 0"),
+        ("minutes", -1.0, "minutes must be above 0; got -1"),
         ("minutes", 241.0, "minutes must be at most 240 for a visitor"),
         ("steps", 2_000_001, "steps must be at most 2,000,000 for a visitor"),
         ("channels", 1024, "parameters must be at most 10,000,000 for a visitor"),
@@ -188,6 +194,11 @@ def test_a_bad_value_is_refused_before_anything_starts(field: str, value: float,
     app = press(fill(opened("training"), **{field: value}), "Train")
     assert sentence in said(app)
     assert jobs.list_names() == []
+    # At the field, if there is one; and the settings are open only if it is among them.
+    assert len(at_fields(app)) == (field != "channels")
+    assert app.expander[0].proto.expanded is (field == "learning_rate")
+    assert not at_fields(press(fill(app, **{field: 1, "minutes": 0.01}), "Train"))
+    assert app.expander[0].proto.expanded is False
 
 
 @pytest.mark.parametrize(("field", "value"), [("batch size", 0), ("ema decay", math.nan), ("channels", 10**9), ("blocks", -1)])
@@ -196,7 +207,7 @@ def test_a_tampered_value_never_reaches_a_run(folder: Path, field: str, value: f
     app = press(fill(opened("training"), **{field: value}), "Train")
     name = field.replace(" ", "_")
     if not jobs.list_names():
-        assert name in said(app)
+        assert field in said(app)
         return
     with closing(sqlite3.connect(folder / ".jobs" / "jobs.sqlite")) as database:
         asked = [json.loads(arguments) for (arguments,) in database.execute("SELECT arguments FROM jobs")]

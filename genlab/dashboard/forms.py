@@ -7,10 +7,59 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
+from pydantic import ValidationError
 
+from genlab.dashboard.frame import say
+from genlab.errors import InputError
 from genlab.settings import Settings
 
 _NONE = "none"
+
+Refusals = Mapping[tuple[str, str], str]
+"""What is wrong with a field, by the name of its settings class and its own."""
+
+
+class FormError(InputError):
+    """Fields hold what breaks a rule: a sentence each, which the form shows where the field is."""
+
+    def __init__(self, refusals: Refusals) -> None:
+        super().__init__("; ".join(refusals.values()))
+        self.refusals = dict(refusals)
+
+
+def refused(kind: type[Settings], values: Mapping[str, Any], labels: Mapping[str, str] = types.MappingProxyType({})) -> Refusals:
+    """What breaks a rule of a settings class, in the words that stand beside the fields; nothing if all is well."""
+    try:
+        kind.model_validate(dict(values))
+    except ValidationError as error:
+        sentences = {}
+        for problem in error.errors(include_url=False, include_context=True):
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            label = labels.get(name) or name.replace("_", " ")
+            sentences[kind.__name__, name] = f"{label} {_rule(problem)}; got {_written(problem['input'])[:60]}"
+        return sentences
+    return {}
+
+
+def _rule(problem: Mapping[str, Any]) -> str:
+    """What a value must be, as people say it."""
+    bounds = problem.get("ctx", {})
+    for bound, words in (("gt", "above"), ("ge", "at least"), ("lt", "below"), ("le", "at most")):
+        if bound in bounds:
+            return f"must be {words} {_written(bounds[bound])}"
+    kinds = {
+        "int_": "a whole number",
+        "float_": "a number",
+        "finite": "a finite number",
+        "literal": f"one of {bounds.get('expected', 'those listed')}",
+    }
+    known = next((words for start, words in kinds.items() if problem["type"].startswith(start)), None)
+    return f"must be {known}" if known else str(problem["msg"]).removeprefix("Input ").removeprefix("Value error, ")
+
+
+def _written(value: Any) -> str:
+    """As in a field: no zeros behind the point, commas between thousands."""
+    return f"{value:,g}" if isinstance(value, float) else f"{value:,}" if type(value) is int else as_text(value)
 
 
 def fields(
@@ -20,6 +69,7 @@ def fields(
     *,
     labels: Mapping[str, str] = types.MappingProxyType({}),
     columns: int = 4,
+    refusals: Refusals = types.MappingProxyType({}),
 ) -> dict[str, Any]:
     """Input fields of a settings class, in rows.
 
@@ -31,15 +81,18 @@ def fields(
         values: Other defaults than the fields' own.
         labels: Other labels than the fields' names.
         columns: Fields in a row.
+        refusals: What was wrong with the fields when they were sent last.
 
     Returns:
         What the fields hold, by name.
     """
     filled = {}
-    places = st.columns(columns, vertical_alignment="bottom")
+    places = st.columns(columns)
     for index, name in enumerate(names):
         with places[index % columns]:
             filled[name] = field(kind, name, values.get(name, kind.model_fields[name].default), label=labels.get(name))
+            if (kind.__name__, name) in refusals:
+                say(st.markdown, ":red[▲ {}]", refusals[kind.__name__, name])
     return filled
 
 

@@ -5,30 +5,40 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab import jobs
+from genlab.dashboard import address
+from genlab.dashboard.visitor import visitor
 from genlab.runs import Run, runs_folder
 
 
 def run_in_address() -> jobs.Job | None:
-    """The run named in the address, else the newest; the address then names it."""
+    """The run named in the address, else the newest of one's own, else the newest; the address then names it."""
     names = jobs.list_names()
     asked = st.query_params.get("run")
     if asked is not None and asked not in names:
         st.warning("The run in the address is not here (any more).")
     if not names:
-        st.query_params.pop("run", None)
+        if asked is not None:
+            address.put(run=None)
         return None
-    name = asked if asked in names else names[0]
-    st.query_params["run"] = name
+    name = asked if asked in names else own_first()[0]
+    if name != asked:
+        address.put(run=name)
     return jobs.get(name)
+
+
+def own_first() -> list[str]:
+    """The names of all runs: those that this browser started, the newest first, then the others."""
+    found, me = jobs.list_jobs(), visitor()
+    return [job.name for job in sorted(found, key=lambda job: job.visitor != me)]
 
 
 def choose_run(job: jobs.Job, label: str = "run") -> None:
     """A choice among all runs, kept in the address."""
 
     def put_into_address() -> None:
-        st.query_params["run"] = st.session_state["chosen"]
+        address.put(run=st.session_state["chosen"])
 
-    labels = {each: _label(each) for each in jobs.list_names()}
+    labels = {each: _label(each) for each in own_first()}
     st.session_state["chosen"] = job.name
     st.selectbox(label, list(labels), key="chosen", on_change=put_into_address, format_func=lambda name: labels.get(name, name))
 

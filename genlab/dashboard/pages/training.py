@@ -9,7 +9,8 @@ from uuid import uuid4
 import streamlit as st
 
 from genlab import jobs
-from genlab.dashboard.forms import as_text, field, fields
+from genlab.dashboard import address
+from genlab.dashboard.forms import FormError, Refusals, as_text, field, fields, refused
 from genlab.dashboard.frame import caught, frame, say
 from genlab.dashboard.run_in_address import choose_run, run_in_address
 from genlab.dashboard.run_panel import watch
@@ -36,6 +37,9 @@ _HIDDEN = ("learning_rates", "log_seconds", "sample_seconds", "checkpoint_second
 _WATCHED = {"log_seconds": 0.5, "sample_seconds": 3, "checkpoint_seconds": 5}
 # So that the first click does something within a minute.
 _FIRST = {"minutes": 1.0, "patience": 20, "blocks": 5}
+_LABELS = {"seed": "seed of the split"}
+_REFUSED = "what was wrong with the training form"
+_SENT = "how often the training form was sent"
 
 
 def page() -> None:
@@ -63,28 +67,46 @@ def training_form() -> None:
     with right:
         images = st.selectbox("images", list(DATA))
     kind, preset = settings_class(model), DATA.get(images, DataSettings())
+    wrong: Refusals = st.session_state.get(_REFUSED, {})
+    inside = [(owner, name) for owner, name in wrong if name and name not in _BUDGET]
     with st.form("train", border=True):
-        shown, button = st.columns([4, 1], vertical_alignment="bottom")
+        shown, button = st.columns([4, 1], vertical_alignment="top")
         with shown:
-            budget = fields(TrainSettings, _BUDGET, _FIRST, columns=3)
+            budget = fields(TrainSettings, _BUDGET, _FIRST, columns=3, refusals=wrong)
         with button:
+            st.space("small")
             pressed = st.form_submit_button("Train", type="primary", width="stretch")
-        with st.expander("model, optimiser and data"):
+        for (_, name), sentence in wrong.items():
+            if not name:
+                say(st.error, "{}", sentence)
+        # Another key is another expander: it opens where a field is wrong, and folds once a training has begun.
+        with st.expander("model, optimiser and data", expanded=bool(inside), key=f"settings {st.session_state.get(_SENT, 0)}"):
             st.caption("The network")
-            network = fields(kind, [name for name in kind.model_fields if name not in _FROM_DATA], _FIRST)
+            network = fields(kind, [name for name in kind.model_fields if name not in _FROM_DATA], _FIRST, refusals=wrong)
             st.caption("The optimiser")
-            optimiser = fields(TrainSettings, [name for name in TrainSettings.model_fields if name not in (*_BUDGET, *_HIDDEN)], _FIRST)
+            names = [name for name in TrainSettings.model_fields if name not in (*_BUDGET, *_HIDDEN)]
+            optimiser = fields(TrainSettings, names, _FIRST, refusals=wrong)
             st.caption("The data")
             names = [name for name in DataSettings.model_fields if name != "name"]
-            data = fields(DataSettings, names, preset.model_dump(), labels={"seed": "seed of the split"})
-    if not pressed:
-        return
+            data = fields(DataSettings, names, preset.model_dump(), labels=_LABELS, refusals=wrong)
+    if pressed:
+        send(model, {"name": preset.name, **data}, network, {**budget, **optimiser})
+
+
+def send(model: str, data: Mapping[str, Any], network: Mapping[str, Any], training: Mapping[str, Any]) -> None:
+    """Start the training, or show at its field what is wrong; either way from the top of the page."""
+    st.session_state[_SENT] = st.session_state.get(_SENT, 0) + 1
     try:
-        job = start(model, {"name": preset.name, **data}, network, {**budget, **optimiser})
+        job = start(model, data, network, training)
+    except FormError as error:
+        st.session_state[_REFUSED] = error.refusals
     except GenlabError as error:
-        say(st.error, "{}", error)
-        return
-    st.query_params["run"] = job.name
+        # A limit names the field that it is on; what it says of anything else stands beside the button.
+        name = next((name for name in _BUDGET if str(error).startswith(f"{name} ")), "")
+        st.session_state[_REFUSED] = {(TrainSettings.__name__, name): str(error)}
+    else:
+        st.session_state[_REFUSED] = {}
+        address.put(run=job.name)
     st.rerun()
 
 
@@ -92,15 +114,20 @@ def start(model: str, data: Mapping[str, Any], network: Mapping[str, Any], train
     """Queue a training, or return the one that the first of two hurried clicks queued.
 
     Raises:
-        GenlabError: A value breaks a rule or a limit.
+        GenlabError: A value breaks a rule or a limit; a `FormError` says which.
     """
     from genlab.models import settings_class
 
-    checked = validate(TrainSettings, {**training, **_WATCHED})
+    kind = settings_class(model)
+    asked_for = {**training, **_WATCHED}
+    wrong = {**refused(TrainSettings, asked_for), **refused(DataSettings, data, _LABELS), **refused(kind, network)}
+    if wrong:
+        raise FormError(wrong)
+    checked = validate(TrainSettings, asked_for)
     images = validate(DataSettings, data)
     if images.name not in {preset.name for preset in DATA.values()}:
         raise InputError(f"images must be one of the list; got {images.name!r}")
-    settings = validate(settings_class(model), network)
+    settings = validate(kind, network)
     # The number of parameters does not depend on the size of an image; where the levels aren't given, they are 256 at most.
     shape = {"image_shape": (3 if images.name == "photos" else 1, 32, 32), "levels": 2 if images.binarize else images.levels or 256}
     parameters = parameter_count({"model": {"name": model, "settings": {**settings.model_dump(mode="json"), **shape}}})
