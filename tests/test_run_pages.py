@@ -1,11 +1,14 @@
 """The pages Training and Runs, driven by Streamlit's own tester, on real runs; test_browser_jobs.py looks at them in a browser."""
 
+import functools
 import json
 import math
 import os
 import re
+import shutil
 import signal
 import sqlite3
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,10 +26,12 @@ from genlab.dashboard.downloads import weights
 from genlab.dashboard.forms import _bounds, _step
 from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.plain import plain
-from genlab.dashboard.story import Story, read_story
+from genlab.dashboard.story import BITS_PER_DIM, Story, read_story
+from genlab.domain import Domain
 from genlab.errors import RunError
 from genlab.jobs import Limits
 from genlab.lecture import published
+from genlab.models.contract import NATS
 from genlab.runs import Run, load_model
 from genlab.settings import TrainSettings
 from genlab.training import SAMPLES
@@ -86,10 +91,18 @@ def at_fields(app: AppTest) -> list[Any]:
 
 
 def finished_run(folder: Path, name: str = "mine", *settings: str) -> Run:
-    """What a terminal trained."""
-    options = ["--set", "channels=2", "blocks=1", "epochs=2", "log_seconds=0", *settings]
-    assert cli.main(["train", "pixelcnn", "--data", "digits", "--out", str(folder / name), *options]) == 0
+    """What a terminal trained; each kind of it once for all tests."""
+    shutil.copytree(trained(settings), folder / name)
+    (folder / name / "config.json").touch()
     return Run(folder / name)
+
+
+@functools.cache
+def trained(settings: tuple[str, ...]) -> Path:
+    path = Path(tempfile.mkdtemp(prefix="genlab-trained-")) / "run"
+    options = ["--set", "channels=2", "blocks=1", "epochs=2", "log_seconds=0", *settings]
+    assert cli.main(["train", "pixelcnn", "--data", "digits", "--out", str(path), *options]) == 0
+    return path
 
 
 # Training ----------------------------------------------------------------------------------------------------------------------
@@ -259,9 +272,9 @@ def test_published_figures_stand_only_beside_results_of_their_protocol(folder: P
         ({"name": "mnist", "binarize": "threshold", "size": None}, 0),
         ({"name": "mnist5k", "binarize": "dynamic", "size": None}, 0),
     ):
-        story = Story({**config, "data": {**data, "record": record}}, [], [], [], [])
+        story = Story({**config, "data": {**data, "record": record}}, NATS, Domain((1, 28, 28), 2))
         assert len(story.references) == count
-        layers = learning_curve([], [], references=story.references, dimensions=784)["layer"]
+        layers = learning_curve([], [], BITS_PER_DIM, references=story.references, dimensions=784)["layer"]
         assert len(layers) == (4 if count else 2)
     figure = next(each for each in published("mnist", levels=2, binarize="dynamic") if each.model == "PixelCNN")
     assert figure.bits_per_dim(784) == pytest.approx(81.45 / (784 * math.log(2)))
@@ -320,7 +333,7 @@ def test_what_can_be_downloaded_is_what_the_run_holds(folder: Path) -> None:
         "Config (JSON)",
         "Export as a Python script",
     ]
-    assert app.code[0].value.startswith("# The run 'mine', once more.")
+    assert app.code[0].value.startswith('"""The run \'mine\', once more.')
     file = folder / "downloaded.safetensors"
     file.write_bytes(weights(run))
     ours, theirs = load_model(run).state_dict(), load_model(file).state_dict()
@@ -362,7 +375,7 @@ def test_a_path_in_the_address_leads_nowhere(folder: Path, name: str) -> None:
     [
         ("config.json", "{", "is not JSON"),
         ("config.json", "[]", "names no format"),
-        ("config.json", '{"format": 1, "model": 3, "data": 1, "training": [], "seed": 0}', "holds no model.name"),
+        ("config.json", '{"format": 1, "model": 3, "data": 1, "training": [], "seed": 0}', "model should be a valid dictionary"),
         ("metrics.jsonl", "{torn\n{}\n", "is torn at line 1"),
         ("metrics.jsonl", '{"kind": "train", "step": "<b>"}\n{}\n', "is torn at line 1"),
         ("metrics.jsonl", '{"kind": "event", "step": 1}\n', "do not hold what a run's files hold"),
@@ -440,7 +453,7 @@ def test_a_killed_training_reads_lost_and_is_resumed_from_the_page() -> None:
 
 def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
     records = [{"step": step, "bits_per_dim": 1.0} for step in range(5000)]
-    for chart in (learning_curve(records, []), overlaid_curves({"a": records})):
+    for chart in (learning_curve(records, [], BITS_PER_DIM), overlaid_curves({"a": records}, BITS_PER_DIM)):
         rows = chart["data"]["values"]
         assert len(rows) == 400
         assert (rows[0]["step"], rows[-1]["step"]) == (0, 4999)

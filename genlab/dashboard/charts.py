@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import altair as alt
 import numpy as np
@@ -13,6 +13,14 @@ from genlab.lecture import Published
 
 Records = Sequence[Mapping[str, Any]]
 
+
+class Axis(NamedTuple):
+    """A figure that curves show: its name in the records, and in words with its unit."""
+
+    key: str
+    words: str
+
+
 _POINTS = 400
 _HEIGHT = 380
 
@@ -20,28 +28,30 @@ _HEIGHT = 380
 def learning_curve(
     train: Records,
     valid: Records,
+    axis: Axis,
     *,
     earlier: tuple[str, Records] | None = None,
     references: Sequence[Published] = (),
     dimensions: int = 1,
     changes: Sequence[int] = (),
 ) -> alt.LayerChart | alt.FacetChart:
-    """Bits per dimension against training steps: a fine line for training, a line with points for validation.
+    """A figure against training steps: a fine line for training, a line with points for validation.
 
     Args:
         train: Records of kind ``"train"`` out of `metrics.jsonl`.
         valid: Records of kind ``"valid"``.
+        axis: Which figure.
         earlier: The label and the validations of another run under the same protocol, drawn dashed.
         references: Published figures under the same protocol, each a level line.
         dimensions: C · H · W, to turn the figures from nats an image into bits/dim.
         changes: Steps at which the learning rate was changed.
     """
-    rows = _rows(train, "training") + _rows(valid, "validation")
+    rows = _rows(train, "training", axis) + _rows(valid, "validation", axis)
     names, dashes = ["training", "validation"], [[1, 0], [1, 0]]
     if earlier is not None:
-        rows += _rows(earlier[1], earlier[0])
+        rows += _rows(earlier[1], earlier[0], axis)
         names, dashes = [*names, earlier[0]], [*dashes, [5, 4]]
-    base = _base(rows, "step", names)
+    base = _base(rows, "step", names, axis)
     strong = base.transform_filter("datum.split != 'training'").mark_line(strokeWidth=2, point={"size": 18})
     layers = [
         base.transform_filter("datum.split == 'training'").mark_line(strokeWidth=1.2, opacity=0.75),
@@ -52,29 +62,43 @@ def learning_curve(
     return alt.layer(*layers).properties(height=_HEIGHT)
 
 
-def overlaid_curves(curves: Mapping[str, Records], *, against: Literal["step", "seconds"] = "step") -> alt.LayerChart | alt.FacetChart:
-    """Bits per dimension of several runs, each in a colour of its own.
+def overlaid_curves(
+    curves: Mapping[str, Records], axis: Axis, *, against: Literal["step", "seconds"] = "step"
+) -> alt.LayerChart | alt.FacetChart:
+    """A figure of several runs, each in a colour of its own.
 
     Args:
-        curves: Records with a ``bits_per_dim``, by the run's label.
+        curves: Records by the run's label.
+        axis: Which figure.
         against: What goes to the right.
     """
-    rows = [row for label, records in curves.items() for row in _rows(records, label)]
-    base = _base(rows, against, list(curves))
+    rows = [row for label, records in curves.items() for row in _rows(records, label, axis)]
+    base = _base(rows, against, list(curves), axis)
     return alt.layer(base.mark_line(strokeWidth=2, point={"size": 18})).properties(height=_HEIGHT)
 
 
-def _base(rows: list[dict[str, Any]], against: str, names: list[str]) -> alt.Chart:
+def losses(train: Records) -> alt.LayerChart | alt.FacetChart | None:
+    """What the players of a game lose, each in a colour of its own; None where one minimises alone."""
+    names = [name for name in (train[-1].get("values", {}) if train else {}) if name.endswith("/loss")]
+    if not names:
+        return None
+    axis = Axis("loss", "loss")
+    rows = [row for name in names for row in _rows(train, name.removesuffix("/loss"), Axis(name, "loss"), as_name="loss")]
+    base = _base(rows, "step", [name.removesuffix("/loss") for name in names], axis)
+    return alt.layer(base.mark_line(strokeWidth=1.5)).properties(height=_HEIGHT // 2)
+
+
+def _base(rows: list[dict[str, Any]], against: str, names: list[str], axis: Axis) -> alt.Chart:
     title = {"step": "step", "seconds": "seconds of training"}[against]
     return alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X(f"{against}:Q", title=title, axis=alt.Axis(grid=False, tickCount=6)),
-        y=alt.Y("bits_per_dim:Q", title="bits/dim", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
+        y=alt.Y(f"{axis.key}:Q", title=axis.words, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
         color=alt.Color("split:N", scale=alt.Scale(domain=names), legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=260)),
         tooltip=[
             alt.Tooltip("split:N", title="curve"),
             alt.Tooltip("step:Q"),
             alt.Tooltip("seconds:Q", format=",.0f"),
-            alt.Tooltip("bits_per_dim:Q", title="bits/dim", format=".4f"),
+            alt.Tooltip(f"{axis.key}:Q", title=axis.words, format=".4f"),
         ],
     )
 
@@ -97,11 +121,24 @@ def _changes(steps: Sequence[int]) -> list[alt.Chart]:
     return [base.mark_rule(strokeDash=[2, 3], opacity=0.6).encode(x="step:Q", tooltip=["what:N", "step:Q"])]
 
 
-def _rows(records: Records, split: str) -> list[dict[str, Any]]:
-    """At most `_POINTS` of the records, evenly spaced, the newest always among them."""
+def _rows(records: Records, split: str, axis: Axis, as_name: str = "") -> list[dict[str, Any]]:
+    """At most `_POINTS` of the records that have the figure, evenly spaced, the newest always among them."""
+    records = [record for record in records if axis.key in record]
     chosen = np.unique(np.linspace(0, len(records) - 1, min(len(records), _POINTS)).round().astype(int))
-    names = ("step", "seconds", "bits_per_dim")
-    return [{name: records[i][name] for name in names if name in records[i]} | {"split": split} for i in chosen]
+    shown = as_name or axis.key
+    return [
+        {name: records[i][name] for name in ("step", "seconds") if name in records[i]} | {shown: records[i][axis.key], "split": split}
+        for i in chosen
+    ]
+
+
+def scatter(values: NDArray[np.float32]) -> alt.Chart:
+    """The first two values of each example ``(N, size)`` as a point."""
+    rows = [{"x": float(value[0]), "y": float(value[min(1, len(value) - 1)])} for value in values[:_POINTS]]
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(values=rows)).mark_circle(size=14, opacity=0.5).encode(x="x:Q", y="y:Q").properties(height=_HEIGHT)
+    )
+    return chart
 
 
 def bits_by_temperature(costs: Mapping[float, NDArray[np.float64]], real: float | None) -> alt.LayerChart | alt.FacetChart:

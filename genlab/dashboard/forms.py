@@ -87,12 +87,13 @@ def fields(
         What the fields hold, by name.
     """
     filled = {}
-    places = st.columns(columns)
-    for index, name in enumerate(names):
-        with places[index % columns]:
-            filled[name] = field(kind, name, values.get(name, kind.model_fields[name].default), label=labels.get(name))
-            if (kind.__name__, name) in refusals:
-                say(st.markdown, ":red[▲ {}]", refusals[kind.__name__, name])
+    names = list(names)
+    for start in range(0, len(names), columns):
+        for place, name in zip(st.columns(columns), names[start : start + columns], strict=False):
+            with place:
+                filled[name] = field(kind, name, values.get(name, kind.model_fields[name].default), label=labels.get(name))
+                if (kind.__name__, name) in refusals:
+                    say(st.markdown, ":red[▲ {}]", refusals[kind.__name__, name])
     return filled
 
 

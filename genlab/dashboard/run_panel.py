@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -12,12 +11,12 @@ from typing import Any
 import streamlit as st
 
 from genlab import jobs
-from genlab.dashboard.charts import Records, learning_curve
+from genlab.dashboard.charts import Records, learning_curve, losses, scatter
 from genlab.dashboard.components.filmstrip import filmstrip
-from genlab.dashboard.frame import caught
+from genlab.dashboard.frame import caught, say
 from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.plain import plain
-from genlab.dashboard.story import Story, parameters_in_words, read_story
+from genlab.dashboard.story import Story, parameters_in_words, read_story, read_values
 from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import duration
 
@@ -96,10 +95,22 @@ def _results(job: jobs.Job, earlier: str | None) -> None:
     with curve:
         _curve(story, earlier)
     with strip:
+        _samples(job, story)
+        if job.run.checkpoint_path.exists() and story.abilities >= PAGES["theatre"].needs:
+            st.page_link(PAGES["theatre"].file, label="See it draw in the pixel theatre →", query_params={"model": job.name})
+
+
+def _samples(job: jobs.Job, story: Story) -> None:
+    """What it draws as training goes on: grids of images, or where they are none, the newest points."""
+    files = job.run.sample_files
+    if all(file.suffix == ".png" for file in files):
         labels = {record["file"].rpartition("/")[2]: _when(record["step"], story.train) for record in story.sample}
-        filmstrip(job.name, job.run.sample_files, labels, story.image_shape)
-        if job.run.checkpoint_path.exists():
-            st.page_link(PAGES["theatre"].file, label="See it draw in the pixel theatre →", query_params={"run": job.name})
+        filmstrip(job.name, files, labels, story.domain.shape)
+        return
+    values = read_values(files[-1])
+    alt = f"{len(values)} examples that the model draws, their first two values"
+    st.altair_chart(scatter(values), width="stretch", key="points", alt=alt)
+    st.caption(f"Drawn at {_when(story.sample[-1]['step'], story.train)}." if story.sample else "Drawn by the model.")
 
 
 def _curve(story: Story, earlier: str | None) -> None:
@@ -107,27 +118,33 @@ def _curve(story: Story, earlier: str | None) -> None:
     if earlier is not None:
         job = jobs.get(earlier)
         told = read_story(job)
-        if told.protocol == story.protocol:
+        if (told.protocol, told.axis) == (story.protocol, story.axis):
             other = (f"earlier: {job.run.label}", told.valid)
+        elif told.protocol == story.protocol:
+            say(st.caption, "Not drawn: {} reports another figure ({}).", job.run.label, told.axis.words)
         else:
-            st.caption(f"Not drawn: {plain(job.run.label)} was scored under another protocol ({plain(told.protocol)}).")
+            say(st.caption, "Not drawn: {} was scored under another protocol ({}).", job.run.label, told.protocol)
     chart = learning_curve(
         story.train,
         story.valid,
+        story.axis,
         earlier=other,
         references=story.references,
-        dimensions=math.prod(story.image_shape),
+        dimensions=story.domain.size,
         changes=[record["step"] for record in story.event if record.get("event") == "learning_rate"],
     )
     st.altair_chart(chart, width="stretch", key="curve", alt=_curve_in_words(story))
+    game = losses(story.train)
+    if game is not None:
+        st.altair_chart(game, width="stretch", key="losses", alt="What each player of the game loses, by step.")
     st.caption(_protocol(story))
 
 
 def _numbers(job: jobs.Job, story: Story) -> None:
     train, newest, best = story.train, story.train[-1] if story.train else None, story.best
     shown = {
-        "best validation": f"{best['bits_per_dim']:.3f} bits/dim" if best else "–",
-        "an image costs": f"{best['nats']:.1f} nats" if best else "–",
+        "best validation": story.written(best) if best else "–",
+        **({"an image costs": f"{best['nats']:.1f} nats"} if best and story.report.key == "nats" else {}),
         "step": f"{newest['step']:,}" if newest else "–",
         "speed": f"{median(record['images_per_second'] for record in train[-9:]):,.0f} images/s" if train else "–",
         "time spent": duration(newest["seconds"]) if newest else "–",
@@ -147,7 +164,8 @@ def _time_left(config: Mapping[str, Any], newest: Mapping[str, Any] | None) -> s
     left = []
     if training["minutes"]:
         left.append(60 * training["minutes"] - seconds)
-    epoch = -(-config["data"]["record"]["images"]["train"] // training["batch_size"])
+    images = config["data"].get("record", {}).get("images", {}).get("train", 0)
+    epoch = -(-images // training["batch_size"])
     totals = [training.get("steps"), training["epochs"] and training["epochs"] * epoch]
     left += [seconds * (steps / newest["step"] - 1) for steps in totals if steps]
     return f"about {duration(max(0.0, min(left)))}" if left else "–"
@@ -160,11 +178,13 @@ def _when(step: int, train: Records) -> str:
 
 
 def _curve_in_words(story: Story) -> str:
-    train, valid = story.train, story.valid
-    if not train:
-        return "No loss has been recorded yet."
-    words = f"Training loss from {train[0]['bits_per_dim']:.3f} to {train[-1]['bits_per_dim']:.3f} bits/dim in {train[-1]['step']:,} steps"
-    return f"{words}; validation at {valid[-1]['bits_per_dim']:.3f}." if valid else f"{words}."
+    key, words = story.axis
+    train, valid, told = [record for record in story.train if key in record], story.valid, []
+    if train:
+        told.append(f"Training loss from {train[0][key]:.3f} to {train[-1][key]:.3f} {words} in {train[-1]['step']:,} steps")
+    if valid:
+        told.append(f"validation at {valid[-1][key]:.3f}" if train else f"Validation at {story.written(valid[-1])}")
+    return f"{'; '.join(told) or 'No loss has been recorded yet'}."
 
 
 def _protocol(story: Story) -> str:

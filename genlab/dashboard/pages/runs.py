@@ -11,17 +11,18 @@ import pandas as pd
 import streamlit as st
 
 from genlab import jobs
-from genlab.dashboard.charts import Records, overlaid_curves
+from genlab.dashboard import address
+from genlab.dashboard.charts import Axis, overlaid_curves
 from genlab.dashboard.downloads import downloads
 from genlab.dashboard.frame import caught, frame, say
 from genlab.dashboard.plain import plain
-from genlab.dashboard.run_in_address import choose_run, run_in_address
+from genlab.dashboard.run_in_address import choose_run, own_first, run_in_address
 from genlab.dashboard.run_panel import state_and_buttons
-from genlab.dashboard.story import Story, parameters_in_words, read_story
+from genlab.dashboard.story import BITS_PER_DIM, Story, parameters_in_words, read_story
 from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import STATES, duration, megabytes
 from genlab.errors import GenlabError
-from genlab.runs import Run, runs_folder
+from genlab.runs import Run, is_run, runs_folder
 
 _POLL_SECONDS = 2.0
 _SPARK_POINTS = 60
@@ -37,7 +38,7 @@ def page() -> None:
         if not names:
             st.info("There is no run yet. The **Training** page starts one; so does `genlab train pixelcnn` in a terminal.")
             return
-        for part in (overview, lambda: compare(names), one_run):
+        for part in (overview, lambda: compare(own_first()), one_run):
             with caught():  # what is wrong with one part leaves the others
                 part()
 
@@ -50,7 +51,7 @@ def offer_undo() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         say(st.info, "Deleted: **{}**. It is kept for a day.", removed[0])
         if st.button("Bring it back"):
-            st.query_params["run"] = jobs.restore(removed[0], visitor=visitor()).name
+            address.put(run=jobs.restore(removed[0], visitor=visitor()).name)
             st.rerun()
     if removed[1:]:
         with st.expander(f"deleted before that: {len(removed) - 1}"):
@@ -82,8 +83,11 @@ def table(states: Mapping[str, jobs.State]) -> None:
 
 def show_table(found: Sequence[jobs.Job]) -> None:
     """A line for each run."""
+    rows = pd.DataFrame([_row(job) for job in found])
+    # What has no bits/dim says in words what it reports; if all have them, there is nothing to say.
+    unused = [name for name in ("reports",) if not rows[name].any()]
     st.dataframe(
-        pd.DataFrame([_row(job) for job in found]),
+        rows.drop(columns=unused),
         hide_index=True,
         column_config={
             "bits/dim": st.column_config.NumberColumn(format="%.4f", help="best validation; compares only under the same protocol"),
@@ -110,22 +114,22 @@ def _stamp(run: Run) -> tuple[int, ...]:
 @st.cache_data(max_entries=512, show_spinner=False)
 def _digest(path: str, stamp: tuple[int, ...]) -> dict[str, Any]:
     """What the table says of a run's files."""
-    empty: dict[str, Any] = {"model": "", "data": "", "bits/dim": None, "step": None, "time": "", "curve": []}
+    empty: dict[str, Any] = {"model": "", "data": "", "bits/dim": None, "reports": "", "step": None, "time": "", "curve": []}
     if not stamp:
         return empty
     try:
         story = read_story(jobs.get(Path(path).name))
     except GenlabError as error:
         return {**empty, "model": str(error)}
-    records = story.valid or story.train
     newest = next(iter([*story.train[-1:], *story.valid[-1:]]), None)
     return {
         "model": story.config["model"]["name"],
         "data": Path(story.config["data"]["name"]).name,
-        "bits/dim": story.best["bits_per_dim"] if story.best else None,
+        "bits/dim": story.best["bits_per_dim"] if story.best and story.axis == BITS_PER_DIM else None,
+        "reports": story.written(story.best) if story.best and story.axis != BITS_PER_DIM else "",
         "step": newest["step"] if newest else None,
         "time": duration(newest["seconds"]) if newest else "",
-        "curve": [record["bits_per_dim"] for record in records[:: -(-len(records) // _SPARK_POINTS) or 1]],
+        "curve": [record[story.axis.key] for record in story.curve[:: -(-len(story.curve) // _SPARK_POINTS) or 1]],
     }
 
 
@@ -136,7 +140,7 @@ def compare(names: Sequence[str]) -> None:
     chosen = st.multiselect(
         "runs to compare",
         names,
-        default=names[:_AT_FIRST],
+        default=[name for name in names if is_run(runs_folder() / name)][:_AT_FIRST],
         max_selections=_AT_ONCE,
         format_func=lambda name: labels.get(name, name),
         placeholder="choose up to six",
@@ -150,24 +154,26 @@ def compare(names: Sequence[str]) -> None:
     if not stories:
         st.caption("Choose a run to see its curve and its settings.")
         return
-    protocols = {story.protocol for story in stories.values()}
-    if len(protocols) > 1:
-        say(
-            st.warning,
-            "These runs were scored under different protocols, so their bits/dim do not compare: {}",
-            "; ".join(sorted(protocols)),
-        )
-    st.fragment(curves)(stories)
+    comparable: dict[tuple[str, Axis], dict[str, Story]] = {}
+    for label, story in stories.items():
+        comparable.setdefault((story.protocol, story.axis), {})[label] = story
+    if len(comparable) > 1:
+        words = "; ".join(sorted({f"{protocol}: {axis.words}" for protocol, axis in comparable}))
+        say(st.warning, "These runs were scored under different protocols, so their figures do not compare: {}", words)
+    st.fragment(curves)(comparable)
     settings({label: _settings(story.config) for label, story in stories.items()})
 
 
-def curves(stories: Mapping[str, Story]) -> None:
-    """The curves, overlaid. To choose another axis runs this alone again, not the page."""
+def curves(comparable: Mapping[tuple[str, Axis], Mapping[str, Story]]) -> None:
+    """The curves: those that compare overlaid, others below with an axis of their own. To choose another abscissa runs this alone again."""
     against: dict[str, Literal["step", "seconds"]] = {"by step": "step", "by time": "seconds"}
     picked = st.segmented_control("curves", list(against), default="by step", required=True, label_visibility="collapsed")
-    shown: dict[str, Records] = {label: story.valid or story.train for label, story in stories.items()}
-    words = "; ".join(f"{label} ends at {records[-1]['bits_per_dim']:.3f} bits/dim" for label, records in shown.items() if records)
-    st.altair_chart(overlaid_curves(shown, against=against.get(picked, "step")), width="stretch", alt=f"Curves {picked}. {words}")
+    for number, ((protocol, axis), stories) in enumerate(comparable.items()):
+        if len(comparable) > 1:
+            say(st.markdown, "**{}**", protocol)
+        ends = "; ".join(f"{label} ends at {story.written(story.curve[-1])}" for label, story in stories.items() if story.curve)
+        chart = overlaid_curves({label: story.curve for label, story in stories.items()}, axis, against=against.get(picked, "step"))
+        st.altair_chart(chart, width="stretch", alt=f"Curves {picked}. {ends}", key=f"curves {number}")
     st.caption("Validation; training where no epoch is done yet.")
 
 
@@ -225,7 +231,7 @@ def one_run() -> None:
         size = sum(file.stat().st_size for file in job.run.path.rglob("*") if file.is_file())
         if st.button(f"Delete this run ({megabytes(size)})", key="delete"):
             jobs.remove(job.name, visitor=visitor())
-            st.query_params.pop("run", None)
+            address.put(run=None)
             st.rerun()
 
 

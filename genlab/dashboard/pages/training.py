@@ -46,8 +46,8 @@ def page() -> None:
     """The page from top to bottom."""
     with frame(
         "Training",
-        "The model is shown real images and asked to predict each pixel from those before it. "
-        "Every wrong guess costs bits; training makes the bill smaller.",
+        "A model is shown real images, and at each step its parameters move a little in the direction that does better. One that predicts "
+        "each pixel from those before it pays bits for every wrong guess; training makes the bill smaller.",
     ):
         job = run_in_address()
         training_form()
@@ -130,6 +130,7 @@ def start(model: str, data: Mapping[str, Any], network: Mapping[str, Any], train
     settings = validate(kind, network)
     # The number of parameters does not depend on the size of an image; where the levels aren't given, they are 256 at most.
     shape = {"image_shape": (3 if images.name == "photos" else 1, 32, 32), "levels": 2 if images.binarize else images.levels or 256}
+    shape = {name: value for name, value in shape.items() if name in kind.model_fields}
     parameters = parameter_count({"model": {"name": model, "settings": {**settings.model_dump(mode="json"), **shape}}})
     demand = jobs.Demand(minutes=checked.minutes, steps=checked.steps, parameters=parameters)
     # Without a budget of its own, a training ends with the visitor's.

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from genlab.dashboard import address
 from genlab.errors import GenlabError, InputError
-from genlab.models.catalogue import entry
 from genlab.models.contract import ABILITIES
 from genlab.runs import Run, list_runs, load_model, open_run, pretrained_path
 
@@ -63,8 +62,8 @@ def sources(needs: Iterable[str] = ()) -> list[Source]:
 def _can(run: Run, needs: Iterable[str]) -> bool:
     """Whether a run's model has these abilities; a run that cannot be read has none. Loads no weights."""
     try:
-        return entry(run.config["model"]["name"]).abilities.issuperset(needs)
-    except (GenlabError, TypeError):
+        return run.abilities.issuperset(needs)
+    except GenlabError:
         return False
 
 
