@@ -28,4 +28,5 @@ class TrainingError(GenlabError, RuntimeError):
 
 def unknown_name(argument: str, name: Any, known: Iterable[str]) -> InputError:
     """The error for a name nobody knows; it lists the known ones."""
-    return InputError(f"{argument} must be one of {', '.join(sorted(known))}; got {name!r}")
+    got = repr(name)
+    return InputError(f"{argument} must be one of {', '.join(sorted(known))}; got {got if len(got) <= 200 else got[:200] + '…'}")
