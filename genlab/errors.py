@@ -28,5 +28,4 @@ class TrainingError(GenlabError, RuntimeError):
 
 def unknown_name(argument: str, name: Any, known: Iterable[str]) -> InputError:
     """The error for a name nobody knows; it lists the known ones."""
-    got = repr(name)
-    return InputError(f"{argument} must be one of {', '.join(sorted(known))}; got {got if len(got) <= 200 else got[:200] + '…'}")
+    return InputError(f"{argument} must be one of {', '.join(sorted(known))}; got {name!r}")

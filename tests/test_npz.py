@@ -116,6 +116,6 @@ def test_an_npz_bomb(tmp_path: Path) -> None:
     offset = content.index(size, directory + 24)
     path.write_bytes(content[:offset] + struct.pack("<I", 2**32 - 2) + content[offset + 4 :])
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("genlab.datasets.npz.MAX_BYTES", 2**28)
+        monkeypatch.setattr("genlab.datasets.files.MAX_BYTES", 2**28)
         with pytest.raises(InputError, match=r"must fit in the memory; it unpacks to 4\.0 GiB"):
             genlab.load_dataset(path)

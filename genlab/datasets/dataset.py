@@ -17,20 +17,21 @@ from genlab.settings import DataSettings
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images of one split.
+    """Images of one split, or points.
 
     Attributes:
-        images: uint8 (N, C, H, W), levels below the dataset's `levels`. With dynamic binarisation, one fixed draw.
+        images: uint8 (N, C, H, W), levels below the dataset's `levels`. With dynamic binarisation, one fixed draw. Points are
+            float32 (N, D).
         labels: int64 (N,), or None.
-        intensities: uint8 (N, C, H, W), as in the source: below `native_levels`.
-        native_levels: The source's number of levels.
+        intensities: uint8 (N, C, H, W), as in the source: below `native_levels`; points again.
+        native_levels: The source's number of levels; None for points.
         dynamic: Whether `draw` binarises anew.
     """
 
     images: Bytes
     labels: Labels | None
     intensities: Bytes
-    native_levels: int
+    native_levels: int | None
     dynamic: bool
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class Split:
         Returns:
             Levels, uint8 (n, C, H, W).
         """
-        if self.dynamic:
+        if self.dynamic and self.native_levels:
             return bernoulli(rng, self.intensities[indices], self.native_levels)
         return self.images[indices]
 
@@ -57,15 +58,15 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three splits of images with `levels` integer levels.
+    """Three splits of images with `levels` integer levels, or of points with real values.
 
     Attributes:
         name: A short name: of the bundled set, or of the file or folder.
         train: What models are fitted to.
         valid: What decides between models.
         test: What is reported.
-        levels: Every value of every split's `images` is below it.
-        image_shape: (C, H, W).
+        levels: Every value of every split's `images` is below it; None for points.
+        image_shape: (C, H, W) of an image, (D,) of a point.
         settings: What was asked for; ``load_dataset`` called with it gives the same dataset.
         record: What came of it, as JSON-able values: source, sizes, rules and a SHA-256 of everything in the splits.
     """
@@ -74,8 +75,8 @@ class Dataset:
     train: Split
     valid: Split
     test: Split
-    levels: int
-    image_shape: tuple[int, int, int]
+    levels: int | None
+    image_shape: tuple[int, ...]
     settings: DataSettings
     record: dict[str, Any]
 
@@ -87,11 +88,14 @@ class Dataset:
     def describe(self) -> str:
         """One line, such as ``digits: 1437/180/180 images 1x8x8, 17 levels``."""
         sizes = "/".join(str(len(split)) for split in (self.train, self.valid, self.test))
+        notes = "".join(f"; {note}" for note in self.record["notes"])
+        if self.levels is None:
+            return f"{self.name}: {sizes} points of {self.image_shape[0]} real values{notes}"
         line = f"{self.name}: {sizes} images {times(self.image_shape)}, {self.levels} levels"
         native = self.record["native_levels"]
         if self.settings.binarize:
-            return f"{line} ({self.settings.binarize} binarisation of {native})"
-        return line if native == self.levels else f"{line} (quantised from {native})"
+            return f"{line} ({self.settings.binarize} binarisation of {native}){notes}"
+        return f"{line}{notes}" if native == self.levels else f"{line} (quantised from {native}){notes}"
 
 
 def build(source: Source, settings: DataSettings, name: str) -> Dataset:
@@ -100,9 +104,11 @@ def build(source: Source, settings: DataSettings, name: str) -> Dataset:
     Raises:
         InputError: More levels than the source has, levels that contradict the binarisation, or too few images to split.
     """
+    parts, how = _split(source, settings.seed)
+    if source.is_points:
+        return _of_points(source, parts, how, settings, name)
     native = _native_levels(source, settings)
     levels = _levels(native, settings)
-    parts, how = _split(source, settings.seed)
     if settings.size is not None:
         parts = {split: Part(fit_square(part.images, settings.size), part.labels) for split, part in parts.items()}
     train, valid, test = (_finish(parts[split], native, levels, settings, index) for index, split in enumerate(SPLITS))
@@ -121,9 +127,33 @@ def build(source: Source, settings: DataSettings, name: str) -> Dataset:
         "size": settings.size,
         "seed": settings.seed,
         "classes": None if source.classes is None else list(source.classes),
+        "notes": [*source.notes, *_dark((train, valid, test), native, levels)],
         "sha256": _sha256((train, valid, test)),
     }
     return Dataset(name, train, valid, test, levels, (channels, height, width), settings, record)
+
+
+def _of_points(source: Source, parts: dict[str, Part], how: str, settings: DataSettings, name: str) -> Dataset:
+    """The dataset of a source of points, which have neither levels nor a size."""
+    for asked in ("levels", "binarize", "size", "source_levels"):
+        if getattr(settings, asked) is not None:
+            raise InputError(f"{asked} must be None for points, which have real values; got {getattr(settings, asked)!r}")
+    train, valid, test = (Split(parts[split].images, parts[split].labels, parts[split].images, None, False) for split in SPLITS)
+    shape = train.images.shape[1:]
+    record = {
+        "name": name,
+        "source": source.sentence,
+        "points": {split: len(parts[split].images) for split in SPLITS},
+        "shape": list(shape),
+        "splits": how,
+        "native_levels": None,
+        "levels": None,
+        "seed": settings.seed,
+        "classes": None if source.classes is None else list(source.classes),
+        "notes": list(source.notes),
+        "sha256": _sha256((train, valid, test)),
+    }
+    return Dataset(name, train, valid, test, None, shape, settings, record)
 
 
 def bernoulli(rng: np.random.Generator, intensities: Bytes, native_levels: int) -> Bytes:
@@ -168,6 +198,14 @@ def _check_levels_left(splits: tuple[Split, ...], native: int, settings: DataSet
     asked = f"binarize={settings.binarize!r}" if settings.binarize else f"levels={settings.levels}"
     rule = f"{asked} of {native} native levels must leave more than one level of {settings.name!r}"
     raise InputError(f"{rule}; its values go from {lowest} to {highest}: if they have fewer levels, source_levels={highest + 1} says so")
+
+
+def _dark(splits: tuple[Split, ...], native: int, levels: int) -> list[str]:
+    """A note where fewer levels are made of images that use less than half of those that the source is taken to have."""
+    highest = max(int(split.intensities.max()) for split in splits)
+    if 2 * (highest + 1) > native or levels == native or highest == 0:
+        return []
+    return [f"no value is above {highest} of {native - 1}: if the source has fewer levels, source_levels says so"]
 
 
 def _levels(native: int, settings: DataSettings) -> int:

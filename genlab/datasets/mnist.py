@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genlab.datasets.idx import STEMS, idx_files, read_idx_folder, write_idx
+from genlab.datasets.idx import STEMS, idx_sets, missing_of_mnist, read_idx_folder, write_idx
 from genlab.datasets.source import Source, as_images, as_labels
 from genlab.errors import InputError
 from genlab.settings import DataSettings
@@ -31,7 +31,8 @@ SILENCE = 30.0  # seconds without a byte after which a download is given up
 def mnist(_settings: DataSettings) -> Source:
     """70,000 handwritten digits, 1x28x28, 256 levels: 60,000 to train (10,000 of them become valid) and 10,000 to test.
 
-    The four IDX files are looked for in the folder that ``GENLAB_DATA_DIR`` names and in its subfolder ``mnist``. Without them
+    The four IDX files are looked for in the folder that ``GENLAB_DATA_DIR`` names, in its subfolder ``mnist`` and where torchvision
+    puts them, ``MNIST/raw``. Without them
     MNIST comes from OpenML, once, into ``GENLAB_CACHE_DIR`` (or ``genlab`` in ``XDG_CACHE_HOME``, or ``~/.cache/genlab``).
 
     Raises:
@@ -56,7 +57,8 @@ def _own_folder() -> Path | None:
     folder = Path(named)
     if not folder.is_dir():
         raise InputError(f"GENLAB_DATA_DIR must name a folder; got {named!r}")
-    return next((path for path in (folder, folder / "mnist") if idx_files(path)), None)
+    places = (folder, folder / "mnist", folder / "MNIST" / "raw", folder / "raw")
+    return next((path for path in places if path.is_dir() and "" in idx_sets(path)), None)
 
 
 def _cache_folder() -> Path:
@@ -69,11 +71,10 @@ def _cache_folder() -> Path:
 
 def _read_complete(folder: Path) -> Source:
     """The four files of a folder, all of them."""
-    files = idx_files(folder)
-    missing = [stem for stems in STEMS.values() for stem in stems if stem not in files]
+    missing = missing_of_mnist(folder)
     if missing:
         raise InputError(f"'mnist' needs four IDX files in {str(folder)!r}; {', '.join(missing)} (or .gz) cannot be found")
-    return read_idx_folder(folder)
+    return read_idx_folder(folder, "")
 
 
 def _cached(cache: Path) -> Source | None:

@@ -1,102 +1,139 @@
-"""NumPy archives. The keys that are read are in `IMAGES`, `LABELS` and ``levels``; other keys are left alone. No pickle.
+"""NumPy archives (``.npz``) and single arrays (``.npy``), read from their own headers. No pickle.
 
-``images`` alone is split here. The spellings are those of Keras (``x_train``) and MedMNIST (``train_images``), and plain ``train``.
+`genlab.datasets.arrays` says which keys are read; the key ``levels``, if there is one, is the native number of levels.
 """
 
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from genlab.datasets.source import MAX_BYTES, SPLITS, Part, Source, as_images, as_labels
+from genlab.datasets.arrays import layout_of, refuse_further_split, source_of
+from genlab.datasets.files import check_unpacked, open_file, printable, size_of
+from genlab.datasets.npy import MAGIC, Header, read_header, read_values
+from genlab.datasets.source import Part, Source, as_images
 from genlab.errors import InputError
 
-IMAGES = {
-    "train": ("images", "train", "x_train", "train_images"),
-    "valid": ("valid", "x_valid", "x_val", "valid_images", "val_images"),
-    "test": ("test", "x_test", "test_images"),
-}
-LABELS = {
-    "train": ("labels", "train_labels", "y_train"),
-    "valid": ("valid_labels", "val_labels", "y_valid", "y_val"),
-    "test": ("test_labels", "y_test"),
-}
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy.savez and savez_compressed write
+_ENCRYPTED = 1
 
 
 def read_npz(path: Path) -> Source:
     """Images, and labels where they are, of an ``.npz`` file.
 
-    Images are (N, H, W), (N, C, H, W) or (N, H, W, C), of booleans or of integers from 0 to 255. The key
-    ``levels``, if there is one, is the native number of levels.
+    Images are (N, H, W), (N, C, H, W) or (N, H, W, C), of booleans or of integers from 0 to 255.
 
     Raises:
-        InputError: It is no ``.npz``, torn, pickled, without training images, or holds anything but images as above.
+        InputError: It is no ``.npz``, torn, pickled, encrypted, without training images, holds anything but images as above, or would
+            unpack to more than its size warrants.
     """
-    what = f"npz file {str(path)!r}"
-    with path.open("rb") as file:
+    what = f"npz file {printable(str(path))!r}"
+    with open_file(path) as file:
+        if file.read(len(MAGIC)) == MAGIC:
+            raise InputError(f"{what} must be a zip archive of arrays, as numpy.savez writes; it is one array: call it .npy")
+        file.seek(0)
         try:
-            archive = np.load(file, allow_pickle=False)
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(f"{what} cannot be read: {error}") from error
-        if not isinstance(archive, NpzFile):
-            raise InputError(f"{what} must be a zip archive of arrays, as numpy.savez writes; got one array of shape {archive.shape}")
-        return _read(archive, what, path.name)
+            with zipfile.ZipFile(file) as archive:
+                return _read(_Archive(archive, size_of(file), what), what, printable(path.name))
+        except InputError:
+            raise
+        except Exception as error:  # torn archives end in BadZipFile, zlib.error, struct.error, NotImplementedError, MemoryError, ...
+            raise InputError(f"{what} cannot be read: {error or type(error).__name__}") from error
 
 
-def _read(archive: NpzFile, what: str, name: str) -> Source:
+def read_npy(path: Path) -> Source:
+    """The images of an ``.npy`` file, an array as in `read_npz`.
+
+    Raises:
+        InputError: It is no such array, torn, or of anything but images.
+    """
+    what = f"npy file {printable(str(path))!r}"
+    with open_file(path) as file:
+        header = read_header(file, what)
+        check_unpacked(header.size, size_of(file), what)
+        images = as_images(read_values(file, header, what), what)
+    return Source({"train": Part(images)}, None, f"npy file {printable(path.name)!r}")
+
+
+class _Archive:
+    """The arrays of an open zip file by key; members that are no arrays are left out."""
+
+    def __init__(self, archive: zipfile.ZipFile, size: int, what: str) -> None:
+        self._archive = archive
+        self._size = size
+        self._what = what
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        for member in archive.infolist():
+            key = printable(member.filename).removesuffix(".npy")
+            if key in self._members:
+                raise InputError(f"{what} must hold every array once; it holds {key!r} twice")
+            self._members[key] = member
+        self.keys = tuple(self._members)
+
+    def header(self, key: str) -> Header | None:
+        """What the array at `key` is, or None if it is no array that can be read."""
+        try:
+            with self._open(key) as file:
+                return read_header(file, key)
+        except (InputError, OSError, ValueError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def read(self, key: str) -> NDArray[Any]:
+        """The array at `key`.
+
+        Raises:
+            InputError: It is torn, encrypted, packed in an unusual way, no array, or too large.
+        """
+        what = f"{key!r} of {self._what}"
+        member = self._members[key]
+        if member.flag_bits & _ENCRYPTED:
+            raise InputError(f"{what} cannot be read: it is encrypted")
+        if member.compress_type not in _METHODS:
+            raise InputError(f"{what} must be stored or deflated, as NumPy does; its compression has number {member.compress_type}")
+        check_unpacked(member.file_size, self._size, what)
+        try:
+            with self._open(key) as file:
+                if file.read(len(MAGIC)) != MAGIC:
+                    raise InputError(f"{what} must be an array, as numpy.savez writes; it is something else")
+            with self._open(key) as file:
+                header = read_header(file, what)
+                if header.length + header.size != member.file_size:
+                    promised = f"its header says {header.size} bytes of values, the archive {member.file_size - header.length}"
+                    raise InputError(f"{what} cannot be read: {promised}")
+                return read_values(file, header, what)
+        except InputError:
+            raise
+        except Exception as error:  # a torn stream ends in zlib.error, BadZipFile, EOFError, ...
+            raise InputError(f"{what} cannot be read: {error or type(error).__name__}") from error
+
+    def _open(self, key: str) -> BinaryIO:
+        return self._archive.open(self._members[key])  # type: ignore[return-value]
+
+
+def _read(archive: _Archive, what: str, name: str) -> Source:
     """The source in an open archive."""
-    images = {split: key for split in SPLITS if (key := _key(archive, IMAGES[split], what))}
-    if "train" not in images:
-        known = ", ".join(IMAGES["train"])
-        raise InputError(f"{what} must have training images under one of {known}; it has {', '.join(archive.files) or 'nothing'}")
-    parts, used = {}, []
-    for split, key in images.items():
-        labels = _key(archive, LABELS[split], what)
-        used += [key, labels] if labels else [key]
-        parts[split] = Part(
-            as_images(_array(archive, key, what), f"{key!r} of {what}"),
-            as_labels(_array(archive, labels, what), f"{labels!r} of {what}") if labels else None,
-        )
-    return Source(parts, _native_levels(archive, parts, what), f"npz file {name!r} ({', '.join(used)})")
+    keys = [key for key in archive.keys if key != "levels"]
+    layout = layout_of(keys, what)
+    train = archive.header(layout.images["train"])
+    for key in layout.others:
+        header = archive.header(key)
+        if train is not None and header is not None:
+            refuse_further_split(key, header.shape, train.shape, what)
+    used = [key for split in layout.images for key in (layout.images[split], layout.labels.get(split)) if key]
+    source = source_of(layout, archive.read, what, f"npz file {name!r} ({', '.join(used)})")
+    return Source(source.parts, _native_levels(archive, source, what), source.sentence, notes=source.notes)
 
 
-def _key(archive: NpzFile, known: tuple[str, ...], what: str) -> str | None:
-    """The one of the `known` keys that the archive has, if any."""
-    found = [key for key in known if key in archive.files]
-    if len(found) > 1:
-        raise InputError(f"{what} must have at most one of {', '.join(known)}; it has {' and '.join(found)}")
-    return found[0] if found else None
-
-
-def _array(archive: NpzFile, key: str, what: str) -> NDArray[Any]:
-    """One array of the archive."""
-    try:
-        size = archive.zip.getinfo(f"{key}.npy").file_size if archive.zip else 0
-        if size > 8 * MAX_BYTES:  # MAX_BYTES values of the widest kind
-            raise InputError(f"{key!r} of {what} must fit in the memory; it unpacks to {size / 2**30:.1f} GiB")
-        array = archive[key]
-    except InputError:
-        raise
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{key!r} of {what} cannot be read: {error}") from error
-    if not isinstance(array, np.ndarray):  # NumPy hands over the bytes of what does not begin as an array
-        raise InputError(f"{key!r} of {what} must be an array, as numpy.savez writes; it is something else")
-    return array
-
-
-def _native_levels(archive: NpzFile, parts: dict[str, Part], what: str) -> int | None:
+def _native_levels(archive: _Archive, source: Source, what: str) -> int | None:
     """The key ``levels``, if there is one."""
-    if "levels" not in archive.files:
+    if "levels" not in archive.keys:
         return None
-    highest = max(int(part.images.max()) for part in parts.values())
-    levels = _array(archive, "levels", what)
-    if levels.shape != () or levels.dtype.kind not in "ui" or not max(2, highest + 1) <= levels <= 256:
+    levels = archive.read("levels")
+    if levels.shape != () or levels.dtype.kind not in "ui" or not max(2, source.highest() + 1) <= levels <= 256:
         rule = f"'levels' of {what} must be one integer above every value and from 2 to 256"
-        raise InputError(f"{rule}; got {levels.tolist()} with values up to {highest}")
+        got = levels.tolist() if levels.size < 10 else f"shape {levels.shape}"
+        raise InputError(f"{rule}; got {got} with values up to {source.highest()}")
     return int(levels)

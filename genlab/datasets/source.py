@@ -5,6 +5,7 @@ Every reader (bundled, IDX, npz, folder of images) returns a `Source`; the check
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,20 +17,23 @@ from genlab.errors import InputError
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
+
 SPLITS = ("train", "valid", "test")
+HIGHEST_LABEL = 2**31 - 1
+_BLOCK = 2**24  # values that are checked at once: what a check needs beside the array stays small
 MAX_BYTES = 2**32  # more than a laptop can hold beside a model; mostly camera photos whose reader forgot `size`
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some images of a source.
+    """Some images or points of a source.
 
     Attributes:
-        images: Intensities, uint8 (N, C, H, W).
+        images: Intensities, uint8 (N, C, H, W); or points, float32 (N, D).
         labels: int64 (N,), or None.
     """
 
-    images: Bytes
+    images: NDArray[Any]
     labels: Labels | None = None
 
 
@@ -43,6 +47,7 @@ class Source:
         sentence: Where the images come from, for the record.
         splits: How the source itself splits them, for the record; None if there is nothing to say.
         classes: What label 0, 1, ... is called, or None.
+        notes: What a reader should know, such as which files were left out.
     """
 
     parts: dict[str, Part]
@@ -50,6 +55,7 @@ class Source:
     sentence: str
     splits: str | None = None
     classes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         train = self.parts["train"]
@@ -63,6 +69,15 @@ class Source:
             if part.labels is not None and len(part.labels) != len(part.images):
                 counts = f"{len(part.labels)} labels for {len(part.images)} images"
                 raise InputError(f"{self.sentence}: {split} must have one label for each image; got {counts}")
+
+    @property
+    def is_points(self) -> bool:
+        """Whether it holds points with real values, not images with levels."""
+        return self.parts["train"].images.dtype.kind == "f"
+
+    def highest(self) -> int:
+        """The highest value of any image."""
+        return max(int(part.images.max()) for part in self.parts.values())
 
 
 def times(shape: tuple[int, ...]) -> str:
@@ -85,16 +100,26 @@ def as_bytes(array: NDArray[Any], what: str) -> Bytes:
         raise InputError(f"{rule}; got dtype {array.dtype}")
     if array.size == 0:
         raise InputError(f"{what} must hold at least one image of at least one pixel; got shape {array.shape}")
+    values = np.empty(array.shape, np.uint8)
+    for start in range(0, len(array), step := max(1, _BLOCK * len(array) // array.size)):
+        block = array[start : start + step]
+        _check_integers(block, rule)
+        values[start : start + step] = block
+    return values
+
+
+def _check_integers(array: NDArray[Any], rule: str) -> None:
+    """Refuses values that are no integers from 0 to 255."""
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             raise InputError(f"{rule}; got NaN or infinity")
         fractions = array[array != np.floor(array)]
         if fractions.size:
-            raise InputError(f"{rule}; got {fractions[0]}: scale and round it first")
+            example = " (such as np.rint(255 * images))" if array.min() >= 0 and array.max() <= 1 else ""
+            raise InputError(f"{rule}; got {fractions[0]}: scale and round it first{example}")
     low, high = array.min(), array.max()
     if low < 0 or high > 255:
         raise InputError(f"{rule}; got {low if low < 0 else high}")
-    return array.astype(np.uint8)
 
 
 def as_images(array: NDArray[Any], what: str) -> Bytes:
@@ -109,26 +134,59 @@ def as_images(array: NDArray[Any], what: str) -> Bytes:
         array = array[:, None]
     elif array.ndim != 4 or (array.shape[1] not in (1, 3) and array.shape[3] not in (1, 3)):
         rule = "must have shape (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels"
-        raise InputError(f"{what} {rule}; got {array.shape}")
+        raise InputError(f"{what} {rule}; got {array.shape}{_squares(array.shape)}")
     elif array.shape[1] not in (1, 3):
         array = array.transpose(0, 3, 1, 2)
     return np.ascontiguousarray(as_bytes(array, what))
+
+
+def _squares(shape: tuple[int, ...]) -> str:
+    """A hint for images that were flattened."""
+    side = math.isqrt(shape[1]) if len(shape) == 2 else 0
+    return f": reshape it to (N, {side}, {side}) first" if side > 1 and side * side == shape[1] else ""
 
 
 def as_labels(array: NDArray[Any], what: str) -> Labels:
     """Labels as int64 (N,); a column (N, 1) is taken as well.
 
     Raises:
-        InputError: Another shape, or values that are no integers.
+        InputError: Another shape, or values that are no integers from 0 to 2³¹ - 1.
     """
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise InputError(f"{what} must have shape (N,); got {array.shape}")
-    integers = array.dtype.kind in "bui" or (array.dtype.kind == "f" and bool((array == np.floor(array)).all()))
-    if not integers:
-        raise InputError(f"{what} must hold integers; got dtype {array.dtype}")
+    rule = f"{what} must hold integers"
+    if array.dtype.kind not in "buif" or (array.dtype.kind == "f" and not (array == np.floor(array)).all()):
+        raise InputError(f"{rule}; got dtype {array.dtype}{_first(array)}")
+    outside = array[(array < 0) | (array > HIGHEST_LABEL)]
+    if outside.size:
+        raise InputError(f"{rule} from 0 to {HIGHEST_LABEL}; got {outside[0]}")
     return array.astype(np.int64)
+
+
+def _first(array: NDArray[Any]) -> str:
+    """The first value that is no integer, for an error."""
+    if array.dtype.kind != "f":
+        return ""
+    return f" with {array[array != np.floor(array)][0]}"
+
+
+def as_points(array: NDArray[Any], what: str) -> NDArray[np.float32]:
+    """Points as float32 (N, D).
+
+    Raises:
+        InputError: Another shape, or values that are no finite numbers.
+    """
+    if array.ndim != 2 or 0 in array.shape:
+        raise InputError(f"{what} must have shape (N, D), none of them 0; got {array.shape}")
+    if array.dtype.kind not in "uif":
+        raise InputError(f"{what} must hold real numbers; got dtype {array.dtype}")
+    with np.errstate(over="ignore"):
+        points: NDArray[np.float32] = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(points).all():
+        raise InputError(f"{what} must hold finite numbers of float32's range; got {array[~np.isfinite(points)][0]}")
+    return points
 
 
 def check_memory(count: int, shape: tuple[int, ...], what: str) -> None:

@@ -189,7 +189,7 @@ def _nats(model: Model, split: Split, count: int, seed: int, draw: int, backend:
 def _published(data: Dataset, split: str) -> tuple[Published, ...]:
     """What the literature reports for just this data: the test split, unresized."""
     settings: Any = data.settings
-    if split != "test" or settings.size is not None:
+    if split != "test" or settings.size is not None or data.levels is None:
         return ()
     return tuple(published(data.name, levels=data.levels, binarize=settings.binarize))
 

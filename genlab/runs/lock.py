@@ -23,10 +23,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         RunError: Another process holds it, or its lock cannot be opened.
     """
-    try:
-        descriptor = _open(folder / "lock", os.O_RDWR | os.O_CREAT)
-    except FileNotFoundError:
-        raise RunError(f"{folder / 'lock'} could not be made: there is no such folder") from None
+    descriptor = _open(folder / "lock", os.O_RDWR | os.O_CREAT)
     try:
         _take(folder, descriptor)
         try:
@@ -45,10 +42,9 @@ def holder(folder: Path) -> int | None:
     Raises:
         RunError: The lock cannot be opened.
     """
-    try:
-        descriptor = _open(folder / "lock", os.O_RDONLY)
-    except FileNotFoundError:
+    if not os.path.lexists(folder / "lock"):
         return None
+    descriptor = _open(folder / "lock", os.O_RDONLY)
     try:
         # A shared lock: those who merely ask never turn each other away.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -63,8 +59,6 @@ def _open(file: Path, flags: int) -> int:
     try:
         # Without waiting: a pipe in place of the file must not hold us up.
         descriptor = os.open(file, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
-    except FileNotFoundError:
-        raise
     except OSError as error:
         raise RunError(f"{file} could not be opened: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

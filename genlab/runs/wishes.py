@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 
 from genlab.errors import InputError, RunError
@@ -40,7 +39,7 @@ def request_learning_rate(run: Run, rate: float) -> None:
 def take_learning_rate(run: Run) -> float | None:
     """The rate that was asked for since the last call, or None. What is no valid request is dropped."""
     file = run.path / "control.json"
-    if not os.path.lexists(file):
+    if not file.exists():
         return None
     try:
         wish = parse(file, read_bytes(file))
