@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from genlab.dashboard import address
+from genlab.dashboard import address, instructor
 from genlab.dashboard.long_lived import load_once, spare_modules
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
 
@@ -22,6 +22,7 @@ page = st.navigation(
     expanded=True,
 )
 st.set_page_config(page_title=f"{page.title} – genlab")
+instructor.lock()  # whose PIN the terminal shows from the start
 entry = PAGES[page.url_path or FIRST]
 address.enter(entry.name, entry.shares)
 load_once(entry.loads)

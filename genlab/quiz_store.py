@@ -86,10 +86,27 @@ def recall(name: str, quiz: Quiz) -> dict[int, set[str]]:
     return {position: set(ticked) for position, ticked in rows}
 
 
-def export_csv() -> str:
-    """All answers in the order they were given, as CSV with the columns `COLUMNS`; questions and attempts are counted from 1.
+def alike(name: str) -> list[str]:
+    """Other names under which answers are kept and that differ from this one in capitals alone.
 
     Raises:
+        InputError: A name that is none.
+        QuizStoreError: The database cannot be used.
+    """
+    own = clean_name(name)
+    with _connection() as database:
+        names = [found for (found,) in database.execute("SELECT DISTINCT name FROM answers ORDER BY name")]
+    return [found for found in names if found != own and found.casefold() == own.casefold()]
+
+
+def export_csv(name: str | None = None) -> str:
+    """Answers in the order they were given, as CSV with the columns `COLUMNS`; questions and attempts are counted from 1.
+
+    Args:
+        name: Whose; None takes everybody's.
+
+    Raises:
+        InputError: A name that is none.
         QuizStoreError: The database cannot be used.
     """
     table = io.StringIO()
@@ -99,7 +116,8 @@ def export_csv() -> str:
     with _connection() as database:
         rows = database.execute(
             "SELECT time, name, quiz, position + 1, ROW_NUMBER() OVER (PARTITION BY name, quiz, position ORDER BY id), "
-            "ticked, exact, partial FROM answers ORDER BY id"
+            "ticked, exact, partial FROM answers WHERE ?1 IS NULL OR name = ?1 ORDER BY id",
+            (None if name is None else clean_name(name),),
         )
         for when, name, *rest, partial in rows:
             moment = datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")

@@ -96,7 +96,7 @@ class TrainSettings(Settings):
     """How a model is trained. A field's description is also the help of the command line and of the dashboard's form."""
 
     epochs: int | None = Field(
-        None, ge=1, le=1_000_000, description="passes over the training images; 10 if neither epochs nor minutes is given"
+        None, ge=1, le=1_000_000, description="passes over the training images; 10 if none of epochs, minutes and steps is given"
     )
     minutes: float | None = Field(
         None,

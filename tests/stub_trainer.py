@@ -40,7 +40,7 @@ def train(arguments: argparse.Namespace) -> None:
         while not (received := signal.sigtimedwait(STOPS, STEP_SECONDS)) and step != end:
             step += 1
             rate = take_learning_rate(run) or rate
-            append(run, step, "train", seconds=step * STEP_SECONDS, loss=1.0, bits_per_dim=1.0, learning_rate=rate)
+            append(run, step, "train", seconds=step * STEP_SECONDS, values={"loss": 1.0}, learning_rate=rate, images_per_second=1.0)
         name = signal.Signals(received.si_signo).name if received else ""
         message = f"stopped by {name} at step {step}" if received else "finished 1 epoch"
         append(run, step, "event", event="stopped" if received else "finished", message=message, time=time.time())
@@ -54,10 +54,13 @@ def config(arguments: argparse.Namespace) -> dict[str, object]:
     settings = {"image_shape": [1, 8, 8], "levels": 2, "channels": 2, "blocks": 1}
     return {
         "model": {"name": arguments.model, "settings": settings},
-        "data": {"name": arguments.data, "record": {"sha256": ""}},
+        "data": {"name": arguments.data, "record": {"name": arguments.data, "sha256": ""}},
         "training": {},
         "seed": 0,
         "versions": {},
+        "report": {"key": "nats", "kind": "exact", "words": "nats an image", "lower_is_better": True},
+        "abilities": ["causal", "likelihood"],
+        "domain": {"shape": [1, 8, 8], "levels": 2},
     }
 
 

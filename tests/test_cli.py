@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 from tiny import digits, tiny_run
 
 from genlab.cli import main
+from genlab.images import save_png
+from genlab.models import create_model
 from genlab.runs import Run, list_runs, read_header, save_model
 
 TINY = ["--set", "channels=4", "blocks=1", "binarize=threshold"]
@@ -89,7 +93,7 @@ def test_resume_needs_nothing_but_the_folder(capsys: pytest.CaptureFixture[str])
     assert main(["train", "--resume", "--out", "a", "--set", "channels=5"]) == 2
     assert "model.channels must be 4" in error_of(capsys)
     assert main(["train", "--resume", "--out", "a", "--data", "slanted"]) == 2
-    assert "data.name must be 'digits' to resume a; got 'slanted'" in error_of(capsys)
+    assert "--data must be 'digits' to resume a; got 'slanted'" in error_of(capsys)
 
 
 def test_set_reaches_model_data_and_training() -> None:
@@ -126,7 +130,7 @@ def test_runs_are_listed_shown_and_removed(capsys: pytest.CaptureFixture[str], t
     capsys.readouterr()
     assert main(["runs"]) == 0
     listed = capsys.readouterr().out
-    assert re.search(rf"^{run.name} +finished +pixelcnn +digits +23 +0\.\d{{4}}$", listed, re.MULTILINE)
+    assert re.search(rf"^{run.name} +finished +pixelcnn +digits +23 +0\.\d{{4}} bits/dim$", listed, re.MULTILINE)
     assert re.search(r"^torn +torn +.*not JSON", listed, re.MULTILINE)
     assert main(["runs", "list", str(trained.path.parent)]) == 0
     assert "pixelcnn  digits  46" in capsys.readouterr().out
@@ -136,6 +140,82 @@ def test_runs_are_listed_shown_and_removed(capsys: pytest.CaptureFixture[str], t
     assert "finished 1 epoch:" in shown
     assert main(["runs", "remove", run.name]) == 0
     assert not run.path.exists()
+
+
+def test_sample_writes_arrays_as_well(trained: Run) -> None:
+    from genlab.runs import load_model
+    from genlab.sampling import sample
+
+    assert main(["sample", str(trained.path), "-n", "3", "--seed", "2", "--out", "x.npz"]) == 0
+    with np.load("x.npz") as arrays:
+        assert list(arrays) == ["images"]
+        assert np.array_equal(arrays["images"], sample(load_model(trained), 3, seed=2))
+    first = Path("x.npz").read_bytes()
+    assert main(["sample", str(trained.path), "-n", "3", "--seed", "2", "--out", "x.npz"]) == 0
+    assert Path("x.npz").read_bytes() == first
+
+
+def test_complete_keeps_the_rows_it_is_shown(trained: Run) -> None:
+    save_png("digit.png", 255 - 255 * digits().test.images[0, 0])  # black on white, as on paper
+    assert main(["complete", str(trained.path), "--image", "digit.png", "--rows", "5", "-n", "4", "--out", "c.npz"]) == 0
+    with np.load("c.npz") as arrays:
+        known, mask, images = (arrays[name] for name in ("known", "known_mask", "images"))
+    assert images.shape == (4, 1, 8, 8)
+    assert mask[0].all(axis=1).tolist() == [True] * 5 + [False] * 3
+    assert (images[:, mask] == known[mask]).all()
+    assert known.any()
+    assert main(["complete", str(trained.path), "--image", "digit.png", "--out", "c.png"]) == 0
+    with Image.open("c.png") as picture:
+        assert picture.size == (4 * 57 + 1, 3 * 57 + 1)
+        assert "12 completions of 4 rows by pixelcnn, seed 0" in picture.info["Description"]
+
+
+def test_a_photograph_of_a_digit_is_found_and_completed(trained: Run) -> None:
+    page = np.full((300, 200), 180, np.uint8)
+    page[100:200, 90:110] = 40  # a stroke on grey paper
+    save_png("page.png", page)
+    assert main(["complete", str(trained.path), "--image", "page.png", "--photograph", "-n", "1", "--out", "c.npz"]) == 0
+    with np.load("c.npz") as arrays:
+        assert arrays["known"][0].any(axis=1).sum() >= 4
+        assert not arrays["known"][0, :, [0, 7]].any()
+
+
+def test_a_colour_picture_is_completed_in_colour() -> None:
+    model = create_model("pixelcnn", image_shape=(3, 8, 6), levels=4, channels=3, blocks=0)
+    save_model(model, "colour.safetensors")
+    picture = np.zeros((80, 60, 3), np.uint8)
+    picture[:, :, 0], picture[:40, :, 2] = 255, 128
+    save_png("photo.png", picture)
+    assert main(["complete", "colour.safetensors", "--image", "photo.png", "-n", "1", "--out", "c.npz"]) == 0
+    with np.load("c.npz") as arrays:
+        assert arrays["known"][:, 0, 0].tolist() == [3, 0, 2]
+        assert (arrays["images"][0, :, :4] == arrays["known"][:, :4]).all()
+
+
+def test_a_seed_decides_the_first_weights_and_everything_drawn() -> None:
+    arguments = ["train", "pixelcnn", "--epochs", "1", *TINY]
+    for name, seed in (("a", ["--seed", "5"]), ("b", ["training.seed=5"]), ("c", ["--seed", "6"])):
+        assert main([*arguments, *seed, "--out", name]) == 0
+    weights = {name: load_file(f"{name}/checkpoint.safetensors") for name in "abc"}
+    same = {name: all(torch.equal(tensor, weights[name][key]) for key, tensor in weights["a"].items()) for name in "bc"}
+    assert same == {"b": True, "c": False}
+
+
+def test_export_writes_a_script_that_names_the_run(trained: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(trained.path), "--out", "again.py"]) == 0
+    capsys.readouterr()
+    assert main(["export", str(trained.path)]) == 0
+    text = Path("again.py").read_text()
+    assert capsys.readouterr().out == text
+    compile(text, "again.py", "exec")
+    assert "genlab.train(" in text
+
+
+def test_suggested_commands_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "pixelcnn", "--epochs", "1", "--out", "my run; x", *TINY]) == 0
+    (command,) = re.findall(r"genlab (sample .*)", capsys.readouterr().out)
+    assert main(shlex.split(command)) == 0
+    assert Path("grid.png").exists()
 
 
 def test_a_model_file_can_be_sampled_and_scored(capsys: pytest.CaptureFixture[str], trained: Run) -> None:
@@ -158,12 +238,18 @@ def test_a_model_file_can_be_sampled_and_scored(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        ("train pixlcnn --out new", 2, "model must be one of pixelcnn; got 'pixlcnn'"),
-        ("train pixelcnn --out new --data nothing", 2, "name_or_path must be one of digits, mnist"),
-        ("train pixelcnn --out new --epochs 0", 2, "epochs should be greater than or equal to 1; got '0'"),
+        ("train pixlcnn --out new", 2, "MODEL must be one of .*pixelcnn.*; got 'pixlcnn'; did you mean 'pixelcnn'"),
+        ("train pixelcnn --out new --data nothing", 2, "--data must be one of digits, mnist"),
+        ("train pixelcnn --out new --epochs 0", 2, "--epochs should be greater than or equal to 1; got '0'"),
         ("train pixelcnn --out new --epochs two", 2, "epochs should be a valid integer.*got 'two'"),
         ("train pixelcnn --out new --minutes nan", 2, "minutes .*got 'nan'"),
         ("train pixelcnn --out new --set depth=3", 2, "no setting 'depth'; known: model.channels, .*training.learning_rate"),
+        ("train pixelcnn --out new --set learning_rat=1", 2, "no setting 'learning_rat'; did you mean 'learning_rate'"),
+        ("train pixelcnn --out new --set blocks=1 blocks=2", 2, "--set model.blocks must not contradict itself; got '1' and '2'"),
+        ("train pixelcnn --out new --epochs 1 --set epochs=2", 2, "--epochs and --set epochs must not contradict .* '1' and '2'"),
+        ("train pixelcnn --out new --seed 1 --set training.seed=2", 2, "--seed and --set seed must not contradict .* '1' and '2'"),
+        ("train pixelcnn --out new --seed -1", 2, "--seed should be greater than or equal to 0; got '-1'"),
+        ("train other --out RUN --resume", 2, "MODEL must be one of"),
         ("train pixelcnn --out new --set training.blocks=3", 2, "no setting 'training.blocks'"),
         ("train pixelcnn --out new --set levels=300", 2, "levels .*got '300'"),
         ("train pixelcnn --out new --set seed=3", 2, "data.seed or training.seed"),
@@ -172,20 +258,35 @@ def test_a_model_file_can_be_sampled_and_scored(capsys: pytest.CaptureFixture[st
         ("train --out new", 2, "MODEL must be given"),
         ("train --resume", 2, "--out must name the run folder"),
         ("train --resume --out new", 4, "new is not a run folder"),
-        ("train pixelcnn --out RUN", 2, "holds a run already"),
+        ("train pixelcnn --out RUN", 2, "--out must be a new or empty folder; .* holds a run already .--resume goes on"),
         ("sample new", 4, "there is no run folder new"),
+        ("sample digits-pixelcn", 4, "there is no run folder digits-pixelcn; did you mean 'digits-pixelcnn'"),
         ("sample RUN -n 0", 2, "-n must be at least 1; got 0"),
-        ("sample RUN --out g.jpg", 2, "--out must end in .png; got 'g.jpg'"),
-        ("sample RUN --seed -1", 2, "seed must be at least 0"),
-        ("sample RUN --backend cuda", 2, "backend must be one of"),
-        ("sample RUN --weights last", 2, "weights must be one of"),
-        ("sample RUN --out missing/g.png", 2, "missing/g.png"),
+        ("sample RUN --out g.jpg", 2, "--out must end in .png or .npz; got 'g.jpg'"),
+        ("sample RUN --labels 1 2 3 -n 2", 2, "--labels must be one class for all images or 2, one for each; got 3"),
+        ("sample RUN --labels 1", 2, "--labels must be None: model 'pixelcnn' is not class-conditional"),
+        ("complete RUN --image no.png", 2, "--image must be a picture that exists; got 'no.png'"),
+        ("complete RUN --image .", 2, "--image must be a picture that exists"),
+        ("complete RUN --image PNG --rows 9", 2, "--rows must be from 0 to 8, the rows of the model's images; got 9"),
+        ("complete RUN --image PNG -n 0", 2, "-n must be at least 1; got 0"),
+        ("complete RUN --image PNG --out missing/g.png", 2, "--out must name a file in a folder that exists"),
+        ("export new", 4, "there is no run folder new"),
+        ("export RUN --out s.txt", 2, "--out must end in .py; got 's.txt'"),
+        ("export RUN --out missing/s.py", 2, "--out must name a file in a folder that exists; got 'missing/s.py'"),
+        ("sample RUN --seed -1", 2, "--seed must be at least 0"),
+        ("sample RUN --backend cuda", 2, "--backend must be one of"),
+        ("sample RUN --weights last", 2, "--weights must be one of"),
+        ("sample RUN --out missing/g.png", 2, "--out must name a file in a folder that exists; got 'missing/g.png'"),
         ("evaluate new", 4, "there is no run folder new"),
-        ("evaluate RUN --split tset", 2, "split must be one of"),
+        ("evaluate RUN --split tset", 2, "--split must be one of .*; got 'tset'; did you mean 'test'"),
         ("evaluate RUN --set blocks=3", 2, "no setting 'blocks'; known: data.levels"),
-        ("evaluate RUN --data nothing", 2, "name_or_path must be one of"),
-        ("evaluate RUN --draws 0", 2, "draws must be at least 1"),
-        ("evaluate RUN --json missing/e.json", 4, "missing/e.json could not be written"),
+        ("evaluate RUN --data nothing", 2, "--data must be one of"),
+        ("evaluate RUN --draws 0", 2, "--draws must be at least 1"),
+        ("evaluate RUN --json missing/e.json", 2, "--json must name a file in a folder that exists; got 'missing/e.json'"),
+        ("evaluate RUN --json .", 2, "--json must name a file"),
+        ("bench kernels --json missing/b.json", 2, "--json must name a file"),
+        ("quiz --csv missing/q.csv", 2, "--csv must name a file"),
+        ("quiz --csv q.csv --name Anna", 2, "--csv asks nothing, so --name must not be given"),
         ("runs show new", 4, "there is no run folder new"),
         ("runs remove", 2, "takes at least one RUN"),
     ],
@@ -194,7 +295,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     trained: Run, capsys: pytest.CaptureFixture[str], arguments: str, code: int, sentence: str
 ) -> None:
     before = sorted(Path().rglob("*"))
-    assert main([str(trained.path) if word == "RUN" else word for word in arguments.split()]) == code
+    words = {"RUN": str(trained.path), "PNG": str(trained.sample_files[0])}
+    assert main([words.get(word, word) for word in arguments.split()]) == code
     assert re.search(sentence, error_of(capsys))
     assert sorted(Path().rglob("*")) == before
 

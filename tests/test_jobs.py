@@ -491,7 +491,7 @@ def test_one_damaged_run_does_not_hide_the_others(folder: Path) -> None:
     assert found[sound.name] == sound
     assert [found[job.name].state for job in (torn, odd)] == ["failed", "failed"]
     assert "metrics.jsonl is torn at line 1" in found[torn.name].message
-    assert re.search("metrics.jsonl could not be read: Is a directory", found[odd.name].message)
+    assert re.search("metrics.jsonl could not be read: it is no regular file", found[odd.name].message)
     for job in (torn, odd):
         jobs.remove(job.name)
     assert jobs.list_names() == [sound.name]

@@ -176,6 +176,20 @@ BROKEN = {
     "deep nest": ("[a]", "[" * 5000, 7, "the file must not nest deeper than 12 levels"),
     "an object": ("[a]", "!!python/object/apply:os.system [exit]", 7, "answers must be letters of a, b; got 'exit'"),
     "itself": ("[a]", "&x [*x]", 7, "entry 1 of answers must be a text; got a list"),
+    "a character's number": ("[a]", '["\\UFFFFFFFF"]', 7, "the file must be YAML: here or on the next lines stands a character's"),
+    "links without end": (
+        "      - page: pixelcnn\n        words: Stripes\n",
+        f"      [{'x, ' * 11}]\n",
+        13,
+        "see must have at most 10 entries",
+    ),
+    "no place": ("words: Stripes", "words: Stripes\n        at: part", 15, "at must be a mapping; got the text 'part'"),
+    "no name": (
+        "words: Stripes",
+        "words: Stripes\n        at: {1e400: x}",
+        15,
+        "a key of at must be a name .*'1e400'",
+    ),
     "unknown anchor": ("[a]", "[*x]", 7, "the file must be YAML: found undefined alias"),
     "second document": ("    argued:", "---\n    argued:", 11, "the file must be YAML: but found another document"),
 }
@@ -216,6 +230,9 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
     with pytest.raises(InputError, match="got: Is a directory"):
         load(tmp_path)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(InputError, match=r"pipe.yaml must be a file of questions; got a pipe or a device"):
+        load(tmp_path / "pipe.yaml")
 
 
 @given(st.text(alphabet="questions: textoptionsanswers[]{}&*!-\n\"'ab|>", max_size=200))

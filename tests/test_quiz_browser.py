@@ -112,10 +112,13 @@ def test_each_link_leads_into_a_lab(browser: Browser, server: Server) -> None:
         page.get_by_role("button", name="Skip").first.click()
     expect(page.get_by_test_id("stMetricValue").nth(0)).to_have_text("0 of 6")
     links = page.get_by_test_id("stMain").get_by_test_id("stPageLink").locator("a")
-    wanted = [link.page for question in QUIZ.questions for link in question.links]
+    wanted = [link.address for question in QUIZ.questions for link in question.links]
     expect(links).to_have_count(len(wanted))
     addresses = [str(links.nth(i).get_attribute("href")) for i in range(len(wanted))]
     assert [address.rsplit("/", 1)[-1] for address in addresses] == wanted
+    page.get_by_text(QUIZ.questions[1].text).click()
+    links.nth(wanted.index("slanted_land?part=4&micro=7")).click()
+    expect(page.get_by_role("heading", name="7 of 8: the error goes back through D")).to_be_visible()
     page.context.close()
 
 

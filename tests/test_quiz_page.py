@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from genlab import quiz_store
+from genlab.dashboard import instructor
 from genlab.dashboard.plain import plain
 from genlab.dashboard.quiz_game import Game
+from genlab.errors import InputError
 from genlab.lecture.quiz import OWN_FILE, load
-from tests.pages import press, rerun
+from tests.pages import components, press, rerun
 
 ROOT = Path(__file__).parent.parent
 PAGE = "genlab/dashboard/pages/quiz.py"
 QUIZ = load(OWN_FILE)
+PIN = "gänse 42"
 KEYS = [question.answers for question in QUIZ.questions]
 
 
@@ -25,6 +31,8 @@ KEYS = [question.answers for question in QUIZ.questions]
 def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENLAB_QUIZ", raising=False)
     monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv(instructor.VARIABLE, PIN)
+    instructor.lock.clear()
 
 
 def opened() -> AppTest:
@@ -36,6 +44,11 @@ def answer(app: AppTest, letters: set[str]) -> AppTest:
     for box in app.checkbox:
         box.set_value(box.label[0] in letters)
     return press(app, "Check")
+
+
+def unlocked(app: AppTest, pin: str) -> AppTest:
+    app.text_input[-1].set_value(pin)
+    return press(app, "Show all answers")
 
 
 def said(app: AppTest) -> str:
@@ -65,7 +78,7 @@ def test_from_the_first_question_to_the_review_and_the_missed_ones_again() -> No
     assert app.header[0].value == plain(QUIZ.questions[1].text)
     press(answer(app, KEYS[1]), "To the review")
     assert metrics(app)["exactly right"] == "6 of 6"
-    assert [button.label for button in app.button] == ["Start again"]
+    assert [button.label for button in app.button] == ["Start again", "Show all answers"]
     press(app, "Start again")
     assert app.header[0].value == plain(QUIZ.questions[0].text)
 
@@ -110,7 +123,20 @@ def test_a_name_that_is_none_is_told() -> None:
     app.text_input[0].set_value("\u200b")
     assert plain("name must have 1 to 60 visible characters; got 0") in said(rerun(app))
     answer(app, {"a"})
-    assert "No answer has been kept" in said(app)
+    assert quiz_store.export_csv().count("\n") == 1
+
+
+def test_names_that_differ_in_capitals_are_told_of_each_other_and_ones_own_answers_are_ones_own() -> None:
+    quiz_store.remember("ADA", QUIZ, 0, QUIZ.mark(0, {"b"}))
+    quiz_store.remember("Bob", QUIZ, 0, QUIZ.mark(0, {"b"}))
+    app = opened()
+    app.text_input(key="quiz name").set_value("Ada")
+    assert "answers are kept under ADA too" in said(rerun(app))
+    assert not app.get("download_button")
+    answer(app, {"a"})
+    (button,) = app.get("download_button")
+    assert button.proto.label == "My answers, as CSV (1)"
+    assert [row["name"] for row in csv.DictReader(quiz_store.export_csv("Ada").splitlines())] == ["Ada"]
 
 
 def test_a_game_goes_on_when_the_database_does_not(tmp_path: Path) -> None:
@@ -145,11 +171,45 @@ def test_a_double_click_is_one_step() -> None:
 
 
 def test_the_instructor_gets_all_answers() -> None:
-    assert "No answer has been kept" in said(opened())
+    assert "No answer has been kept" in said(unlocked(opened(), PIN))
     quiz_store.remember("<b>=Eve</b>", QUIZ, 0, QUIZ.mark(0, {"a"}))
     app = opened()
-    assert len(app.get("download_button")) == 1
+    assert not app.get("download_button")
+    assert len(unlocked(app, PIN).get("download_button")) == 1
+    assert len(rerun(app).get("download_button")) == 1  # it stays open for this session
     assert next(csv.DictReader(quiz_store.export_csv().splitlines()))["name"] == "<b>=Eve</b>"
+
+
+def test_nobody_else_does_and_few_may_be_tried() -> None:
+    quiz_store.remember("Eve", QUIZ, 0, QUIZ.mark(0, {"a"}))
+    for number in range(5):
+        app = unlocked(opened(), f"wrong {number} 𝟘")
+        assert "This is not the PIN." in said(app)
+        assert not app.get("download_button")
+    app = unlocked(opened(), PIN)  # the right one, but in another session too it is too late for a while
+    assert re.search("too many wrong PINs were tried; the next one is looked at in [0-9]+ s", said(app))
+    assert not app.get("download_button")
+
+
+def test_wrong_pins_are_forgotten_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(instructor.time, "monotonic", lambda: now[0])
+    lock = instructor.Lock(PIN)
+    for _ in range(5):
+        assert not lock.opens("x")
+    with pytest.raises(InputError, match="looked at in 60 s"):
+        lock.opens(PIN)
+    now[0] += 60
+    assert lock.opens(f" {PIN} ")
+
+
+def test_a_server_without_a_pin_makes_one_and_tells_the_terminal_once(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.delenv(instructor.VARIABLE)
+    lock, again = instructor.lock(), instructor.lock()
+    told = re.findall(r"The instructor's PIN for the quiz: (\d{8}) ", capsys.readouterr().out)
+    assert len(told) == 1
+    assert lock is again
+    assert lock.opens(told[0])
 
 
 @pytest.mark.parametrize(
@@ -191,7 +251,7 @@ def test_a_replaced_file_is_shown_as_it_stands(tmp_path: Path, monkeypatch: pyte
         # Backslashes before all punctuation, an invisible character after a colon: nothing is left to be read as Markdown.
         assert not re.search(
             r"(?<!\\)[<$`\[]|(?<!\\):(?=red|material|smile)", str(element.value).replace(":red[✗]", "").replace(":green[✓]", "")
-        ) or "GENLAB_QUIZ" in str(element.value), element.value
+        ) or "GENLAB_" in str(element.value), element.value
 
 
 def test_a_broken_file_is_told_and_can_be_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,6 +274,30 @@ def test_other_questions_in_mid_game_begin_another_game(tmp_path: Path, monkeypa
     assert rerun(app).header[0].value == plain(QUIZ.questions[1].text)
 
 
+LINKS = [link for question in QUIZ.questions for link in question.links]
+# What is seen there: the heading of the part, and of the scene.
+SEEN = {
+    "slanted_land?part=2": ["Can one neuron tell a face from noise?"],
+    "slanted_land?part=4": ["What happens in one step?", "1 of 8: the discriminator looks at a real face"],
+    "slanted_land?part=4&micro=7": ["What happens in one step?", "7 of 8: the error goes back through D"],
+    "slanted_land?part=5": ["Does it learn to draw faces?"],
+    "slanted_land?part=5&seed=8&step=5000": ["Does it learn to draw faces?"],
+}
+
+
 def test_the_pages_that_questions_lead_to_exist() -> None:
-    pages = {link.page for question in QUIZ.questions for link in question.links}
-    assert [page for page in pages if not (ROOT / PAGE).with_name(f"{page}.py").exists()] == []
+    assert [link.page for link in LINKS if not (ROOT / PAGE).with_name(f"{link.page}.py").exists()] == []
+    assert {link.address for link in LINKS if link.page == "slanted_land"} == set(SEEN)
+
+
+@pytest.mark.parametrize("address", SEEN)
+def test_a_link_leads_to_the_very_part_and_scene(address: str) -> None:
+    app = AppTest.from_file(str(ROOT / "genlab/dashboard/pages/slanted_land.py"), default_timeout=60)
+    for name, value in parse_qsl(urlsplit(address).query):
+        app.query_params[name] = value
+    rerun(app)
+    assert [each.value for each in (*app.header, *app.subheader)] == SEEN[address]
+    if "step" in address:
+        (reel,) = [json.loads(each.proto.json) for each in components(app) if "lanes" in each.proto.json]
+        assert reel["steps"][reel["start"]] == 5000
+        assert all("G draws faces" in words and "G ignores it" in words for words in (lane["words"][-1] for lane in reel["lanes"]))

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
+from genlab.cli.files import require_place
 from genlab.cli.parser import Commands
+
+
+class _Tables:
+    """The names of the benchmark's tables, which are loaded when they are asked for."""
+
+    def __iter__(self) -> Iterator[str]:
+        from genlab.benchmark import TABLES
+
+        return iter((*TABLES, "all"))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
 
 
 def add(commands: Commands) -> None:
     """The verb's options."""
     bench = commands.add_parser("bench", help="time the native code against Python, after checking that they agree")
-    bench.add_argument(
-        "which",
-        nargs="?",
-        choices=("roofline", "kernels", "training", "memory", "precision", "sampling", "growth", "toy-gan", "all"),
-        default="all",
-        help="(default: all)",
-    )
+    bench.closing = lambda: f"tables: {', '.join(_Tables())}"
+    bench.add_argument("which", nargs="?", metavar="TABLE", choices=_Tables(), default="all", help="see below (default: all)")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     bench.add_argument("--quick", action="store_true", help="smaller cases, fewer repeats")
     bench.set_defaults(run=run)
@@ -27,4 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it."""
     from genlab import benchmark
 
+    require_place("--json", arguments.json)
     return int(benchmark.main(arguments.which, arguments.quick, arguments.json))

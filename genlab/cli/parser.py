@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
+
+from genlab.errors import did_you_mean
 
 INTERRUPTED = 130  # the exit code after Ctrl-C
+RUN = "a run's folder or name, a packaged model's name, or a .safetensors file"
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,6 +23,19 @@ class Parser(argparse.ArgumentParser):
         if self.closing is not None:
             self.epilog = self.closing()
         return super().format_help()
+
+    def error(self, message: str) -> NoReturn:
+        """The usage and what was wrong with it, with the likely word if a wrong one was typed."""
+        found = re.fullmatch(r".*invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        super().error(message + (did_you_mean(found[1], re.findall(r"[\w-]+", found[2])) if found else ""))
+
+
+def add_drawing(parser: argparse.ArgumentParser) -> None:
+    """What every verb that draws can be told."""
+    parser.add_argument("--seed", type=int, default=0, help="decides the draws (default: 0)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 favours the likely (default: 1)")
+    parser.add_argument("--backend", default="auto", help="native, torch, naive or auto (default: auto)")
+    parser.add_argument("--weights", default="best", help="best, ema or raw (default: best)")
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from genlab.cli.output import end_quietly
 
 if TYPE_CHECKING:
     from genlab.training import Progress
@@ -13,9 +16,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def training_progress() -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal; elsewhere the lines that go to log.txt."""
+    """A bar on a terminal; elsewhere the lines that go to log.txt. Once nobody reads them any more, the training is asked to stop."""
     if not sys.stderr.isatty():
-        yield lambda progress: print(progress.message, file=sys.stderr, flush=True) if progress.message else None
+        yield _Lines().show
         return
     from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -29,6 +32,24 @@ def training_progress() -> Iterator[Callable[[Progress], None]]:
             bar.set_description_str(str(progress))
 
         yield show
+
+
+class _Lines:
+    """Lines on stderr for as long as somebody reads them."""
+
+    def __init__(self) -> None:
+        self._is_read = True
+
+    def show(self, progress: Progress) -> None:
+        """Print the message; a reader that has left ends the training as any program in a pipe ends, but with a checkpoint."""
+        if not (progress.message and self._is_read):
+            return
+        try:
+            print(progress.message, file=sys.stderr, flush=True)
+        except OSError:
+            self._is_read = False
+            end_quietly()
+            signal.raise_signal(signal.SIGTERM)
 
 
 @contextmanager

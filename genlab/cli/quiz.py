@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 
+from genlab.cli.files import require_place
 from genlab.cli.parser import Commands
+from genlab.errors import InputError
 from genlab.runs import write_aside
 
 
@@ -27,6 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     from genlab.lecture import quiz, quiz_terminal
 
     if arguments.csv is not None:
+        if arguments.name is not None:
+            raise InputError(f"--csv asks nothing, so --name must not be given with it; got {arguments.name!r}")
+        require_place("--csv", arguments.csv)
         write_aside(arguments.csv, quiz_store.export_csv().encode())
         print(arguments.csv)
         return 0
@@ -37,9 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
         if name is not None:
             quiz_store.remember(name, questions, position, mark)
 
-    if isinstance(sys.stdout, TextIOWrapper):
-        # A terminal that lacks the check mark still shows the quiz.
-        sys.stdout.reconfigure(errors="replace")
     patient = sys.stdin.isatty()
     quiz_terminal.play(questions, ask=input, say=print, patient=patient, width=get_terminal_size().columns, remember=remember)
     return 0

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from genlab.cli.output import plain
 from genlab.cli.parser import Commands
 from genlab.errors import InputError, RunError
 from genlab.runs import Run, list_runs, open_run, remove_run
+
+_TORN = "torn"
 
 
 def add(commands: Commands) -> None:
@@ -38,33 +41,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_runs(runs: Sequence[Run]) -> None:
-    rows = [("RUN", "STATE", "MODEL", "DATA", "STEP", "BITS/DIM")]
-    for run in runs:
-        try:
-            config, records = run.config, run.metrics()
-        except RunError as error:
-            rows.append((run.name, "torn", str(error), "", "", ""))
-            continue
-        best = [record["bits_per_dim"] for record in records if record["kind"] == "valid" and record["best"]]
-        step = records[-1]["step"] if records else 0
-        rows.append(
-            (
-                run.name,
-                run.state(),
-                config["model"]["name"],
-                Path(config["data"]["name"]).name,
-                str(step),
-                f"{best[-1]:.4f}" if best else "",
-            )
-        )
-    widths = [max(len(row[column]) for row in rows if row[1] != "torn") for column in range(len(rows[0]))]
+    rows = [("RUN", "STATE", "MODEL", "DATA", "STEP", "BEST"), *(_row(run) for run in runs)]
+    widths = [max(len(row[column]) for row in rows if row[1] != _TORN) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def _row(run: Run) -> tuple[str, ...]:
+    """What a line says of a run; a damaged one says what is wrong with it, and the others are listed all the same."""
+    try:
+        config, records, best = run.config, run.metrics(), run.best()
+        model, data, step = config["model"]["name"], Path(config["data"]["name"]).name, records[-1]["step"] if records else 0
+        figure = run.report.headline(best["values"]) if best else ""
+        return tuple(plain(cell) for cell in (run.name, run.state(), model, data, str(step), figure))
+    except RunError as error:
+        return plain(run.name), _TORN, plain(str(error)), "", "", ""
+
+
 def _print_run(run: Run) -> None:
-    config = run.config
-    print(f"{run.path}: {run.state()}")
+    config, report = run.config, run.report
+    print(plain(f"{run.path}: {run.state()}"))
     settings = {
         "model": {"name": config["model"]["name"], **config["model"]["settings"]},
         "data": config["data"],
@@ -72,9 +68,16 @@ def _print_run(run: Run) -> None:
     }
     for part, values in settings.items():
         shown = [f"{name}={value}" for name, value in values.items() if name != "record" and value is not None]
-        print(f"  {part:9} {' '.join(shown)}")
+        print(plain(f"  {part:9} {' '.join(shown)}"))
     print(f"  {'seed':9} {config['seed']}")
     for event in run.metrics("event"):
-        print(f"  {datetime.fromtimestamp(event['time']):%Y-%m-%d %H:%M:%S}  {event['event']:8} {event['message']}")
+        print(plain(f"  {_moment(event['time'])}  {event['event']:8} {event['message']}"))
     for record in run.metrics("valid")[-1:]:
-        print(f"  last validation {record['bits_per_dim']:.4f} bits/dim ({record['nats']:.2f} nats an image) at step {record['step']}")
+        print(plain(f"  last validation {report.describe(record['values'])} at step {record['step']}"))
+
+
+def _moment(time: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time):%Y-%m-%d %H:%M:%S}"
+    except (OverflowError, ValueError, OSError):  # no clock ever showed it
+        return "at an unknown time "

@@ -1,46 +1,78 @@
-"""``genlab sample``: images out of a trained model."""
+"""``genlab sample``: what a trained model draws, as a picture or as arrays."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from genlab import __version__
-from genlab.cli.parser import Commands
+from genlab.cli.files import require_place, write_arrays, write_picture
+from genlab.cli.parser import RUN, Commands, add_drawing
 from genlab.cli.progress import sampling_progress
 from genlab.errors import InputError
 from genlab.runs import load_model
+
+_IMAGES = 64
 
 
 def add(commands: Commands) -> None:
     """The verb's options."""
     sample = commands.add_parser("sample", help="draw images from a trained model")
-    sample.add_argument("model", metavar="RUN", help="a run's folder or name, or a .safetensors file")
-    sample.add_argument("-n", type=int, default=64, help="number of images (default: 64)")
-    sample.add_argument("--out", type=Path, default=Path("samples.png"), metavar="PNG", help="the picture (default: samples.png)")
-    sample.add_argument("--seed", type=int, default=0, help="decides the draws (default: 0)")
-    sample.add_argument("--temperature", type=float, default=1.0, help="below 1 favours the likely (default: 1)")
-    sample.add_argument("--backend", default="auto", help="native, torch, naive or auto (default: auto)")
-    sample.add_argument("--weights", default="best", help="best, ema or raw (default: best)")
+    sample.add_argument("model", metavar="RUN", help=RUN)
+    sample.add_argument("-n", type=int, help=f"number of images (default: {_IMAGES}, or as many as there are labels)")
+    sample.add_argument(
+        "--out", type=Path, default=Path("samples.png"), metavar="FILE", help="a .png, or a .npz with the levels (default: samples.png)"
+    )
+    sample.add_argument("--labels", type=int, nargs="+", metavar="L", help="classes to draw: one for all, or one for each image")
+    add_drawing(sample)
     sample.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
-    from genlab.images import grid, save_png
-    from genlab.sampling import sample
-
-    if arguments.out.suffix.lower() != ".png":
-        raise InputError(f"--out must end in .png; got {str(arguments.out)!r}")
-    if arguments.n < 1:
-        raise InputError(f"-n must be at least 1; got {arguments.n}")
-    model = load_model(arguments.model, weights=arguments.weights)
-    with sampling_progress() as show:
-        images = sample(
-            model, arguments.n, seed=arguments.seed, backend=arguments.backend, temperature=arguments.temperature, on_progress=show
-        )
-    picture = grid(images, model.levels, scale=max(1, 56 // max(model.image_shape[1:])))
-    text = f"genlab {__version__}: {arguments.n} images of {model.name}, seed {arguments.seed}, temperature {arguments.temperature:g}"
-    save_png(arguments.out, picture, text={"Description": text})
+    require_place("--out", arguments.out, ".png", ".npz")
+    labels = arguments.labels
+    count = arguments.n if arguments.n is not None else len(labels) if labels and len(labels) > 1 else _IMAGES
+    require_count(count)
+    if labels and len(labels) not in (1, count):
+        raise InputError(f"--labels must be one class for all images or {count}, one for each; got {len(labels)}")
+    options = {} if labels is None else {"labels": labels * count if len(labels) == 1 else labels}
+    model: Any = load_model(arguments.model, weights=arguments.weights)
+    images = draw(model, arguments, count, options)
+    text = f"genlab {__version__}: {count} images of {model.name}, seed {arguments.seed}, temperature {arguments.temperature:g}"
+    write_images(arguments.out, images, model, text, options)
     print(arguments.out)
     return 0
+
+
+def require_count(count: int) -> None:
+    """Refuse to draw nothing."""
+    if count < 1:
+        raise InputError(f"-n must be at least 1; got {count}")
+
+
+def draw(model: Any, arguments: argparse.Namespace, count: int, options: dict[str, Any]) -> Any:
+    """What the model draws, as the arguments of `add_drawing` say."""
+    from genlab.sampling import sample
+
+    # What isn't asked for isn't passed on: not every model knows every option.
+    usual = {"backend": "auto", "temperature": 1.0}
+    chosen = {name: getattr(arguments, name) for name, value in usual.items() if getattr(arguments, name) != value}
+    with sampling_progress() as show:
+        if show is not None:
+            chosen["on_progress"] = show
+        return sample(model, count, seed=arguments.seed, **chosen, **options)
+
+
+def write_images(path: Path, images: Any, model: Any, text: str, arrays: dict[str, Any]) -> None:
+    """A grid of the images under a ``.png``, the levels themselves under a ``.npz``, with the other arrays."""
+    from genlab.images import grid
+
+    domain = model.domain
+    if path.suffix.lower() == ".npz":
+        write_arrays(path, images=images, **arrays)
+    elif not domain.is_image or domain.levels is None:
+        raise InputError(f"--out must end in .npz for model {model.name!r}, which draws no images; got {str(path)!r}")
+    else:
+        write_picture(path, grid(images, domain.levels, scale=max(1, 56 // max(domain.shape[1:]))), text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genlab.errors import InputError
+from genlab.errors import InputError, did_you_mean
 
 DEFAULT_DATA = "digits"
 # The data decide these two, so that a model always fits its images.
@@ -13,12 +13,13 @@ FROM_DATA = {"image_shape", "levels"}
 
 
 def settings_help() -> str:
-    """The settings of every model, of the data and of training, with their defaults."""
-    from genlab.models import list_models, settings_class
+    """The settings of every model, of the data and of training, with their defaults, after a line for each model."""
+    from genlab.models import entries, settings_class
     from genlab.settings import DataSettings, TrainSettings
 
-    sections = {"training": TrainSettings, "data": DataSettings} | {f"model {name}": settings_class(name) for name in list_models()}
-    lines = ["settings for --set, as name=value or, if two have the name, as training.name, data.name or model.name:"]
+    sections = {"training": TrainSettings, "data": DataSettings} | {f"model {each.name}": settings_class(each.name) for each in entries()}
+    lines = ["models:", *(f"  {each.name:28} {each.paper}: {each.words}" for each in entries())]
+    lines += ["", "settings for --set, as name=value or, if two have the name, as training.name, data.name or model.name:"]
     for title, kind in sections.items():
         lines.append(f"\n{title}:")
         for name, entry in kind.model_fields.items():
@@ -28,13 +29,21 @@ def settings_help() -> str:
     return "\n".join(lines)
 
 
-def assignments(assignments: Sequence[str], known: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, str | None]]:
-    """Part, name and value of each ``name=value`` or ``part.name=value``."""
+def assigned(assignments: Sequence[str], known: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], str | None]:
+    """The value of each part and name out of ``name=value`` or ``part.name=value``.
+
+    Raises:
+        InputError: One is no assignment, names no setting or several, or two give one setting different values.
+    """
+    values: dict[tuple[str, str], str | None] = {}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise InputError(f"--set takes name=value; got {assignment!r}")
-        yield *_find_setting(key, known), None if value.lower() in ("none", "null", "") else value
+        setting, meant = _find_setting(key, known), None if value.lower() in ("none", "null", "") else value
+        if values.setdefault(setting, meant) != meant:
+            raise InputError(f"--set {'.'.join(setting)} must not contradict itself; got {values[setting]!r} and {meant!r}")
+    return values
 
 
 def _find_setting(key: str, known: Mapping[str, Sequence[str]]) -> tuple[str, str]:
@@ -45,7 +54,8 @@ def _find_setting(key: str, known: Mapping[str, Sequence[str]]) -> tuple[str, st
         raise InputError(f"--set {key} could mean {' or '.join(f'{place}.{name}' for place in parts)}; write one of them")
     if not parts:
         names = ", ".join(f"{place}.{name}" for place, names in known.items() for name in names)
-        raise InputError(f"--set has no setting {key!r}; known: {names}")
+        close = did_you_mean(key, [*names.split(", "), *(name for each in known.values() for name in each)])
+        raise InputError(f"--set has no setting {key!r}{close}; known: {names}")
     return parts[0], name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from genlab.cli.parser import INTERRUPTED, Commands
 from genlab.cli.progress import training_progress
-from genlab.cli.settings import DEFAULT_DATA, FROM_DATA, assignments, data_settings, load_data, settings_help
+from genlab.cli.settings import DEFAULT_DATA, FROM_DATA, assigned, data_settings, load_data, settings_help
 from genlab.errors import InputError
 from genlab.runs import Run, is_run, new_run_path
 
@@ -19,7 +20,8 @@ Train a model into a run folder. Ctrl-C leaves a run that can be resumed.
 
   genlab train pixelcnn --data digits --minutes 2 --out runs/a
   genlab train pixelcnn --data mnist5k --set binarize=dynamic channels=16 learning_rate=1e-3
-  genlab train --resume --out runs/a --minutes 5"""
+  genlab train --resume --out runs/a --minutes 5
+  genlab train --resume --out runs/a --epochs 20 --set learning_rate=5e-4"""
 
 
 def add(commands: Commands) -> None:
@@ -30,8 +32,11 @@ def add(commands: Commands) -> None:
     train.closing = settings_help
     train.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; optional with --resume")
     train.add_argument("--data", metavar="NAME", help=f"a dataset's name, or a path (default: {DEFAULT_DATA})")
-    train.add_argument("--epochs", metavar="N", help="passes over the training images (default: 10, unless --minutes is given)")
+    train.add_argument(
+        "--epochs", metavar="N", help="passes over the training images (default: 10, if neither minutes nor steps are given)"
+    )
     train.add_argument("--minutes", metavar="M", help="training time, over all sessions of the run; whichever ends first")
+    train.add_argument("--seed", metavar="S", help="decides the first weights, the order of the images and every draw (default: 0)")
     train.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="K=V", help="settings of model, data and training, see below"
     )
@@ -50,8 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("MODEL must be given unless a run is resumed; got none")
     asked = _asked(model_name, arguments)
     if recorded:
-        model_settings = recorded["model"]["settings"] if model_name == recorded["model"]["name"] else {}
-        asked = _Asked({**model_settings, **asked.model}, {**data_settings(recorded), **asked.data}, asked.training)
+        if model_name != recorded["model"]["name"]:
+            raise InputError(f"MODEL must be {recorded['model']['name']!r} to resume {arguments.out}; got {model_name!r}")
+        asked = _Asked({**recorded["model"]["settings"], **asked.model}, {**data_settings(recorded), **asked.data}, asked.training)
     model, data = _model_and_data(model_name, asked)
     out = arguments.out or new_run_path(model_name, data.name)
     try:
@@ -93,13 +99,16 @@ def _asked(model_name: str, arguments: argparse.Namespace) -> _Asked:
         "data": [name for name in DataSettings.model_fields if name != "name"],
         "training": list(TrainSettings.model_fields),
     }
-    for part, name, value in assignments(arguments.set, known):
+    for (part, name), value in assigned(arguments.set, known).items():
         getattr(asked, part)[name] = value
     if arguments.data is not None:
         asked.data["name"] = arguments.data
-    for name in ("epochs", "minutes"):
-        if getattr(arguments, name) is not None:
-            asked.training[name] = getattr(arguments, name)
+    for name in ("epochs", "minutes", "seed"):
+        value = getattr(arguments, name)
+        if value is None:
+            continue
+        if asked.training.setdefault(name, value) != value:
+            raise InputError(f"--{name} and --set {name} must not contradict each other; got {value!r} and {asked.training[name]!r}")
     return asked
 
 
@@ -107,30 +116,34 @@ def _model_and_data(model_name: str, asked: _Asked) -> tuple[Any, Any]:
     """A model with seeded weights, made for the data's images."""
     import torch
 
-    from genlab.models import create_model
+    from genlab.models import create_model, settings_class
     from genlab.settings import TrainSettings, validate
 
     settings = validate(TrainSettings, asked.training)
     data = load_data(asked.data)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(settings.seed)
-        model = create_model(model_name, **{**asked.model, "image_shape": data.image_shape, "levels": data.levels})
+        of_the_data = {name: getattr(data, name) for name in FROM_DATA if name in settings_class(model_name).model_fields}
+        model = create_model(model_name, **{**asked.model, **of_the_data})
     return model, data
 
 
 def _print_summary(run: Run) -> None:
     """What came out of a training, and what to do with it."""
-    best = [record for record in run.metrics("valid") if record["best"]]
-    if best:
-        numbers = f"{best[-1]['bits_per_dim']:.4f} bits/dim ({best[-1]['nats']:.2f} nats an image)"
-        print(f"best validation  {numbers} at step {best[-1]['step']}")
+    if best := run.best():
+        print(f"best validation  {run.report.describe(best['values'])} at step {best['step']}")
     if run.sample_files:
         print(f"sample grid      {run.sample_files[-1]}")
     if run.state() == "stopped":
         print(_how_to_resume(run.path))
-    print(f"draw images      genlab sample {run.path} -n 64 --out grid.png")
-    print(f"score the test   genlab evaluate {run.path}")
+    print(f"draw images      genlab sample {_quoted(run.path)} -n 64 --out grid.png")
+    print(f"score the test   genlab evaluate {_quoted(run.path)}")
 
 
 def _how_to_resume(path: Path) -> str:
-    return f"resume with: genlab train --resume --out {path}"
+    return f"resume with: genlab train --resume --out {_quoted(path)}"
+
+
+def _quoted(path: Path) -> str:
+    """The path as a shell takes it."""
+    return shlex.quote(str(path))

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from genlab.models.causal.model import CausalModel
     from genlab.proofs import Proof
 
+LABELS = {
+    "no_leak": "Look for leaks",
+    "sums_to_one": "Sum it up",
+    "samples_fit": "Count samples",
+    "native_is_torch": "Compare walks",
+}
+"""What each button does: a screen reader lists them without the claims beside them."""
+
 
 def proof_button(name: str, claim: str, source: Source) -> None:
     """Show the claim, the button, and once it was pressed the finding.
@@ -28,7 +36,7 @@ def proof_button(name: str, claim: str, source: Source) -> None:
     with st.container(border=True):
         words, button = st.columns([4, 1], vertical_alignment="center")
         words.markdown(claim)
-        if button.button("Check it", key=f"check {name}", width="stretch"):
+        if button.button(LABELS[name], key=f"check {name}", width="stretch"):
             with st.spinner("Checking …"):
                 try:
                     st.session_state[f"proof {name}"] = (source, check(name)(model_of(source)))

@@ -129,3 +129,27 @@ def _fit(ink: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]
     top, left = (height - small.shape[0]) // 2, (width - small.shape[1]) // 2
     fitted[top : top + small.shape[0], left : left + small.shape[1]] = small
     return fitted
+
+
+def read_colours(content: bytes, *, size: tuple[int, int], levels: int) -> NDArray[np.uint8]:
+    """The picture in three colours of `levels` levels: its centre in the shape of `size`, scaled by area, transparent parts white.
+
+    Args:
+        content: The file.
+        size: Height and width that come back.
+        levels: 2 to 256.
+
+    Returns:
+        uint8 ``(3, height, width)``: ``floor(x * levels / 256)``.
+
+    Raises:
+        InputError: It is no PNG or JPEG, too large, an animation, or torn.
+    """
+    from PIL import Image, ImageOps
+
+    picture = decode(content, PHOTOGRAPH_BYTES_AT_MOST).convert("RGBA")
+    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    height, width = size
+    values = np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.BOX), dtype=np.int64)
+    result: NDArray[np.uint8] = (values * levels // 256).astype(np.uint8).transpose(2, 0, 1)
+    return result

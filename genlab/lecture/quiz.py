@@ -11,11 +11,13 @@ import json
 import math
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
+from urllib.parse import urlencode
 
 import yaml
 
@@ -26,6 +28,7 @@ OWN_FILE = Path(__file__).with_name("quiz.yaml")
 
 _MOST_BYTES = 256 * 1024
 _MOST_QUESTIONS = 100
+_MOST_LINKS = 10
 _LONGEST_TEXT = 1000
 # File, question, options, option: nothing useful is nested deeper, and recursion over a hostile file has to end somewhere.
 _DEEPEST = 12
@@ -46,10 +49,17 @@ class Link:
     Attributes:
         page: The stem of a file in `genlab/dashboard/pages`.
         words: What to look for there.
+        at: What the page's address says there: names and values.
     """
 
     page: str
     words: str
+    at: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """The page's address, such as ``slanted_land?part=4``."""
+        return f"{self.page}?{urlencode(self.at)}" if self.at else self.page
 
 
 @dataclass(frozen=True)
@@ -190,7 +200,7 @@ def _question(place: _Place) -> Question:
         _answers(parts["answers"], options),
         _feedback(parts["feedback"], options) if "feedback" in parts else {},
         parts["argued"].text() if "argued" in parts else None,
-        tuple(_link(each) for each in parts["see"].items()) if "see" in parts else (),
+        tuple(_link(each) for each in parts["see"].items(most=_MOST_LINKS)) if "see" in parts else (),
     )
 
 
@@ -224,12 +234,21 @@ def _feedback(place: _Place, options: Collection[str]) -> dict[str, str]:
 
 
 def _link(place: _Place) -> Link:
-    parts = place.mapping(required=("page", "words"))
+    parts = place.mapping(required=("page", "words"), optional=("at",))
     page = parts["page"].text()
     # It becomes a path of the dashboard's.
     if not re.fullmatch("[a-z][a-z0-9_]*", page):
         parts["page"].fail(f"page must be the name of a page's file, such as theatre; got {page!r}")
-    return Link(page, parts["words"].text())
+    return Link(page, parts["words"].text(), _at(parts["at"]) if "at" in parts else {})
+
+
+def _at(place: _Place) -> dict[str, str]:
+    values = {}
+    for key, value in place.pairs():
+        if not re.fullmatch("[a-z][a-z0-9_]*", key.text()):
+            key.fail(f"a key of at must be a name in the page's address, such as part; got {key.text()!r}")
+        values[key.text()] = value.text()
+    return values
 
 
 # --- YAML as a tree of texts that know their lines ------------------------------------------------------------------------------------
@@ -312,7 +331,10 @@ def _kind(node: yaml.Node) -> str:
 def _read(path: Path) -> str:
     """The file's text."""
     try:
-        with path.open("rb") as stream:
+        # A pipe would keep the reader waiting for whoever writes into it.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise InputError(f"{path} must be a file of questions; got a pipe or a device")
             data = stream.read(_MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path} must be a file of questions that can be read; got: {error.strerror}") from None
@@ -326,9 +348,10 @@ def _read(path: Path) -> str:
 
 def _root(path: Path, text: str) -> _Place:
     """The file's root node."""
+    depth, line = 0, 1
     try:
-        depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            line = event.end_mark.line + 1
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
                 _fail(path, event.start_mark.line + 1, f"the file must not nest deeper than {_DEEPEST} levels")
@@ -338,6 +361,10 @@ def _root(path: Path, text: str) -> _Place:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         _fail(path, mark.line + 1 if mark else 1, f"the file must be YAML: {error.problem}")
+    except InputError:
+        raise
+    except (ValueError, OverflowError):  # a number in an escape or a directive that is none; after the last thing that was one
+        _fail(path, line, "the file must be YAML: here or on the next lines stands a character's number or a version that cannot be")
     if node is None:
         _fail(path, 1, "the file must be a mapping with questions; got nothing")
     return _Place(node, "the file", path)

@@ -136,7 +136,7 @@ class _Table:
         if question.argued:
             self._wrap("     The key can be argued with: ", question.argued, hang=7)
         for link in question.links:
-            self._wrap(f"     See it happen on the dashboard's page {link.page}: ", f"{link.words}.", hang=7)
+            self._wrap(f"     See it happen on the dashboard's page {link.address}: ", f"{link.words}.", hang=7)
 
     def _wrap(self, start: str, text: str, *, hang: int | None = None) -> None:
         indent = " " * (len(start) if hang is None else hang)

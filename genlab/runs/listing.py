@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from genlab.errors import RunError
+from genlab.errors import RunError, did_you_mean
 from genlab.runs.run import Run, is_run
 
 
@@ -51,7 +52,7 @@ def open_run(path: Run | Path | str) -> Run:
             return Run(folder)
     if os.path.lexists(path):
         raise RunError(f"{path} is not a run folder: it has no config.json")
-    raise RunError(f"there is no run folder {path}")
+    raise RunError(f"there is no run folder {path}{did_you_mean(str(path), _names())}")
 
 
 def list_runs(folder: Path | str | None = None) -> list[Run]:
@@ -97,3 +98,13 @@ def _begun(path: Path) -> float:
         return (path / "config.json").stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _names() -> list[str]:
+    """The names that `open_run` knows: runs, and packaged models."""
+    packaged = Path(__file__).parents[1] / "pretrained"
+    names = []
+    for folder in (runs_folder(), packaged):
+        with suppress(RunError):
+            names += [run.name for run in list_runs(folder)]
+    return names

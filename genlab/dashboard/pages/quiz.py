@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from genlab import quiz_store
+from genlab.dashboard import instructor
 from genlab.dashboard.components.letters import letters
 from genlab.dashboard.frame import frame, say
 from genlab.dashboard.plain import plain
@@ -115,7 +116,7 @@ def judge(asked: Question, mark: Mark) -> None:
 def see(link: Link) -> None:
     """A way to the page where it happens; words alone if a replaced file names a page that is not here."""
     try:
-        st.page_link(f"genlab/dashboard/pages/{link.page}.py", label=f"See it happen: {plain(link.words)} →")
+        st.page_link(f"genlab/dashboard/pages/{link.page}.py", label=f"See it happen: {plain(link.words)} →", query_params=link.at or None)
     except StreamlitAPIException:
         st.caption(f"{plain(link.words)} (on the page {plain(link.page)}, which this dashboard does not have)")
 
@@ -162,8 +163,28 @@ def keep(game: Game) -> None:
         # Streamlit forgets a field while another page is shown; the game does not.
         st.session_state.setdefault(NAME, game.name)
         st.text_input("name", max_chars=quiz_store.LONGEST_NAME, key=NAME, on_change=take_name, args=(game,))
+        if game.name:
+            kept_so_far(game.name)
     if game.trouble:
         st.warning(f"Not kept, only remembered by this page: {plain(game.trouble)}")
+
+
+def kept_so_far(name: str) -> None:
+    """One's own answers, to take along, and names that one might have meant."""
+    try:
+        others, answers = quiz_store.alike(name), quiz_store.export_csv(name)
+    except GenlabError as error:
+        say(st.warning, "{}", error)
+        return
+    if others:
+        say(st.info, "Capitals count: answers are kept under {} too, and those are not yours of {}.", ", ".join(others), name)
+    if count := rows(answers):
+        st.download_button(f"My answers, as CSV ({count})", answers, "my-quiz-answers.csv", "text/csv", on_click="ignore")
+
+
+def rows(table: str) -> int:
+    """Of a CSV file, without its header."""
+    return table.count("\n") - 1
 
 
 def take_name(game: Game) -> None:
@@ -183,15 +204,19 @@ def for_the_instructor(quiz: Quiz) -> None:
             "the form, and a mistake is told with its line."
         )
         try:
-            table = quiz_store.export_csv()
+            if instructor.opened():
+                everybodys_answers()
         except GenlabError as error:
-            st.warning(plain(str(error)))
-            return
-        answers = table.count("\n") - 1
-        if answers:
-            st.download_button(f"All answers that were kept, as CSV ({answers})", table, "quiz-answers.csv", "text/csv", on_click="ignore")
-        else:
-            st.caption("No answer has been kept under a name yet; once there are some, they can be downloaded here as CSV.")
+            say(st.warning, "{}", error)
+
+
+def everybodys_answers() -> None:
+    """All that was kept, as a file."""
+    table = quiz_store.export_csv()
+    if answers := rows(table):
+        st.download_button(f"All answers that were kept, as CSV ({answers})", table, "quiz-answers.csv", "text/csv", on_click="ignore")
+    else:
+        st.caption("No answer has been kept under a name yet; once there are some, they can be downloaded here as CSV.")
 
 
 page()
