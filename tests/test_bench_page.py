@@ -170,8 +170,34 @@ def test_where_native_is_behind_the_page_says_so(folder: Path) -> None:
     assert "ahead of every peer" not in text
 
 
+def test_a_disturbed_case_is_marked_and_nothing_is_claimed(folder: Path) -> None:
+    disturbed = document()
+    disturbed["tables"][0]["cases"][0]["disturbed"] = True
+    disturbed["tables"][0]["figures"] += [{"key": "y", "value": None, "meaning": "one that could not be had"}]
+    keep(folder, disturbed)
+    app = opened()
+    assert "Something else was using the cores" in said(app)
+    assert "trust ratios" not in said(app)
+    assert "ahead of every peer" not in said(app)
+    assert list(app.dataframe[1].value["value"]) == ["0.25", "8", "–"]
+
+
+def test_what_computes_something_else_has_an_axis_of_its_own(folder: Path) -> None:
+    both = document()
+    sides = both["tables"][0]["cases"][0]["sides"]
+    sides.append({**sides[1], "side": "the peak", "role": "context"})
+    keep(folder, both)
+    app = opened()
+    assert "these compute something else" in said(app)
+    table = both["tables"][0]
+    charts = [bench_charts.times(table, table["cases"][0], ink="black", context=context) for context in (False, True)]
+    shown = [[row["side"] for row in chart.layer[0].data["values"]] for chart in charts]
+    assert shown == [["native", "torch dense", "pure Python"], ["the peak"]]
+
+
 def test_points_stand_below_the_roof() -> None:
     kernels, machine = document()["tables"][0], roofs()["tables"][0]
+    kernels["figures"] += [{"key": "y_share_of_peak", "value": 1.3, "meaning": "what no code can reach (forward: a kernel)"}]
     (point,) = bench_charts.kernel_points(kernels, 100.0)
     assert point == {"case": "forward: a kernel", "direction": "forward", "intensity": 8.0, "gigaflops": 25.0, "share": 0.25}
     above = bench_charts.roofline(kernels, machine).layer[0].data["values"]

@@ -21,9 +21,9 @@ import torch
 
 import genlab
 from genlab import benchmark, cli
-from genlab.benchmark import growth, kernels, memory, precision, report, roofline, sampling, torch_peers, toy_gan, training
+from genlab.benchmark import growth, kernels, memory, precision, report, roofline, sampling, timing, torch_peers, toy_gan, training
 from genlab.benchmark.examples import GATED, YARDSTICK, random_levels, random_model, random_uniforms
-from genlab.benchmark.table import Agreement, Case, CaseResult, Effort, SideResult, geometric_mean, relative_error
+from genlab.benchmark.table import Agreement, Case, CaseResult, Effort, Figure, SideResult, geometric_mean, relative_error
 from genlab.benchmark.timing import clean_environment, measure, start_workers, weigh
 from genlab.errors import InputError
 from genlab.native import native_info
@@ -316,19 +316,20 @@ def made_up(tmp_path, monkeypatch):
 
     diary = tmp_path / "diary"
 
-    def run(*sides, rounds=2):
+    def run(*sides, rounds=2, retakes=2):
         case = Case("case", {"diary": str(diary)}, sides)
         with ExitStack() as stack:
             workers = start_workers(made_up_table.TABLE, [case], stack, threads=1)
-            result = measure(made_up_table.TABLE, case, workers, Effort(rounds=rounds, seconds=10.0))
+            result = measure(made_up.table, case, workers, Effort(rounds=rounds, seconds=10.0, retakes=retakes))
         return result, diary.read_text().split()
 
-    yield SimpleNamespace(run=run, table=made_up_table.TABLE, diary=diary)
+    made_up = SimpleNamespace(run=run, table=made_up_table.TABLE, diary=diary)
+    yield made_up
     del sys.modules["made_up_table"]
 
 
 def test_sides_take_turns(made_up):
-    result, diary = made_up.run("a", "b", "c", rounds=4)
+    result, diary = made_up.run("a", "b", "c", rounds=4, retakes=0)
     runs = [kind for position, kind in enumerate(diary) if position == 0 or diary[position - 1] != kind]
     # Prepared in two processes at once, then three runs of each to see how long they take, then the rounds.
     assert runs[-15:] == ["a", "b", "c"] * 5
@@ -403,7 +404,7 @@ def finite(name):
 def test_all_tables_at_tiny_sizes(tmp_path, monkeypatch, capsys):
     for name, (module, variable) in PLACES.items():
         monkeypatch.setattr(module, variable, replace(TABLES[name], cases=lambda quick, cases=TINY[name]: cases))
-    monkeypatch.setattr(benchmark, "QUICK", Effort(rounds=3, seconds=0.0))
+    monkeypatch.setattr(benchmark, "QUICK", Effort(rounds=3, seconds=0.0, retakes=0))
 
     assert benchmark.main("all", True, tmp_path / "bench.json") == 0
 
@@ -474,7 +475,52 @@ def test_a_peer_that_is_faster_is_named():
     assert not report.as_json(table, [result])["ahead"]
 
 
-@pytest.mark.parametrize(("seconds", "noted"), [([1.0, 1.1, 1.2], False), ([1.0, 8.0, 8.0], True)])
-def test_a_case_that_was_disturbed_says_so(seconds, noted):
-    result = CaseResult(Case("a case", {}, ("native",)), [SideResult("native", "genlab", "native", seconds=seconds)])
+def case_of(native, rival, **about):
+    sides = [SideResult("native", "genlab", "native", seconds=native), SideResult("rival", "torch", "peer", seconds=rival)]
+    return CaseResult(Case("a case", {}, ("native", "rival")), sides, **about)
+
+
+@pytest.mark.parametrize(
+    ("native", "rival", "noted"),
+    [([1.0, 1.1, 1.2], [2.0, 2.1], False), ([1.0, 8.0, 8.0], [9.0], True), ([1.0], [9.0, 90.0, 90.0], True), ([1.0], [9.0], False)],
+)
+def test_a_case_that_was_disturbed_says_so_and_claims_nothing(native, rival, noted):
+    result = case_of(native, rival)
+    table = replace(kernels.TABLE, figures=lambda results: [])
     assert ("something else was using the cores" in report.case_table(result)) == noted
+    printed = report.figures_table(table, [result])
+    assert ("Native is ahead" in printed) == (not noted)
+    assert ("NOTE: disturbed, and to be measured again on a quiet machine: a case" in printed) == noted
+    assert report.as_json(table, [result])["cases"][0]["disturbed"] == noted
+    behind = case_of([2.0, 9.0, 9.0], [1.0, 1.1])
+    assert "(0.12x) in 'a case', which was disturbed" in report.figures_table(table, [behind])
+
+
+def test_no_share_above_the_peak_is_told():
+    figures = [Figure("x_share_of_peak", 1.2, "native's share of the peak"), Figure("y_share_of_peak", 0.8, "another's")]
+    table = replace(kernels.TABLE, figures=lambda results: figures)
+    result = case_of([1.0], [2.0], impossible=True)
+    assert [figure["value"] for figure in report.as_json(table, [result])["figures"]] == [None, 0.8]
+    assert "1.20" not in report.figures_table(table, [result])
+    assert "native faster than the peak" in report.case_table(result)
+
+
+@pytest.mark.parametrize(("unrests", "taken"), [([9.0, 1.1], 2), ([9.0, 3.0, 4.0, 1.0], 3), ([1.2], 1)])
+def test_a_disturbed_measurement_is_taken_again_and_the_calmest_counts(made_up, monkeypatch, unrests, taken):
+    takes = iter([{"a": [1.0, unrest, unrest], "b": [2.0, 2.0]} for unrest in unrests])
+    monkeypatch.setattr(timing, "_take_turns", lambda workers, effort: next(takes))
+    result, _ = made_up.run("a", "b")
+    assert len(list(takes)) == len(unrests) - taken
+    assert result.unrest == min(unrests[:taken])
+    assert result.disturbed == (min(unrests[:taken]) > 1.5)
+
+
+def test_a_peak_that_was_disturbed_is_measured_again(made_up, monkeypatch):
+    takes = iter([{"a": [1.0], "c": [8.0]}, {"a": [1.0], "c": [0.5]}])
+    monkeypatch.setattr(timing, "_take_turns", lambda workers, effort: next(takes))
+    share = lambda results: [Figure("a_share_of_peak", results[0]["c"].minimum / results[0]["a"].median, "share")]  # noqa: E731
+    monkeypatch.setattr(made_up, "table", replace(made_up.table, figures=share))
+    result, _ = made_up.run("a", "c")
+    assert list(takes) == []
+    assert not result.disturbed
+    assert share([result])[0].value == 0.5

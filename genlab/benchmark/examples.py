@@ -10,15 +10,14 @@ from genlab.benchmark.table import Array, Settings
 
 if TYPE_CHECKING:
     from genlab.causal import Graph
-    from genlab.models.causal.model import CausalModel
 
 # van den Oord et al. 2016 for binary MNIST: 101,570 parameters, 64 channels wide.
 YARDSTICK = {"family": "pixelcnn", "image_shape": [1, 28, 28], "levels": 2, "channels": 32, "blocks": 7}
 GATED = {**YARDSTICK, "family": "gated"}
 
 
-def random_model(settings: Settings) -> CausalModel:
-    """A network whose weights and biases all matter; torch's own generator is left as it was.
+def random_model(settings: Settings) -> Any:
+    """A network whose weights and biases all matter, with a likelihood and a list of nodes; torch's own generator is left as it was.
 
     Args:
         settings: ``family``, ``"pixelcnn"`` or ``"gated"``, and the settings of a PixelCNN.
@@ -26,14 +25,13 @@ def random_model(settings: Settings) -> CausalModel:
     import torch
 
     from genlab.models import create_model
-    from genlab.models.causal.model import CausalModel
 
     sizes = {name: value for name, value in settings.items() if name != "family"}
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
-        model: CausalModel = create_model("pixelcnn", **sizes)
+        model = create_model("pixelcnn", **sizes)
         if settings["family"] == "gated":
-            model = CausalModel("gated", model.settings, gated_list(**sizes))
+            model = type(model)("gated", model.settings, gated_list(**sizes))  # the same, around another list
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):
                 parameter.normal_(0, 0.1)

@@ -16,7 +16,7 @@ from genlab.runs import load_model
 
 if TYPE_CHECKING:
     from genlab.datasets import Dataset
-    from genlab.models.causal.model import CausalModel
+    from genlab.models.contract import Likelihood
 
 ABOUT = """\
 What bfloat16 costs in likelihood, beside the time it saves, on real digits.
@@ -92,7 +92,7 @@ def nats_after_training(data: Dataset, network: Settings, epochs: int, *, backen
     return nats_of(model, data, backend=backend, dtype="float32")
 
 
-def nats_of(model: CausalModel, data: Dataset, *, backend: str, dtype: str) -> float:
+def nats_of(model: Likelihood, data: Dataset, *, backend: str, dtype: str) -> float:
     """Mean −log p of the held-out digits."""
     return -float(model.log_prob(data.test.images, backend=backend, dtype=dtype).double().mean())
 

@@ -6,11 +6,11 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from genlab.benchmark.table import CaseResult, SideResult, Table
+from genlab.benchmark.table import CaseResult, Figure, SideResult, Table
 
 FORMAT = 1
 
@@ -25,7 +25,7 @@ def heading(machine: Mapping[str, Any]) -> str:
         "turns, so that the drift of a shared machine hits all alike. 'x native': median divided by native's.",
     ]
     if machine["load"] is not None and machine["load"] > 0.5:
-        lines.append(f"NOTE: the machine was busy before the start (load {machine['load']}): trust ratios, not times.")
+        lines.append(f"NOTE: the machine was busy before the start (load {machine['load']}). What is disturbed is taken again, or says so.")
     return "\n".join(lines)
 
 
@@ -37,8 +37,9 @@ def case_table(result: CaseResult) -> str:
     lines = [result.case.name, head, *(_side_line(result, side, width) for side in result.sides)]
     if result.refusal:
         lines.append(f"  {result.refusal}")
-    if result.native.median > 1.5 * result.native.minimum:
-        lines.append("  NOTE: medians far above the least times: something else was using the cores. Run it again.")
+    if result.disturbed:
+        why = "native faster than the peak" if result.impossible else "medians far above the least times"
+        lines.append(f"  NOTE: {why}: something else was using the cores, in each of several takes. Neither times nor ratios hold.")
     return "\n".join(lines)
 
 
@@ -58,16 +59,25 @@ def _number(value: float, width: int, digits: int) -> str:
 
 def figures_table(table: Table, results: Sequence[CaseResult]) -> str:
     """What the table comes down to, and whether native is ahead everywhere."""
-    lines = [f"{_number(figure.value, 12, 2)}  {figure.meaning}" for figure in table.figures(results)]
+    lines = [f"{_number(figure.value, 12, 2)}  {figure.meaning}" for figure in _possible(table, results)]
+    disturbed = [result.case.name for result in results if result.disturbed]
     for result in results:
         lines += [
             f"NOTE: native is behind {side.side!r} ({result.ratio(side):.2f}x) in {result.case.name!r}"
+            + (", which was disturbed" if result.disturbed else "")
             for side in result.sides
             if side.role == "peer" and result.ratio(side) <= 1
         ]
-    if ahead(results) and any(result.best_peer() for result in results):
+    if disturbed:
+        lines.append(f"NOTE: disturbed, and to be measured again on a quiet machine: {'; '.join(disturbed)}")
+    elif ahead(results) and any(result.best_peer() for result in results):
         lines.append("Native is ahead of every peer that ran.")
     return "\n".join(lines)
+
+
+def _possible(table: Table, results: Sequence[CaseResult]) -> list[Figure]:
+    """The table's figures; a share above the machine's peak is none."""
+    return [replace(figure, value=math.nan) if figure.impossible else figure for figure in table.figures(results)]
 
 
 def ahead(results: Sequence[CaseResult]) -> bool:
@@ -89,8 +99,9 @@ def as_json(table: Table, results: Sequence[CaseResult]) -> dict[str, Any]:
             }
             for side in result.sides
         ]
-        cases.append({"name": result.case.name, "settings": dict(result.case.settings), "refusal": result.refusal, "sides": sides})
-    figures = [{**asdict(figure), "value": _known(figure.value)} for figure in table.figures(results)]
+        about = {"name": result.case.name, "settings": dict(result.case.settings)}
+        cases.append({**about, "refusal": result.refusal, "disturbed": result.disturbed, "sides": sides})
+    figures = [{**asdict(figure), "value": _known(figure.value)} for figure in _possible(table, results)]
     return {
         **{"name": table.name, "about": table.about, "notes": list(table.notes()), "unit": table.unit},
         **{"cases": cases, "figures": figures, "ahead": ahead(results)},

@@ -74,7 +74,8 @@ def genlab_contender(backend: str, *, model: Settings, images: int, dtype: str) 
     network, uniforms = random_model(model), random_uniforms(model, images)
 
     def draw() -> Array:
-        return network.draw(uniforms, backend=backend, dtype=dtype)
+        drawn: Array = network.draw(uniforms, backend=backend, dtype=dtype)
+        return drawn
 
     return Contender(lambda: {"images": draw()}, draw)
 
@@ -235,7 +236,7 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
 def draw_operations(settings: Settings) -> int:
     """Useful operations of a draw: 2 · N · H · W · M, with M the live multiply-adds of a pixel."""
     _, height, width = settings["model"]["image_shape"]
-    return 2 * int(settings["images"]) * int(height * width) * random_model(settings["model"]).graph.multiply_adds_per_pixel()
+    return 2 * int(settings["images"]) * int(height * width) * int(random_model(settings["model"]).graph.multiply_adds_per_pixel())
 
 
 def intensity(settings: Settings) -> float:

@@ -17,6 +17,9 @@ Settings = Mapping[str, Any]
 Role = Literal["native", "peer", "context"]
 Unit = Literal["seconds", "bytes"]
 
+MOST_UNREST = 1.5
+SHARE_OF_PEAK = "share_of_peak"
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -88,10 +91,12 @@ class Effort:
     Attributes:
         rounds: Rounds through all sides.
         seconds: A side whose runs would take longer than this in all sits out the last rounds, but not the first three.
+        retakes: How often a case that was disturbed is measured again.
     """
 
     rounds: int
     seconds: float
+    retakes: int = 2
 
 
 @dataclass(frozen=True)
@@ -121,14 +126,27 @@ class SideResult:
         """Least of what was measured; NaN if nothing was."""
         return min(self.measured, default=math.nan)
 
+    @property
+    def unrest(self) -> float:
+        """Median over minimum, 1 at best; NaN if it was not timed several times. Above `MOST_UNREST` something else used the cores."""
+        return self.median / self.minimum if len(self.seconds) > 1 else math.nan
+
 
 @dataclass(frozen=True)
 class CaseResult:
-    """All sides of one case. `refusal` says why nothing was timed, if the sides disagree."""
+    """All sides of one case.
+
+    Attributes:
+        case: What was measured.
+        sides: Who took part.
+        refusal: Why nothing was timed, if the sides disagree.
+        impossible: Whether native seems faster than the machine can be: then the peak was disturbed, whatever the rounds look like.
+    """
 
     case: Case
     sides: Sequence[SideResult]
     refusal: str | None = None
+    impossible: bool = False
 
     def __getitem__(self, name: str) -> SideResult:
         return next(side for side in self.sides if side.side == name)
@@ -141,6 +159,16 @@ class CaseResult:
     def native(self) -> SideResult:
         """The side that the others are divided by."""
         return next(side for side in self.sides if side.role == "native")
+
+    @property
+    def unrest(self) -> float:
+        """That of the most disturbed side; 1 if none can be told."""
+        return max((side.unrest for side in self.sides if not math.isnan(side.unrest)), default=1.0)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether something else was using the cores, so that neither times nor ratios are to be believed."""
+        return self.impossible or self.unrest > MOST_UNREST
 
     def ratio(self, side: SideResult) -> float:
         """Median of `side` divided by native's: how many times faster native is."""
@@ -164,6 +192,11 @@ class Figure:
     key: str
     value: float
     meaning: str
+
+    @property
+    def impossible(self) -> bool:
+        """Whether it says that something was faster than the machine can be."""
+        return self.key.endswith(SHARE_OF_PEAK) and self.value > 1
 
 
 @dataclass(frozen=True)

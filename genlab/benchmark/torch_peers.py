@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from genlab.models.causal.model import CausalModel
 
 Convolve = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
@@ -168,7 +165,7 @@ def _gate(both: Tensor) -> Tensor:
     return torch.tanh(features) * torch.sigmoid(gates)
 
 
-def peer_of(model: CausalModel, form: str, layout: str) -> PixelCNN | GatedPixelCNN:
+def peer_of(model: Any, form: str, layout: str) -> PixelCNN | GatedPixelCNN:
     """The independent twin of a benchmark's network of one image channel, with the same weights."""
     settings = model.config["settings"]
     sizes = {name: settings[name] for name in ("levels", "channels", "blocks")}

@@ -211,7 +211,7 @@ def _truth(model: str, images: int) -> tuple[Array, Mapping[str, Array]]:
     for first in range(0, images, _IMAGES_AT_ONCE):
         part = levels[first : first + _IMAGES_AT_ONCE]
         loss = network.loss(part, backend="torch") * (len(part) / images)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         total = total + loss.numpy(force=True)
     gradients = [parameter.grad.numpy() for parameter in network.parameters() if parameter.grad is not None]
     return total, dict(zip(parameter_names(network), gradients, strict=True))

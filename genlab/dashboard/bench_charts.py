@@ -52,15 +52,18 @@ def leads(table: Table, *, ink: str) -> Chart:
     return alt.layer(native, points, words).properties(height=_AROUND + _ROW * len(cases))
 
 
-def times(table: Table, case: Mapping[str, Any], *, ink: str) -> Chart:
-    """All sides of one case as bars, the fastest on top, on a logarithmic axis.
+def times(table: Table, case: Mapping[str, Any], *, ink: str, context: bool = False) -> Chart:
+    """The sides of one case that compute the same as bars, the fastest on top, on a logarithmic axis.
 
     Args:
         table: The case's table.
         case: One case.
         ink: Colour of words.
+        context: Those instead that compute something else: what takes another computation's time has no place on the same axis.
     """
     factor, unit = (1e-6, "MB") if is_memory(table) else (1e3, "ms")
+    sides = [side for side in case["sides"] if side["median"] and (side["role"] == "context") == context]
+    roles = [_ROLES[role] for role in _ROLES if (role == "context") == context]
     rows = [
         {
             "side": side["side"],
@@ -68,7 +71,7 @@ def times(table: Table, case: Mapping[str, Any], *, ink: str) -> Chart:
             "median": side["median"] * factor,
             "words": f"{side['side']}: {measured(table, side)}" + (f", {side['ratio']:,.3g} × native" if side["role"] == "peer" else ""),
         }
-        for side in sorted((side for side in case["sides"] if side["median"]), key=lambda side: side["median"])
+        for side in sorted(sides, key=lambda side: side["median"])
     ]
     # A logarithmic axis has no zero to start from.
     start = min((row["median"] for row in rows), default=1) / 2
@@ -80,7 +83,7 @@ def times(table: Table, case: Mapping[str, Any], *, ink: str) -> Chart:
             y=y,
             x=alt.X("median:Q", title=f"median {unit}", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(tickCount=5, format="~g")),
             x2="start:Q",
-            color=alt.Color("role:N", scale=alt.Scale(domain=list(_ROLES.values())), legend=_LEGEND),
+            color=alt.Color("role:N", scale=alt.Scale(domain=roles), legend=_LEGEND),
             tooltip=[alt.Tooltip("words:N", title="median")],
         )
     )
@@ -140,7 +143,8 @@ def kernel_points(kernels: Table, peak: float) -> Iterator[dict[str, Any]]:
     figures = {figure["key"]: figure for figure in kernels["figures"]}
     for key, figure in figures.items():
         stem = key.removesuffix("_share_of_peak")
-        if stem == key or figure["value"] is None:
+        # Earlier versions wrote down what no code can reach, when the peak had been disturbed.
+        if stem == key or figure["value"] is None or figure["value"] > 1:
             continue
         case = figure["meaning"].partition("(")[2].rstrip(")")
         yield {

@@ -23,7 +23,10 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         RunError: Another process holds it, or its lock cannot be opened.
     """
-    descriptor = _open(folder / "lock", os.O_RDWR | os.O_CREAT)
+    try:
+        descriptor = _open(folder / "lock", os.O_RDWR | os.O_CREAT)
+    except FileNotFoundError:
+        raise RunError(f"{folder / 'lock'} could not be made: there is no such folder") from None
     try:
         _take(folder, descriptor)
         try:
@@ -42,9 +45,10 @@ def holder(folder: Path) -> int | None:
     Raises:
         RunError: The lock cannot be opened.
     """
-    if not os.path.lexists(folder / "lock"):
+    try:
+        descriptor = _open(folder / "lock", os.O_RDONLY)
+    except FileNotFoundError:
         return None
-    descriptor = _open(folder / "lock", os.O_RDONLY)
     try:
         # A shared lock: those who merely ask never turn each other away.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -59,6 +63,8 @@ def _open(file: Path, flags: int) -> int:
     try:
         # Without waiting: a pipe in place of the file must not hold us up.
         descriptor = os.open(file, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise RunError(f"{file} could not be opened: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

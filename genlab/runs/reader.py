@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,12 +119,10 @@ def read_metrics(file: Path, kind: str | None = None) -> list[dict[str, Any]]:
         RunError: A line is not what a record must be. A last line without its end was torn (its process was killed while writing) and is
             left out.
     """
-    try:
-        content = read_bytes(file, missing="")
-    except RunError:
-        if os.path.lexists(file):
-            raise
-        return []
+    with suppress(OSError):
+        if not _is_there(file):
+            return []
+    content = read_bytes(file)
     lines = content.split(b"\n")
     torn = lines.pop()  # empty, unless the last line has no end
     records = []
@@ -238,6 +237,14 @@ def _check_settings(file: Path, part: str, kind: type[Settings], values: Mapping
         raise RunError(f"{file}: {'; '.join(sentences(error, f'{part}.'))}") from None
     except InputError as error:
         raise RunError(f"{file}: {error}") from None
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _no_number(constant: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 
 from genlab.errors import InputError, RunError
@@ -39,7 +40,7 @@ def request_learning_rate(run: Run, rate: float) -> None:
 def take_learning_rate(run: Run) -> float | None:
     """The rate that was asked for since the last call, or None. What is no valid request is dropped."""
     file = run.path / "control.json"
-    if not file.exists():
+    if not os.path.lexists(file):
         return None
     try:
         wish = parse(file, read_bytes(file))

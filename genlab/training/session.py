@@ -248,12 +248,11 @@ class Session:
         tensors, header = read_tensors(path, self._state.tensors(layout))
         movers = self._state.movers
         try:
-            self._step, self._seconds_before, self._best_step = int(header["step"]), float(header["seconds"]), int(header["best_step"])
-            self._best = None if header["best"] is None else float(header["best"])
-            moves = [int(header["moves"][mover.player.name]) if layout > 1 else self._step for mover in movers]
+            self._step, self._best_step = _whole(header["step"]), _whole(header["best_step"])
+            self._seconds_before = _number(header["seconds"])
+            self._best = None if header["best"] is None else _number(header["best"])
+            moves = [_whole(header["moves"][mover.player.name]) if layout > 1 else self._step for mover in movers]
             recorded = dict(header["versions"])
-            if min(self._step, self._seconds_before, self._best_step, *moves) < 0:
-                raise ValueError("one of them is negative")
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} has a header that lacks a number to go on with: {error}") from None
         self._state.load(tensors, layout)
@@ -354,3 +353,15 @@ class Session:
 def _figures(terms: Terms) -> dict[str, float]:
     """A move's loss and its parts as plain numbers."""
     return {"loss": float(terms.total.item())} | {name: float(value) for name, value in terms.parts.items()}
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**62:
+        raise TypeError(f"{str(value)[:60]!r} is no count")
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{str(value)[:60]!r} is no number")
+    return float(value)

@@ -57,7 +57,7 @@ def form() -> None:
         pressed = st.form_submit_button("Measure on this machine", type="primary")
     busy = [job.name for job in jobs.list_jobs() if job.is_active]
     if busy:
-        st.warning(f"A training is at work ({', '.join(busy)}): ratios hold roughly, times do not. Better wait, or stop it first.")
+        st.warning(f"A training is at work ({', '.join(busy)}) and would disturb what is measured. Better wait, or stop it first.")
     if pressed:
         background.start([name for name in TABLES if name in asked], quick=not full)
         st.rerun()
@@ -129,7 +129,7 @@ def results(table: Mapping[str, Any]) -> None:
     for case in cases.values():
         if case["refusal"]:
             st.error(plain(f"{case['name']}: {case['refusal']}"))
-    figures = [{"figure": figure["meaning"], "value": figure["value"]} for figure in table["figures"]]
+    figures = [{"figure": figure["meaning"], "value": in_figures(figure["value"])} for figure in table["figures"]]
     if has_peers(table):
         st.altair_chart(bench_charts.leads(table, ink=ink()), width="stretch", key=f"leads {name}", alt=in_words(table))
         ahead_or_behind(table)
@@ -137,6 +137,10 @@ def results(table: Mapping[str, Any]) -> None:
             case = cases[st.selectbox("case", list(cases), key=f"case {name}")]
             words = f"Medians of {case['name']}, also in the table below."
             st.altair_chart(bench_charts.times(table, case, ink=ink()), width="stretch", key=f"times {name}", alt=words)
+            if any(side["role"] == "context" and side["median"] for side in case["sides"]):
+                st.markdown("**For comparison:** these compute something else; do not hold them against those above.")
+                chart = bench_charts.times(table, case, ink=ink(), context=True)
+                st.altair_chart(chart, width="stretch", key=f"context {name}", alt=f"What else was measured in {case['name']}.")
             st.dataframe([agreement(table, side) for side in case["sides"]], hide_index=True, width="stretch", key=f"sides {name}")
     else:
         st.dataframe(figures, hide_index=True, width="stretch", key=f"figures {name}")
@@ -156,10 +160,20 @@ def ahead_or_behind(table: Mapping[str, Any]) -> None:
         for side in case["sides"]
         if side["role"] == "peer" and side["ratio"] and side["ratio"] <= 1
     ]
+    disturbed = [case["name"] for case in table["cases"] if case.get("disturbed")]
     if behind:
         st.warning(plain(f"Native is {'; '.join(behind)}."))
-    elif table["ahead"]:
+    if disturbed:
+        st.warning(plain(f"Something else was using the cores, so that these hold neither in time nor in ratio: {'; '.join(disturbed)}."))
+    elif table["ahead"] and not behind:
         st.success("Native is ahead of every peer that ran, in every case.")
+
+
+def in_figures(value: float | None) -> str:
+    """A figure of the table; one that does not exist is a dash."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def ink() -> str:
@@ -198,9 +212,8 @@ def origin(document: Mapping[str, Any]) -> str:
     machine, quick = document["machine"], document["settings"]["quick"]
     when = datetime.fromisoformat(machine["date"]).astimezone()
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    load = (
-        f" The machine was busy before the start (load {machine['load']}): trust ratios, not times." if (machine["load"] or 0) > 0.5 else ""
-    )
+    busy = (machine["load"] or 0) > 0.5
+    load = f" The machine was busy before the start (load {machine['load']}); what was disturbed says so." if busy else ""
     return (
         f"{when:%Y-%m-%d %H:%M}, {'quick' if quick else 'full'}: {machine['cpu']}, {machine['threads']} threads, kernels for "
         f"{machine['isa']} by {machine['compiler']}; {versions}.{load}"
