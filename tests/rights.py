@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _VERSION_3 = 0x20080522
@@ -29,7 +29,8 @@ def mode(path: Path, bits: int) -> Iterator[None]:
         with _nobody_special():
             yield
     finally:
-        path.chmod(before)
+        with suppress(FileNotFoundError):  # removed, as it was asked to be
+            path.chmod(before)
 
 
 @contextmanager

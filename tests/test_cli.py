@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -333,15 +334,23 @@ def test_training_that_fails_exits_with_3(capsys: pytest.CaptureFixture[str], mo
     assert Run(Path("a")).state() == "failed"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_a_stop_signal_leaves_a_run_that_can_be_resumed(number: signal.Signals, code: int) -> None:
-    process = command("train", "pixelcnn", "--minutes", "60", "--out", "a", *TINY, OMP_NUM_THREADS="1")
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith("started pixelcnn on digits")
-    process.send_signal(number)
-    output, errors = process.communicate()
-    assert process.returncode == code
-    assert "resume with: genlab train --resume --out a" in output + errors
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])
+def test_a_stop_signal_leaves_a_run_that_can_be_resumed(
+    number: signal.Signals, code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Signals(io.StringIO):
+        """Somebody who sends the signal as soon as the training says that it has begun."""
+
+        def write(self, text: str) -> int:
+            if text.startswith("started pixelcnn on digits"):
+                signal.raise_signal(number)
+            return super().write(text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", Signals())
+        assert main(["train", "pixelcnn", "--minutes", "60", "--out", "a", *TINY]) == code
+        said = sys.stderr.getvalue()
+    assert "resume with: genlab train --resume --out a" in capsys.readouterr().out + said
     assert Run(Path("a")).state() == "stopped"
     assert main(["train", "--resume", "--out", "a", "--epochs", "1"]) == 0
     assert Run(Path("a")).state() == "finished"

@@ -23,7 +23,7 @@ def require_place(option: str, path: Path | None, *endings: str) -> None:
         return
     if endings and path.suffix.lower() not in endings:
         raise InputError(f"{option} must end in {' or '.join(endings)}; got {str(path)!r}")
-    if not path.absolute().parent.is_dir() or path.is_dir():
+    if "\0" in str(path) or not path.absolute().parent.is_dir() or path.is_dir():
         raise InputError(f"{option} must name a file in a folder that exists; got {str(path)!r}")
     effective = os.access in os.supports_effective_ids
     if not os.access(path.absolute().parent, os.W_OK | os.X_OK, effective_ids=effective):

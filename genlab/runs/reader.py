@@ -232,7 +232,8 @@ def _check(file: Path, part: str, kind: type[_Part], value: Any) -> None:
 def _check_settings(file: Path, part: str, kind: type[Settings], values: Mapping[str, Any]) -> None:
     try:
         # As JSON: a list is then a tuple, and nothing else is taken for what it is not.
-        kind.model_validate_json(json.dumps(values), strict=True)
+        # A byte of a file's name that is no UTF-8 is half of a pair for Python and no JSON for pydantic; here any letter will do.
+        kind.model_validate_json(json.dumps(values, ensure_ascii=False).encode(errors="replace"), strict=True)
     except ValidationError as error:
         raise RunError(f"{file}: {'; '.join(sentences(error, f'{part}.'))}") from None
     except InputError as error:
