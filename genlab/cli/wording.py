@@ -25,5 +25,6 @@ def of_the_command_line(sentence: str, verb: argparse.ArgumentParser) -> str:
     def rename(found: re.Match[str]) -> str:
         return options.get(_ARGUMENTS.get(found[0], found[0]), found[0])
 
+    sentence = re.sub(r"^data\.sha256 must be", "data must be the images with checksum", sentence)
     sentence = re.sub(r"^[a-z]\w*(\.\w+)?(?= (must|should|has|is not|cannot)\b| '[^']*' cannot\b)", rename, sentence)
     return sentence.replace("resume=True", "--resume")
