@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from genlab import causal, datasets, kernels, lecture, models, nn, proofs, toy_gan
+    from genlab import causal, datasets, export, kernels, lecture, models, nn, proofs, receptive_field, runs, toy_gan
     from genlab.datasets import load_dataset
     from genlab.measures.likelihood import evaluate, log_prob
     from genlab.models import create_model, list_models
@@ -32,7 +32,7 @@ _HOME = {
     "load_model": "genlab.runs",
     "native_info": "genlab.native",
 }
-_ROOMS = ("causal", "datasets", "kernels", "lecture", "models", "nn", "proofs", "toy_gan")
+_ROOMS = ("causal", "datasets", "export", "kernels", "lecture", "models", "nn", "proofs", "receptive_field", "runs", "toy_gan")
 
 __all__ = [
     "__version__",
@@ -40,6 +40,7 @@ __all__ = [
     "create_model",
     "datasets",
     "evaluate",
+    "export",
     "kernels",
     "lecture",
     "list_models",
@@ -50,6 +51,8 @@ __all__ = [
     "native_info",
     "nn",
     "proofs",
+    "receptive_field",
+    "runs",
     "sample",
     "stream",
     "toy_gan",

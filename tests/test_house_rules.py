@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -92,3 +94,8 @@ def test_files_stay_short() -> None:
 def test_rooms_ask_what_a_model_can_do_and_not_which_family_it_is_of() -> None:
     naming = {name for name in files("genlab", ".py") if "CausalModel" in text(name) and not name.startswith(MAY_NAME_CAUSAL_MODEL)}
     assert naming == STILL_NAME_CAUSAL_MODEL
+
+
+def test_every_public_name_is_there_without_further_imports() -> None:
+    program = "import genlab; print([name for name in genlab.__all__ if not hasattr(genlab, name)])"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
