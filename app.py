@@ -7,6 +7,7 @@ import streamlit as st
 from genlab.dashboard import address, instructor
 from genlab.dashboard.long_lived import load_once, spare_modules
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
+from genlab.dashboard.uploads import bound_uploads
 
 DASHBOARD = Path(__file__).parent / "genlab" / "dashboard"
 SIDEBAR = 232  # as wide as its longest entry
@@ -26,5 +27,6 @@ instructor.lock()  # whose PIN the terminal shows from the start
 entry = PAGES[page.url_path or FIRST]
 address.enter(entry.name, entry.shares)
 load_once(entry.loads)
+bound_uploads()
 page.run()
 spare_modules()

@@ -14,12 +14,14 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
 import genlab
-from genlab import runs, sampling
-from genlab.dashboard import long_lived
+from genlab import proofs, runs, sampling
+from genlab.dashboard import long_lived, uploads
 from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
 from genlab.dashboard.components.race import run_race
@@ -31,6 +33,7 @@ from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.dashboard.stage import causal, front, sources
 from genlab.dashboard.taxonomy import TREE
 from genlab.datasets.test_digits import COUNT, mnist_test_digits
+from genlab.proofs import Proof
 from genlab.settings import DataSettings
 from tests.pages import components, press, rerun
 
@@ -163,12 +166,21 @@ def test_who_is_not_home_in_time_is_stopped_where_it_is():
     assert np.array_equal(finished.images, genlab.sample(model, 2, seed=0))
 
 
-@pytest.mark.parametrize("label", LABELS.values())
-def test_each_claim_is_proved_at_the_press_of_a_button(label):
-    app = press(opened("theatre"), label)
-    assert len(app.success) == 1
-    assert app.success[0].value.startswith("**Holds.**")
-    assert "The check took" in app.success[0].value
+def test_each_claim_is_proved_at_the_press_of_a_button():
+    app = opened("theatre")
+    for number, label in enumerate(LABELS.values(), 1):
+        press(app, label)
+        assert len(app.success) == number
+        assert app.success[-1].value.startswith("**Holds.**")
+        assert "The check took" in app.success[-1].value
+
+
+def test_what_cannot_be_decided_is_neither_held_nor_refuted(monkeypatch):
+    monkeypatch.setattr(proofs, "samples_fit", lambda model: Proof(None, "Too few draws are expected.", {}, 0.1))
+    app = press(opened("theatre"), LABELS["samples_fit"])
+    assert "**Cannot be decided.** Too few draws are expected." in app.info[0].value
+    assert not app.success
+    assert not app.error
 
 
 def test_a_claim_that_cannot_be_checked_here_says_why():
@@ -267,6 +279,46 @@ def test_a_strangers_picture_goes_on_the_pad_and_anything_else_is_refused():
     app.file_uploader[0].upload("seven.png", b"<svg onload='alert(1)'/>", "image/png")
     assert "its content is an SVG drawing" in rerun(app).error[0].value
     assert len(components(app)) == 2  # and the page goes on with a digit of its own
+
+
+def photograph():
+    """A digit on grey paper with a shadow, as a telephone takes it: 3024×4032, thin stroke, turned by EXIF."""
+    page = np.linspace(120, 200, 4032, dtype=np.float32)[:, None] * np.linspace(0.9, 1, 3024, dtype=np.float32)
+    image = Image.fromarray(page.astype(np.uint8))
+    pen = ImageDraw.Draw(image)
+    pen.line([(1100, 1300), (1900, 1300), (1500, 2700)], fill=40, width=24, joint="curve")  # a seven
+    file, tags = io.BytesIO(), Image.Exif()
+    tags[0x0112] = 6  # shown turned by a quarter
+    image.transpose(Image.Transpose.ROTATE_90).save(file, "JPEG", exif=tags, quality=95)
+    return file.getvalue()
+
+
+def test_a_photograph_of_a_digit_goes_on_the_pad_and_its_threshold_can_be_slid():
+    app = opened("completion")
+    app.file_uploader[0].upload("seven.jpg", photograph(), "image/jpeg")
+    assert not rerun(app).error
+    seven = pad.from_text(in_address(app)["drawing"], (1, 28, 28), 2).levels[0]
+    rows, columns = np.flatnonzero(seven.any(1)), np.flatnonzero(seven.any(0))
+    assert 19 <= rows[-1] - rows[0] + 1 <= 21  # as MNIST's digits are fitted
+    assert seven[rows[0] + 1].sum() > 6 > 4 >= seven[rows[-1] - 2].sum()  # its bar is above, its stem below
+    assert len(app.get("image")) == 1
+    slider = next(slider for slider in app.slider if slider.label == "ink begins at")
+    slider.set_value(0.9)
+    assert "slide it" in rerun(app).error[0].value
+    assert columns.size
+    press(app, "Another digit")  # and the upload is gone
+    assert "drawing" not in in_address(app)
+    assert not app.get("image")
+
+
+def test_of_uploaded_files_the_server_keeps_few_whoever_sends_them():
+    manager = MemoryUploadedFileManager("/upload")
+    uploads._bound(manager)
+    for number in range(60):
+        manager.add_file(f"session {number % 7}", UploadedFileRec(f"file {number}", "a.png", "image/png", b"x" * (9 << 20)))
+    kept = [len(files) for files in manager.file_storage.values()]
+    assert sum(kept) == uploads.BYTES_AT_MOST // (9 << 20)
+    assert manager.get_files("session 3", ["file 59"])
 
 
 def picture():

@@ -318,7 +318,7 @@ def test_rename_delete_and_undo(folder: Path) -> None:
     assert run.label == MARKUP[:60]
     press(app, next(label for label in buttons(app) if label.startswith("Delete this run")))
     assert (jobs.list_names(), jobs.list_removed()) == ([], ["mine"])
-    assert "Deleted: **mine**" in said(app)
+    assert "Deleted: **<img src=x onerror=alert(1)>" in said(app)  # by the name that people gave it
     press(app, "Bring it back")
     assert jobs.list_names() == ["mine"]
     assert run.label == MARKUP[:60]
@@ -407,7 +407,8 @@ def hostile(run: Run, how: str) -> None:
     else:
         told = json.loads(header["__metadata__"]["genlab"])
         told["model"]["settings"] |= {"channels": 1024, "blocks": 100} if how == "a model of gigabytes" else {"channels": "<b>"}
-        header["__metadata__"]["genlab"] = json.dumps(told)
+        del told["sha256"]  # a stranger can pretend to have an older format, which had none
+        header["__metadata__"]["genlab"] = json.dumps({**told, "format": 1})
         encoded = json.dumps(header).encode()
         content = len(encoded).to_bytes(8, "little") + encoded + whole[8 + length :]
     run.checkpoint_path.write_bytes(content)

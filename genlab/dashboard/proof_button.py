@@ -34,7 +34,7 @@ def proof_button(name: str, claim: str, source: Source) -> None:
         source: The model it is checked on.
     """
     with st.container(border=True):
-        words, button = st.columns([4, 1], vertical_alignment="center")
+        words, button = st.columns([3, 1], vertical_alignment="center")
         words.markdown(claim)
         if button.button(LABELS[name], key=f"check {name}", width="stretch"):
             with st.spinner("Checking …"):

@@ -1,5 +1,7 @@
 // A wall of images. If it is to be drawn, all images grow together, value by value, and then it stays still.
 
+const NARROWEST = 36; // CSS pixels of an image in a band
+
 export default mounts(createWall);
 
 function createWall(root) {
@@ -15,7 +17,7 @@ function createWall(root) {
     if (isNew) {
       const [channels, height, width] = data.shape;
       shown = { ...data, channels, height, width, values: new Uint8Array(bytes(data.values)) };
-      root.querySelector(".wall").classList.toggle("bare", !data.words.length && !data.given);
+      root.querySelector(".wall").classList.toggle("bare", data.even);
       root.querySelector(".wall").classList.toggle("quantities", data.accent);
       build();
       begun = performance.now();
@@ -23,7 +25,6 @@ function createWall(root) {
       frame = requestAnimationFrame(tick);
     }
     paint();
-    arrange();
   }
 
   function build() {
@@ -59,18 +60,20 @@ function createWall(root) {
     if (share() < 1) frame = requestAnimationFrame(tick);
   }
 
-  // Whole rows alone, if the page wants a band and not all images.
-  function arrange() {
-    if (!shown?.rows || !canvases.length) return;
+  // How wide an image may be: in a band of whole rows, as wide as the most columns allow that are not too narrow to be seen.
+  function room() {
+    if (!shown.even) return shown.large;
     const gap = parseFloat(getComputedStyle(list).columnGap);
-    const columns = Math.max(1, Math.floor((list.clientWidth + gap) / (canvases[0].offsetWidth + gap)));
-    const fitting = columns * Math.max(1, Math.min(shown.rows, Math.floor(shown.count / columns)));
-    canvases.forEach((canvas, n) => (canvas.closest("li").hidden = n >= fitting));
+    const widthOf = (columns) => (list.clientWidth + 0.5 - gap * (columns - 1)) / columns;
+    const columns = shown.count; // of which only its divisors make whole rows
+    const fitting = Array.from({ length: columns }, (_, i) => columns - i).filter((each) => columns % each === 0 && widthOf(each) >= NARROWEST);
+    return Math.min(shown.large, Math.floor(widthOf(fitting[0] ?? 1)));
   }
 
   function paint() {
     if (!shown || !canvases.length) return;
-    const { width, height, channels, values, given, large } = shown;
+    const { width, height, channels, values, given } = shown;
+    const large = room();
     const pixels = width * height * channels;
     const known = given * width * channels;
     const drawn = known + Math.floor(share() * (pixels - known));
@@ -83,7 +86,7 @@ function createWall(root) {
     });
   }
 
-  const resized = new ResizeObserver(arrange);
+  const resized = new ResizeObserver(paint);
   resized.observe(root.querySelector(".wall"));
 
   function close() {

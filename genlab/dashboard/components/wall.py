@@ -24,7 +24,7 @@ def wall(
     given: int = 0,
     seconds: float = 0.0,
     large: int = 96,
-    rows_at_most: int = 0,
+    even: bool = False,
     accent: bool = False,
 ) -> None:
     """Show images.
@@ -39,7 +39,7 @@ def wall(
         given: So many rows from the top were given and not drawn; a line is put below them.
         seconds: How long the drawing is shown to take; with 0 the images are there at once.
         large: No image is shown wider than so many CSS pixels.
-        rows_at_most: Show only so many rows, and whole ones; with 0 all images are shown.
+        even: As a band of whole rows, without frames, the images as small as that takes.
         accent: In the accent colour: quantities, not ink.
     """
     data: dict[str, Any] = {
@@ -52,7 +52,7 @@ def wall(
         "given": given,
         "seconds": seconds,
         "large": large,
-        "rows": rows_at_most,
+        "even": even,
         "accent": accent,
         "alt": alt,
     }

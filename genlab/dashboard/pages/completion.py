@@ -14,12 +14,16 @@ from genlab.dashboard.frame import caught, frame
 from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.stage.causal import COMPLETIONS, completions
 from genlab.dashboard.stage.sources import Source, choose_source, held_out, model_of
+from genlab.dashboard.uploads import photograph_of, preview
 from genlab.dashboard.words import duration
-from genlab.datasets.picture import BYTES_AT_MOST, read_picture
+from genlab.datasets.photograph import THRESHOLDS, find_digit
+from genlab.datasets.picture import PHOTOGRAPH_BYTES_AT_MOST
 from genlab.errors import InputError
 
 SHOWN_SECONDS = 1.2
 COLDEST, HOTTEST = 0.1, 2.0
+THRESHOLD = "Lower finds fainter strokes, and more of the paper."
+TAKEN = "the picture on the pad"
 LARGE = "large"  # what the address says of a drawing that it cannot hold
 TEMPERATURE = "1 is the model's own distribution; below, the likely is favoured."
 
@@ -72,25 +76,27 @@ def keep(drawing: Drawing) -> None:
 
 
 def upload(model: Any, number: int) -> None:
-    """A picture of the visitor's own goes on the pad.
+    """A picture of the visitor's own goes on the pad, also a photograph of a digit on paper.
 
     Args:
         model: Whose size and levels it gets.
         number: Of the digit asked for; another one empties the field.
     """
-    file = st.file_uploader(
-        "picture",
-        type=["png", "jpg", "jpeg"],
-        max_upload_size=BYTES_AT_MOST >> 20,
-        label_visibility="collapsed",
-        key=f"picture {number}",
-    )
-    if file is None or st.session_state.get("taken") == file.file_id:
+    kinds, megabytes = ["png", "jpg", "jpeg"], PHOTOGRAPH_BYTES_AT_MOST >> 20
+    file = st.file_uploader("picture", type=kinds, max_upload_size=megabytes, label_visibility="collapsed", key=f"picture {number}")
+    if file is None:
+        st.caption(f"A drawing, or a photograph of a digit on paper, PNG or JPEG, up to {megabytes} MB.")
         return
-    st.session_state["taken"] = file.file_id
     with caught():
+        photograph = photograph_of(file.file_id, file.getvalue())
+        least, most = THRESHOLDS
+        threshold = st.slider("ink begins at", least, most, photograph.threshold, 0.01, key=f"threshold {file.file_id}", help=THRESHOLD)
         _, height, width = model.image_shape
-        keep(Drawing(read_picture(file.getvalue(), size=(height, width), levels=model.levels)[None], height // 2))
+        found = find_digit(photograph, size=(height, width), threshold=threshold)
+        st.image(preview(found), caption="What was taken for the digit, on your picture.", output_format="PNG")
+        if st.session_state.get(TAKEN) != (file.file_id, threshold, width, model.levels):
+            st.session_state[TAKEN] = (file.file_id, threshold, width, model.levels)
+            keep(Drawing(found.levels(model.levels)[None], height // 2))
 
 
 def finish(source: Source, drawing: Drawing) -> None:

@@ -77,7 +77,7 @@ def show(images: NDArray[np.uint8], levels: int, seed: int) -> None:
         alt="A digit that nobody wrote",
         seconds=SHOWN_SECONDS,
         large=64,
-        rows_at_most=2,
+        even=True,
     )
 
 

@@ -14,6 +14,7 @@ from genlab import jobs
 from genlab.dashboard import address
 from genlab.dashboard.charts import Axis, overlaid_curves
 from genlab.dashboard.downloads import downloads
+from genlab.dashboard.forms import as_text
 from genlab.dashboard.frame import caught, frame, say
 from genlab.dashboard.plain import plain
 from genlab.dashboard.run_in_address import choose_run, own_first, run_in_address
@@ -22,6 +23,7 @@ from genlab.dashboard.story import BITS_PER_DIM, Story, parameters_in_words, rea
 from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import STATES, duration, megabytes
 from genlab.errors import GenlabError
+from genlab.jobs.records import trash_folder
 from genlab.runs import Run, is_run, runs_folder
 
 _POLL_SECONDS = 2.0
@@ -33,9 +35,9 @@ _AT_FIRST = 3
 def page() -> None:
     """The page from top to bottom."""
     with frame("Runs", "Everything that was trained here, whoever started it and wherever: on this page, in a terminal, from Python."):
-        offer_undo()
         names = jobs.list_names()
         if not names:
+            offer_undo()
             st.info("There is no run yet. The **Training** page starts one; so does `genlab train pixelcnn` in a terminal.")
             return
         for part in (overview, lambda: compare(own_first()), one_run):
@@ -45,20 +47,24 @@ def page() -> None:
 
 def offer_undo() -> None:
     """What was deleted can be brought back for a day."""
-    removed = jobs.list_removed(visitor())
+    removed = {name: Run(trash_folder() / name).label for name in jobs.list_removed(visitor())}
     if not removed:
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        say(st.info, "Deleted: **{}**. It is kept for a day.", removed[0])
-        if st.button("Bring it back"):
-            address.put(run=jobs.restore(removed[0], visitor=visitor()).name)
-            st.rerun()
-    if removed[1:]:
+    newest = next(iter(removed))
+    say(st.info, "Deleted: **{}**. It is kept for a day.", removed[newest])
+    if st.button("Bring it back"):
+        bring_back(newest)
+    if len(removed) > 1:
         with st.expander(f"deleted before that: {len(removed) - 1}"):
-            for name in removed[1:]:
-                if st.button(f"Bring back {plain(name)}", key=f"back {name}", type="tertiary"):
-                    jobs.restore(name, visitor=visitor())
-                    st.rerun()
+            for name, label in [*removed.items()][1:]:
+                if st.button(f"Bring back {plain(label)}", key=f"back {name}", type="tertiary"):
+                    bring_back(name)
+
+
+def bring_back(name: str) -> None:
+    """Out of the trash, and into view."""
+    address.put(run=jobs.restore(name, visitor=visitor()).name)
+    st.rerun()
 
 
 def overview() -> None:
@@ -188,7 +194,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, str]:
     flat = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
     flat |= {"seed": config["seed"], "parameters": parameters_in_words(config)}
     flat |= {f"versions.{name}": value for name, value in (config.get("versions") or {}).items()}
-    return {name: "none" if value is None else str(value) for name, value in flat.items()}
+    return {name: "none" if value is None or value == [] else as_text(value) for name, value in flat.items()}
 
 
 def settings(columns: Mapping[str, Mapping[str, str]]) -> None:
@@ -216,6 +222,7 @@ def _marked(_: str) -> str:
 def one_run() -> None:
     """What can be done with one run."""
     st.header("One run", anchor=False)
+    offer_undo()  # here, where a run is deleted
     job = run_in_address()
     if job is None:
         return
