@@ -463,6 +463,22 @@ void gate_grad(const ElementArgs<S>& a) {
 }
 
 template <class S>
+void pixel_sum(const PixelSumArgs<S>& a) {
+  using V = Vec<Compute<S>>;
+  for (int channel = 0; channel < a.channels; channel += lanes_of<S>) {
+    V sum{};
+    for (int y = 0; y < a.rows; ++y)
+      for (int p = 0; p < a.pixels; ++p) {
+        V value = load(a.grad + y * a.grad_row + p * a.grad_stride + channel);
+        if (a.mask) value = load(a.mask + y * a.mask_row + p * a.mask_stride + channel) > V{} ? value : V{};
+        sum += value;
+      }
+    if (a.accumulate) sum += load(a.out + channel);
+    store(a.out + channel, sum);
+  }
+}
+
+template <class S>
 double widen(S value) {
   if constexpr (Numbers<S>::group == 1) {
     return value;
@@ -518,8 +534,25 @@ void interleave(const S* row, int positions, int channels, int start, int pairs,
 
 template <class S>
 constexpr KernelTable<S> table() {
-  return {lanes_of<S>,      2 * lanes_of<S>, &conv<S>,       &narrow_conv<S>, &weight_grad<S>, &relu<S>,   &add<S>,   &sigmoid_of<S>,
-          &sigmoid_grad<S>, &gate<S>,        &masked_add<S>, &gate_grad<S>,   &softmax<S>,     &narrow<S>, &widen<S>, &interleave<S>};
+  KernelTable<S> t{};
+  t.lanes = lanes_of<S>;
+  t.panel = 2 * lanes_of<S>;
+  t.conv = &conv<S>;
+  t.narrow_conv = &narrow_conv<S>;
+  t.weight_grad = &weight_grad<S>;
+  t.relu = &relu<S>;
+  t.add = &add<S>;
+  t.sigmoid = &sigmoid_of<S>;
+  t.sigmoid_grad = &sigmoid_grad<S>;
+  t.gate = &gate<S>;
+  t.masked_add = &masked_add<S>;
+  t.gate_grad = &gate_grad<S>;
+  t.pixel_sum = &pixel_sum<S>;
+  t.softmax = &softmax<S>;
+  t.narrow = &narrow<S>;
+  t.widen = &widen<S>;
+  t.interleave = &interleave<S>;
+  return t;
 }
 
 #ifdef __AVX512BF16__
@@ -538,12 +571,20 @@ constexpr const KernelTable<bfloat16>* bf16 = nullptr;
 void GENLAB_JOIN(toy_gan_train_, GENLAB_ISA)(const ToyGanArgs&);
 void GENLAB_JOIN(toy_gan_ensemble_advance_, GENLAB_ISA)(const ToyGanEnsembleArgs&, std::ptrdiff_t first_run);
 
+namespace {
+constexpr InstructionSet this_instruction_set() {
+  InstructionSet set{};
+  set.name = GENLAB_TEXT(GENLAB_ISA);
+  set.f32 = table<float>();
+  set.f64 = table<double>();
+  set.bf16 = bf16;
+  set.toy_gan_train = &GENLAB_JOIN(toy_gan_train_, GENLAB_ISA);
+  set.toy_gan_ensemble_advance = &GENLAB_JOIN(toy_gan_ensemble_advance_, GENLAB_ISA);
+  return set;
+}
+}  // namespace
+
 extern const InstructionSet GENLAB_JOIN(kernels_, GENLAB_ISA);
-const InstructionSet GENLAB_JOIN(kernels_, GENLAB_ISA) = {GENLAB_TEXT(GENLAB_ISA),
-                                                          table<float>(),
-                                                          table<double>(),
-                                                          bf16,
-                                                          &GENLAB_JOIN(toy_gan_train_, GENLAB_ISA),
-                                                          &GENLAB_JOIN(toy_gan_ensemble_advance_, GENLAB_ISA)};
+const InstructionSet GENLAB_JOIN(kernels_, GENLAB_ISA) = this_instruction_set();
 
 }  // namespace genlab

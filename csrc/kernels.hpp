@@ -107,6 +107,19 @@ struct ElementArgs {
   std::ptrdiff_t count;
 };
 
+// out[c] (+)= sum over rows and pixels of grad[c], where mask > 0 if there is one: summed up in Compute, stored once.
+template <class S>
+struct PixelSumArgs {
+  const S* grad;
+  std::ptrdiff_t grad_stride, grad_row;
+  const S* mask;  // or null
+  std::ptrdiff_t mask_stride, mask_row;
+  int rows, pixels;
+  int channels;  // padded
+  S* out;
+  bool accumulate;
+};
+
 // Softmax cross-entropy of one pixel's levels. Returns nats; writes scale·(p − onehot) to grad unless it is null.
 template <class S>
 struct SoftmaxArgs {
@@ -131,6 +144,7 @@ struct KernelTable {
   void (*gate)(const ElementArgs<S>&);
   void (*masked_add)(const ElementArgs<S>&);  // out (+)= mask ? (mask > 0 ? grad : 0) : grad
   void (*gate_grad)(const ElementArgs<S>&);
+  void (*pixel_sum)(const PixelSumArgs<S>&);
   double (*softmax)(const SoftmaxArgs<S>&);
   S (*narrow)(double);
   double (*widen)(S);

@@ -1,6 +1,7 @@
 // Zeroed memory on a cache line's boundary.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -8,15 +9,19 @@
 
 namespace genlab {
 
+// For tests: how many allocations from now one fails; 0 and below: none does.
+inline std::atomic<long> allocations_until_failure{0};
+
 template <class T>
 class Aligned {
  public:
   Aligned() = default;
   explicit Aligned(std::size_t count) { resize(count); }
 
-  // Grows to at least `count` values, all zero if it grew.
+  // Grows to at least `count` values, all zero if it grew. If there is no memory it throws, and is as it was.
   void resize(std::size_t count) {
     if (count <= count_) return;
+    if (allocations_until_failure > 0 && --allocations_until_failure == 0) throw std::bad_alloc();
     data_.reset(static_cast<T*>(::operator new(count * sizeof(T), alignment)));
     count_ = count;
     clear();

@@ -1,13 +1,14 @@
-"""What a causal network's output channels mean: the distribution of one pixel's level, given the pixels before it.
+"""What a causal network's output channels mean: the distribution of one pixel's levels, given the pixels before it.
 
 A distribution is chosen by name in the graph. The torch walk uses the methods below; the native walk has the same distribution in
-C++ under the same name (csrc/program.cpp).
+C++ under the same name (csrc/heads/).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from genlab.errors import InputError
 
@@ -15,31 +16,50 @@ if TYPE_CHECKING:
     import torch
 
 
-class Distribution(Protocol):
-    """A distribution over the levels 0 … levels − 1 of one image channel of one pixel."""
+class Distribution(ABC):
+    """A distribution over the levels 0 … levels − 1 of a pixel's channels, each given those before it.
 
-    @property
-    def name(self) -> str:
-        """The name under which the native walk knows it."""
+    Shapes below: parameters are the output's channels at a pixel, ``(…, output channels)``; levels are the pixel's, ``(…, C)``.
 
-    @property
-    def levels(self) -> int:
-        """Number of levels."""
+    Attributes:
+        name: The name under which the native walk knows it.
+        levels: Number of levels.
+        channel_by_channel: Whether the network sees each channel of a pixel before the next is drawn, so that masks order the channels
+            too; otherwise the parameters of a whole pixel are known before its first channel is drawn.
+    """
 
-    @property
-    def parameters(self) -> int:
-        """Number of output channels for each image channel."""
+    name: ClassVar[str]
+    channel_by_channel: ClassVar[bool]
+    levels: int
 
-    def logits(self, parameters: torch.Tensor) -> torch.Tensor:
-        """Unnormalised log-probabilities ``(…, levels)`` from parameters ``(…, parameters)``."""
+    @abstractmethod
+    def output_channels(self, channels: int) -> int:
+        """Number of output channels for an image of so many channels."""
+
+    @abstractmethod
+    def logits(self, parameters: torch.Tensor, levels: torch.Tensor | None = None) -> torch.Tensor:
+        """Log-probabilities up to a constant, ``(…, C, levels)``; those of a channel may depend on the levels of the earlier ones."""
+
+    def predictive(self, parameters: torch.Tensor, levels: torch.Tensor | None = None) -> torch.Tensor:
+        """Log-probabilities ``(…, C, levels)`` of each channel's level, given the earlier channels' levels."""
+        return self.logits(parameters, levels).log_softmax(-1)
+
+    def log_prob(self, parameters: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+        """Log p of a pixel's levels, ``(…)``."""
+        return self.predictive(parameters, levels).gather(-1, levels.unsqueeze(-1)).squeeze(-1).sum(-1)
+
+    @abstractmethod
+    def draw(self, parameters: torch.Tensor, earlier: torch.Tensor, uniforms: torch.Tensor, *, temperature: float = 1.0) -> torch.Tensor:
+        """The level of the channel after the `earlier` ones ``(…, c)``, from one uniform ``(…)`` in [0, 1): int64 ``(…)``."""
 
 
 @dataclass(frozen=True)
-class Categorical:
+class Categorical(Distribution):
     """p(level = k) = exp(l_k) / Σ_j exp(l_j): the softmax of PixelRNN (van den Oord et al. 2016), one logit a level."""
 
+    name = "categorical"
+    channel_by_channel = True
     levels: int
-    name: str = "categorical"
 
     def __post_init__(self) -> None:
         if not 2 <= self.levels <= 256:
@@ -47,12 +67,20 @@ class Categorical:
 
     @property
     def parameters(self) -> int:
-        """One logit for each level."""
+        """Number of output channels for each image channel: one logit for each level."""
         return self.levels
 
-    def logits(self, parameters: torch.Tensor) -> torch.Tensor:
+    def output_channels(self, channels: int) -> int:
+        """One logit for each level of each channel."""
+        return channels * self.levels
+
+    def logits(self, parameters: torch.Tensor, levels: torch.Tensor | None = None) -> torch.Tensor:
         """The parameters themselves."""
-        return parameters
+        return parameters.unflatten(-1, (-1, self.levels))
+
+    def draw(self, parameters: torch.Tensor, earlier: torch.Tensor, uniforms: torch.Tensor, *, temperature: float = 1.0) -> torch.Tensor:
+        """By inverting the distribution function."""
+        return draw(self.logits(parameters)[..., earlier.shape[-1], :], uniforms, temperature=temperature)
 
 
 def draw(logits: torch.Tensor, uniforms: torch.Tensor, *, temperature: float = 1.0) -> torch.Tensor:

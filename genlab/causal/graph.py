@@ -13,15 +13,16 @@ This file knows neither torch nor C++: it is what both executors read.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from genlab.causal.distributions import Distribution
+from genlab.causal.operations import CENTRE, OPERATIONS
 from genlab.errors import BackendError, InputError, unknown_name
 from genlab.kernels.masked_conv2d import channel_mask
 
@@ -30,7 +31,6 @@ Tap = tuple[int, int]
 Visit = Literal["given", "row", "pixel"]
 
 HERE: Offset = (0, 0, 0)
-OPERATIONS = ("image", "given", "conv", "relu", "add", "gate")
 VISITS: tuple[Visit, ...] = ("given", "row", "pixel")
 CENTRES = ("A", "B", "all")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -52,6 +52,9 @@ class Node:
         kernel_size: ``(height, width)``, odd, of the weight that holds the taps (``conv`` only).
         dilation: Distance in pixels between neighbouring entries of the weight (``conv`` only).
         centre: Which image channels the centre tap passes on: ``"A"`` earlier ones, ``"B"`` also the same, ``"all"``.
+        scale: The image enters as ``scale · level + shift`` (``image`` only).
+        shift: See `scale`.
+        everywhere: One pixel that is given stands for all, such as a class (``given`` only).
     """
 
     name: str
@@ -65,6 +68,7 @@ class Node:
     centre: Literal["A", "B", "all"] = "B"
     scale: float = 1.0
     shift: float = 0.0
+    everywhere: bool = False
 
     def cell(self, tap: Tap) -> tuple[int, int]:
         """The (row, column) of the weight that a tap is multiplied by."""
@@ -112,13 +116,33 @@ class Graph:
 
     @property
     def groups(self) -> int:
-        """Number of ordered channels within a pixel: those of the image."""
-        return self.image_shape[0]
+        """Number of ordered channels within a pixel: those of the image, where each is drawn before the next is computed."""
+        return self.image_shape[0] if self.distribution.channel_by_channel else 1
 
     @property
     def convolutions(self) -> tuple[Node, ...]:
         """The nodes with parameters, in order."""
-        return tuple(node for node in self.nodes if node.operation == "conv")
+        return tuple(node for node in self.nodes if OPERATIONS[node.operation].has_parameters)
+
+    @property
+    def given(self) -> tuple[Node, ...]:
+        """The maps that must be there before an image is scored or drawn, in order."""
+        return tuple(node for node in self.nodes if node.operation == "given")
+
+    @cached_property
+    def everywhere(self) -> frozenset[str]:
+        """The nodes that are the same at every pixel: given so, or computed from such alone; nobody reads them beyond the border."""
+        alike: set[str] = set()
+        read_at_taps = {name for node in self.nodes for name in node.inputs if OPERATIONS[node.operation].taps(node) != CENTRE}
+        for node in self.nodes:
+            computed = node.visit == "given" and node.inputs and OPERATIONS[node.operation].taps(node) == CENTRE
+            if (node.everywhere or (computed and alike.issuperset(node.inputs))) and node.name not in read_at_taps:
+                alike.add(node.name)
+        return frozenset(alike)
+
+    def parameter_count(self) -> int:
+        """Number of live parameters: masked weights do not count."""
+        return int(sum(self.mask(node).sum() + node.channels for node in self.convolutions))
 
     def refuse_recurrence(self) -> None:
         """For walks that cannot run a node that reads itself.
@@ -161,9 +185,16 @@ class GraphBuilder:
         self.image = "image"
         self._nodes = [Node("image", "image", (), self.image_shape[0], scale=scale, shift=shift)]
 
-    def given(self, name: str, channels: int) -> str:
-        """A map ``(N, channels, H, W)`` that is known before drawing starts, such as class labels or a low-resolution image."""
-        return self._append(Node(name, "given", (), channels, visit="given"))
+    def given(self, name: str, channels: int, *, everywhere: bool = False) -> str:
+        """A map that is known before drawing starts.
+
+        Args:
+            name: The node's name.
+            channels: Number of feature maps.
+            everywhere: It is ``(N, channels, 1, 1)``, the same at every pixel, such as a class; otherwise ``(N, channels, H, W)``, such as
+                an image in low resolution.
+        """
+        return self._append(Node(name, "given", (), channels, visit="given", everywhere=everywhere))
 
     def conv(
         self,
@@ -283,11 +314,11 @@ def _check(graph: Graph) -> dict[str, Offset | None]:
     last = horizons[graph.output]
     if last is not None and last >= HERE:
         raise InputError(f"node {graph.output!r} is the output and must see earlier pixels alone, but sees {_where(last)}")
-    expected = graph.groups * graph.distribution.parameters
+    expected = graph.distribution.output_channels(graph.image_shape[0])
     if known[graph.output].channels != expected:
         raise InputError(
-            f"node {graph.output!r} is the output and must have {graph.groups} image channel(s) · {graph.distribution.parameters} "
-            f"parameters = {expected} channels; got {known[graph.output].channels}"
+            f"node {graph.output!r} is the output and must have what {graph.image_shape[0]} image channel(s) are drawn from by the "
+            f"distribution {graph.distribution.name!r}, {expected} channels; got {known[graph.output].channels}"
         )
     return horizons
 
@@ -303,9 +334,11 @@ def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
         raise InputError(f"node {node.name!r}: the image must be the first node, and the only one of its kind")
     if node.channels < 1:
         raise InputError(f"channels of node {node.name!r} must be at least 1; got {node.channels}")
-    arity = {"image": 0, "given": 0, "conv": 1, "relu": 1, "add": 2, "gate": 2}[node.operation]
-    if len(node.inputs) != arity:
-        raise InputError(f"node {node.name!r} ({node.operation}) must have {arity} input(s); got {len(node.inputs)}")
+    operation = OPERATIONS[node.operation]
+    if len(node.inputs) != operation.arity:
+        raise InputError(f"node {node.name!r} ({node.operation}) must have {operation.arity} input(s); got {len(node.inputs)}")
+    if node.everywhere and node.operation != "given":
+        raise InputError(f"node {node.name!r} ({node.operation}) is computed; only a given node can be everywhere")
     for source in node.inputs:
         if source not in known and source != node.name:
             raise InputError(f"node {node.name!r} reads {source!r}, which is not an earlier node")
@@ -323,29 +356,7 @@ def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
             raise InputError(f"tap {(dy, dx)} of node {node.name!r} lies outside its {height}×{width} kernel")
     if node.centre not in CENTRES:
         raise unknown_name(f"centre of node {node.name!r}", node.centre, CENTRES)
-    if node.operation in ("image", "given"):
-        visit = "given" if node.operation == "given" else "pixel"
-        if (node.visit, node.taps, node.kernel_size, node.dilation, node.centre) != (visit, ((0, 0),), (1, 1), 1, "B"):
-            raise InputError(
-                f"node {node.name!r} ({node.operation}) is put there, not computed; its visit must be {visit!r}, and taps, "
-                "kernel_size, dilation and centre must be left alone"
-            )
-        if not (math.isfinite(node.scale) and math.isfinite(node.shift)):
-            raise InputError(f"scale and shift of node {node.name!r} must be finite; got {node.scale} and {node.shift}")
-    if node.operation in ("relu", "add", "gate"):
-        if (node.kernel_size, node.dilation, node.centre) != ((1, 1), 1, "B") and node.taps == ((0, 0),):
-            raise InputError(
-                f"node {node.name!r} ({node.operation}) works on one pixel and passes on what it reads there; kernel_size, "
-                f"dilation and centre must be (1, 1), 1 and 'B'; got {node.kernel_size}, {node.dilation} and {node.centre!r}"
-            )
-        if node.taps != ((0, 0),):
-            raise InputError(f"node {node.name!r} ({node.operation}) works on one pixel; its taps must be ((0, 0),), got {node.taps}")
-        for source in node.inputs:
-            if source in known and known[source].channels != node.channels:
-                raise InputError(
-                    f"node {node.name!r} has {node.channels} channels, but its input {source!r} has {known[source].channels}; "
-                    "they must agree"
-                )
+    operation.check(node, known)
 
 
 def _horizon(node: Node, known: Mapping[str, Node], horizons: Mapping[str, Offset | None], groups: int) -> Offset | None:

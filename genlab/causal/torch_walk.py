@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from genlab.causal.distributions import draw
 from genlab.causal.graph import HERE, Graph, Node
+from genlab.causal.operations import OPERATIONS
 
 Parameters = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 """Weight ``(C_out, C_in, height, width)`` and bias ``(C_out,)`` of each convolution, by node name."""
@@ -44,28 +43,35 @@ def parameters_map(
         graph: The list of nodes.
         parameters: Weights and biases; their dtype and device are those of the computation.
         levels: Integer levels ``(N, C, H, W)``.
-        given: The maps of the given nodes, ``(N, channels, H, W)``.
+        given: The maps of the given nodes, ``(N, channels, H, W)`` or, the same at every pixel, ``(N, channels, 1, 1)``.
 
     Returns:
         ``(N, C · parameters, H, W)``, differentiable.
     """
-    values: dict[str, torch.Tensor] = {}
-    live = masks(graph, levels.device)
     dtype = next(iter(parameters.values()))[0].dtype
+    values = given_maps(graph, given, dtype)
+    live = masks(graph, levels.device)
+    image = graph.nodes[0]
+    values[image.name] = levels.to(dtype) * image.scale + image.shift
     for node in graph.nodes:
-        sources = [values[name] for name in node.inputs]
-        match node.operation:
-            case "image":
-                values[node.name] = levels.to(dtype) * node.scale + node.shift
-            case "given":
-                values[node.name] = (given or {})[node.name].to(dtype)
-            case "conv":
-                weight, bias = parameters[node.name]
-                padding = tuple(node.dilation * (size // 2) for size in node.kernel_size)
-                values[node.name] = F.conv2d(sources[0], weight.where(live[node.name], 0), bias, padding=padding, dilation=node.dilation)
-            case _:
-                values[node.name] = _elementwise(node, sources)
+        if not OPERATIONS[node.operation].is_source:
+            values[node.name] = _compute(node, values, parameters, live)
     return values[graph.output]
+
+
+def given_maps(graph: Graph, given: Mapping[str, torch.Tensor] | None, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """The given nodes' values ``(N, channels, H, W)``; a map of one pixel is spread over all."""
+    return {node.name: (given or {})[node.name].to(dtype).expand(-1, -1, *graph.image_shape[1:]) for node in graph.given}
+
+
+def _compute(node: Node, values: Mapping[str, torch.Tensor], parameters: Parameters, live: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """A node's whole map."""
+    operation = OPERATIONS[node.operation]
+    own = None
+    if operation.has_parameters:
+        weight, bias = parameters[node.name]
+        own = weight.where(live[node.name], 0), bias
+    return operation.forward(node, [values[name] for name in node.inputs], own)
 
 
 def log_prob(graph: Graph, parameters_at: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
@@ -73,21 +79,19 @@ def log_prob(graph: Graph, parameters_at: torch.Tensor, levels: torch.Tensor) ->
 
     Args:
         graph: The list of nodes.
-        parameters_at: What `parameters_map` returned, ``(N, C · parameters, H, W)``.
+        parameters_at: What `parameters_map` returned, ``(N, output channels, H, W)``.
         levels: Integer levels ``(N, C, H, W)``.
 
     Returns:
         ``(N,)`` of the dtype of `parameters_at`.
     """
-    log_probabilities = F.log_softmax(logits(graph, parameters_at), dim=-1)
-    return log_probabilities.gather(-1, levels.long().unsqueeze(-1)).flatten(1).sum(1)
+    return graph.distribution.log_prob(parameters_at.permute(0, 2, 3, 1), levels.long().permute(0, 2, 3, 1)).flatten(1).sum(1)
 
 
-def logits(graph: Graph, parameters_at: torch.Tensor) -> torch.Tensor:
-    """Logits ``(N, C, H, W, levels)`` from the output map ``(N, C · parameters, H, W)``."""
-    n, _, height, width = parameters_at.shape
-    parameters = parameters_at.reshape(n, graph.groups, graph.distribution.parameters, height, width).permute(0, 1, 3, 4, 2)
-    return graph.distribution.logits(parameters)
+def logits(graph: Graph, parameters_at: torch.Tensor, levels: torch.Tensor | None = None) -> torch.Tensor:
+    """Logits ``(N, C, H, W, levels)`` from the output map; `levels` of the images where those of a channel depend on the earlier ones."""
+    at = None if levels is None else levels.long().permute(0, 2, 3, 1)
+    return graph.distribution.logits(parameters_at.permute(0, 2, 3, 1), at).permute(0, 3, 1, 2, 4)
 
 
 @torch.no_grad()
@@ -111,7 +115,7 @@ def sample(
         uniforms: float64 ``(N, H, W, C)`` in [0, 1): the draws' randomness.
         known: int64 levels ``(N, C, H, W)``, kept where `known_mask` is true.
         known_mask: bool ``(N, C, H, W)``.
-        given: The maps of the given nodes, ``(N, channels, H, W)``.
+        given: The maps of the given nodes, ``(N, channels, H, W)`` or, the same at every pixel, ``(N, channels, 1, 1)``.
         temperature: Logits are divided by it.
         on_progress: Called after each row with (rows drawn, rows in all).
         on_rows: Called after each row with what is drawn so far, and from what.
@@ -122,6 +126,7 @@ def sample(
     memory = _Memory(graph, parameters, len(uniforms), given or {})
     channels, height, width = graph.image_shape
     levels = torch.zeros((len(uniforms), channels, height, width), dtype=torch.int64, device=uniforms.device)
+    each = graph[graph.output].channels // graph.groups
     if on_rows:
         drawn_from = torch.zeros((len(uniforms), height, width, graph[graph.output].channels), device=uniforms.device)
     for y in range(height):
@@ -130,15 +135,16 @@ def sample(
                 memory.compute(node, y, x)
         for x in range(width):
             for channel in range(channels):
-                for node in memory.pixel_nodes:
-                    memory.compute(node, y, x)
+                if channel < graph.groups:
+                    for node in memory.pixel_nodes:
+                        memory.compute(node, y, x)
+                parameters_here = memory.read(graph.output, y, x)
                 if on_rows:
-                    own = slice(channel * graph.distribution.parameters, (channel + 1) * graph.distribution.parameters)
-                    drawn_from[:, y, x, own] = memory.read(graph.output, y, x)[:, own]
-                parameters_here = memory.read(graph.output, y, x).reshape(len(uniforms), channels, graph.distribution.parameters)[
-                    :, channel
-                ]
-                drawn = draw(graph.distribution.logits(parameters_here), uniforms[:, y, x, channel], temperature=temperature)
+                    own = slice(channel * each, (channel + 1) * each)
+                    drawn_from[:, y, x, own] = parameters_here[:, own]
+                drawn = graph.distribution.draw(
+                    parameters_here, levels[:, :channel, y, x], uniforms[:, y, x, channel], temperature=temperature
+                )
                 if known is not None and known_mask is not None:
                     drawn = torch.where(known_mask[:, channel, y, x], known[:, channel, y, x], drawn)
                 levels[:, channel, y, x] = drawn
@@ -170,25 +176,14 @@ def sample_naive(
     for y in range(height):
         for x in range(width):
             for channel in range(channels):
-                here = logits(graph, parameters_map(graph, parameters, levels, given))[:, channel, y, x]
-                drawn = draw(here, uniforms[:, y, x, channel], temperature=temperature)
+                here = parameters_map(graph, parameters, levels, given)[:, :, y, x]
+                drawn = graph.distribution.draw(here, levels[:, :channel, y, x], uniforms[:, y, x, channel], temperature=temperature)
                 if known is not None and known_mask is not None:
                     drawn = torch.where(known_mask[:, channel, y, x], known[:, channel, y, x], drawn)
                 levels[:, channel, y, x] = drawn
         if on_progress:
             on_progress(y + 1, height)
     return levels
-
-
-def _elementwise(node: Node, sources: list[torch.Tensor]) -> torch.Tensor:
-    match node.operation:
-        case "relu":
-            return sources[0].relu()
-        case "add":
-            return sources[0] + sources[1]
-        case "gate":
-            return sources[0].tanh() * sources[1].sigmoid()
-    raise ValueError(f"operation {node.operation!r} of node {node.name!r} is not one of relu, add, gate")
 
 
 class _Memory:
@@ -206,26 +201,23 @@ class _Memory:
             node.name: torch.zeros((height + 2 * border, width + 2 * border, n, node.channels), dtype=first.dtype, device=first.device)
             for node in graph.nodes
         }
-        for name, value in given.items():
-            self._values[name][border : border + height, border : border + width] = value.permute(2, 3, 0, 1)
-        self._weights = {node.name: self._flat_weight(node, *parameters[node.name]) for node in graph.convolutions}
-        computed = [node for node in graph.nodes if node.operation not in ("image", "given")]
+        self._weights = {node.name: self._pixel_parameters(node, *parameters[node.name]) for node in graph.convolutions}
+        computed = [node for node in graph.nodes if not OPERATIONS[node.operation].is_source]
+        live = masks(graph, first.device)
+        before = given_maps(graph, given, first.dtype)
         for node in (node for node in computed if node.visit == "given"):
-            for y in range(height):
-                for x in range(width):
-                    self.compute(node, y, x)
+            before[node.name] = _compute(node, before, parameters, live)
+        for name, value in before.items():
+            self._values[name][border : border + height, border : border + width] = value.permute(2, 3, 0, 1)
         self.row_nodes = [node for node in computed if node.visit == "row"]
         pixel_nodes = [node for node in computed if node.visit == "pixel"]
         # Nodes that see their own pixel are computed once it is drawn; with several image channels, also while it is drawn.
         self.late_nodes = [node for node in pixel_nodes if graph.horizons[node.name] == HERE]
         self.pixel_nodes = [node for node in pixel_nodes if graph.groups > 1 or graph.horizons[node.name] != HERE]
 
-    def _flat_weight(self, node: Node, weight: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The weight as one matrix ``(taps · C_in, C_out)``, taps in the order of `Node.taps`."""
-        live = torch.from_numpy(self._graph.mask(node)).to(weight.device)
-        masked = weight.where(live, 0)
-        parts = [masked[:, :, *node.cell(tap)].T for tap in node.taps]
-        return torch.cat(parts) if parts else masked.new_zeros((0, node.channels)), bias
+    def _pixel_parameters(self, node: Node, weight: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        live = weight.where(torch.from_numpy(self._graph.mask(node)).to(weight.device), 0)
+        return OPERATIONS[node.operation].pixel_parameters(node, live, bias)
 
     def read(self, name: str, y: int, x: int) -> torch.Tensor:
         """The value of a node at a pixel, ``(N, channels)``."""
@@ -238,10 +230,7 @@ class _Memory:
 
     def compute(self, node: Node, y: int, x: int) -> None:
         """Computes one pixel of one node from what is remembered."""
-        if node.operation == "conv":
-            weight, bias = self._weights[node.name]
-            neighbours = [self.read(node.inputs[0], y + dy, x + dx) for dy, dx in node.taps]
-            value = torch.addmm(bias, torch.cat(neighbours, dim=1), weight) if neighbours else bias
-        else:
-            value = _elementwise(node, [self.read(name, y, x) for name in node.inputs])
+        value = OPERATIONS[node.operation].at_pixel(
+            node, lambda name, tap: self.read(name, y + tap[0], x + tap[1]), self._weights.get(node.name)
+        )
         self._values[node.name][y + self._border, x + self._border] = value

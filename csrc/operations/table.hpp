@@ -1,0 +1,40 @@
+// The table of operations: a line each.
+#pragma once
+
+#include <memory>
+
+#include "add.hpp"
+#include "conv.hpp"
+#include "everywhere.hpp"
+#include "gate.hpp"
+#include "relu.hpp"
+
+namespace genlab {
+
+// How an operation of a form is bound; a form and its class stand beside each other in its own file.
+template <class S>
+struct OperationEntry {
+  const Form* form;
+  std::unique_ptr<Operation<S>> (*bind)(const Instruction&, Workspace<S>&);
+};
+
+template <class S, template <class> class Kind>
+std::unique_ptr<Operation<S>> bind_as(const Instruction& i, Workspace<S>& w) {
+  return std::make_unique<Kind<S>>(i, w);
+}
+
+template <class S>
+inline const std::vector<OperationEntry<S>> operations = {
+    {&conv_form, &bind_as<S, Conv>},
+    {&conv_grad_input_form, &bind_as<S, ConvGradInput>},
+    {&conv_grad_weight_form, &bind_as<S, ConvGradWeight>},
+    {&relu_form, &bind_as<S, Relu>},
+    {&relu_grad_form, &bind_as<S, ReluGrad>},
+    {&add_form, &bind_as<S, Add>},
+    {&add_grad_form, &bind_as<S, AddGrad>},
+    {&gate_form, &bind_as<S, Gate>},
+    {&gate_grad_form, &bind_as<S, GateGrad>},
+    {&everywhere_grad_form, &bind_as<S, EverywhereGrad>},
+};
+
+}  // namespace genlab

@@ -1,0 +1,42 @@
+"""What a list begins with: the image, and maps that are given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from genlab.causal.operations.base import HERE_ALONE, Operation
+from genlab.errors import InputError
+
+if TYPE_CHECKING:
+    from genlab.causal.graph import Node
+
+
+class _Source(Operation):
+    arity = 0
+    is_source = True
+    visit: ClassVar[str]
+
+    def check(self, node: Node, known: Mapping[str, Node]) -> None:
+        if node.visit != self.visit or (node.taps, node.kernel_size, node.dilation, node.centre) != HERE_ALONE:
+            raise InputError(
+                f"node {node.name!r} ({self.name}) is put there, not computed; its visit must be {self.visit!r}, and taps, kernel_size, "
+                "dilation and centre must be left alone"
+            )
+        if not (math.isfinite(node.scale) and math.isfinite(node.shift)):
+            raise InputError(f"scale and shift of node {node.name!r} must be finite; got {node.scale} and {node.shift}")
+
+
+class Image(_Source):
+    """The picture itself, levels mapped to ``scale·level + shift``."""
+
+    name = "image"
+    visit = "pixel"
+
+
+class Given(_Source):
+    """A map that is known before drawing starts."""
+
+    name = "given"
+    visit = "given"
