@@ -61,7 +61,7 @@ class Lane {
   std::vector<Aligned<S>> memory_;
   Operations forward_, backward_;
   std::vector<Operation<S>*> given_, row_, pixel_, early_, late_;  // those of a phase; early: pixel without late
-  bool image_is_packed_;  // no padding between its pixels
+  bool image_is_packed_;                                           // no padding between its pixels
 };
 
 }  // namespace genlab

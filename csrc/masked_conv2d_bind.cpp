@@ -6,6 +6,7 @@
 #include "arrays.hpp"
 #include "isa.hpp"
 #include "masked_conv2d.hpp"
+#include "unlocked.hpp"
 
 namespace genlab {
 namespace {
@@ -48,7 +49,7 @@ py::array forward_as(const py::array& x, const py::array& weight, const py::obje
   py::array_t<T> y({shape.images, shape.height, shape.width, layer.out_channels});
   T* y_data = y.mutable_data();
   {
-    const py::gil_scoped_release release;  // pure arithmetic on memory that the arguments keep alive
+    const Unlocked unlocked;  // pure arithmetic on memory that the arguments keep alive
     masked_conv2d_forward<T>(instruction_set().set->table<T>(), layer, shape, x_data, weight_data, bias_data, y_data);
   }
   return std::move(y);
@@ -72,7 +73,7 @@ py::tuple backward_as(const py::array& grad, const py::array& x, const py::array
   py::array_t<T> grad_bias(layer.out_channels);
   T *grad_weight_data = grad_weight.mutable_data(), *grad_bias_data = grad_bias.mutable_data();
   {
-    const py::gil_scoped_release release;  // pure arithmetic on memory that the arguments keep alive
+    const Unlocked unlocked;  // pure arithmetic on memory that the arguments keep alive
     masked_conv2d_backward<T>(instruction_set().set->table<T>(), layer, shape, grad_data, x_data, weight_data, grad_x_data, grad_weight_data,
                               grad_bias_data);
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "leaving.hpp"
 #include "parallel.hpp"
 
 namespace genlab {
@@ -28,7 +27,6 @@ void Program<S>::load_given(const Lane<S>& lane, const Given& given, std::size_t
 
 template <class S>
 double Program<S>::forward_image(Lane<S>& lane, const Given& given, const std::uint8_t* image, std::size_t n, T scale) const {
-  stop_if_leaving();
   lane.load_image(image);
   load_given(lane, given, n);
   lane.forward();
@@ -144,8 +142,8 @@ void Program<S>::draw_row(Lane<S>& lane, const Drawing& to, int begin, int count
 }
 
 template <class S>
-void Program<S>::sample(const Parameters<T>& parameters, const Given& given, std::uint8_t* levels, const std::uint8_t* known,
-                        const double* uniforms, int images, double temperature, T* map, const Progress& progress) {
+void Program<S>::sample(const Parameters<T>& parameters, const Given& given, std::uint8_t* levels, const std::uint8_t* known, const double* uniforms,
+                        int images, double temperature, T* map, const Progress& progress) {
   constexpr int widest_tile = 32;  // images side by side: enough to fill register tiles, few enough for their rows to stay in cache
   const int threads = threads_for(images, images * spec_.multiply_adds_per_image());
   const int rounds = (images + threads * widest_tile - 1) / (threads * widest_tile);
@@ -174,8 +172,7 @@ void Program<S>::sample(const Parameters<T>& parameters, const Given& given, std
     lane.forward_given();
     std::vector<double> scratch(head_->scratch());
     for (int y = 0; y < spec_.height; ++y) {
-      stop_if_leaving();
-      draw_row(lane, to, begin, count, y, scratch.data());
+          draw_row(lane, to, begin, count, y, scratch.data());
       ++rows_done[thread];
       if (thread == 0) report(*std::min_element(rows_done.begin(), rows_done.end()));
       if (stopped) return;

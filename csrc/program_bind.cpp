@@ -13,7 +13,7 @@
 #include "arrays.hpp"
 #include "isa.hpp"
 #include "program.hpp"
-#include "without_gil.hpp"
+#include "unlocked.hpp"
 
 namespace genlab {
 namespace {
@@ -84,7 +84,8 @@ Layer read_layer(const py::dict& from) {
   const std::uint8_t* live = checked<std::uint8_t>(array, "mask", {-1, -1, -1, -1});
   for (int axis = 0; axis < 4; ++axis)
     if (array.shape(axis) > std::numeric_limits<int>::max()) throw py::value_error("the mask of a layer is too large");
-  Layer layer{static_cast<int>(array.shape(0)), static_cast<int>(array.shape(1)), static_cast<int>(array.shape(2)), static_cast<int>(array.shape(3)), {}, {}};
+  Layer layer{
+      static_cast<int>(array.shape(0)), static_cast<int>(array.shape(1)), static_cast<int>(array.shape(2)), static_cast<int>(array.shape(3)), {}, {}};
   layer.mask.assign(live, live + array.size());
   layer.dilation = integer(from, "dilation");
   for (const auto& item : sequence(from, "taps")) {
@@ -96,8 +97,7 @@ Layer read_layer(const py::dict& from) {
 }
 
 Instruction read_instruction(const py::dict& from) {
-  static const std::map<std::string, Phase> phases = {
-      {"given", Phase::given}, {"row", Phase::row}, {"pixel", Phase::pixel}, {"late", Phase::late}};
+  static const std::map<std::string, Phase> phases = {{"given", Phase::given}, {"row", Phase::row}, {"pixel", Phase::pixel}, {"late", Phase::late}};
   static const std::map<std::string, Sweep> sweeps = {{"maps", Sweep::maps}, {"rows", Sweep::rows}};
   const std::string kind = text(from, "kind");
   Instruction i{};
@@ -244,7 +244,8 @@ class BoundProgram {
     const std::uint8_t* data = checked<std::uint8_t>(levels, "levels", {-1, spec_.channels, spec_.height, spec_.width});
     if (levels.shape(0) > std::numeric_limits<int>::max()) throw py::value_error("levels must hold fewer than 2^31 images");
     for (py::ssize_t i = 0; i < levels.size(); ++i)
-      if (data[i] >= spec_.levels) throw py::value_error("levels must lie below " + std::to_string(spec_.levels) + "; got " + std::to_string(data[i]));
+      if (data[i] >= spec_.levels)
+        throw py::value_error("levels must lie below " + std::to_string(spec_.levels) + "; got " + std::to_string(data[i]));
     return static_cast<int>(levels.shape(0));
   }
   static const std::uint8_t* bytes(const py::array& levels) { return static_cast<const std::uint8_t*>(levels.data()); }
@@ -266,7 +267,10 @@ class BoundProgram {
     }
     const std::uint8_t* data = bytes(levels);
     double* nats_data = nats.mutable_data();
-    without_gil([&] { programs.with_one([&](Program<S>& program) { program.score(parameters, maps, data, images, nats_data, map_data); }); });
+    {
+      const Unlocked unlocked;  // pure arithmetic on memory that the arguments keep alive
+      programs.with_one([&](Program<S>& program) { program.score(parameters, maps, data, images, nats_data, map_data); });
+    }
     return py::make_tuple(nats, map);
   }
 
@@ -298,9 +302,10 @@ class BoundProgram {
     }
     const std::uint8_t* data = bytes(levels);
     double* nats_data = nats.mutable_data();
-    without_gil([&] {
+    {
+      const Unlocked unlocked;  // pure arithmetic on memory that the arguments keep alive
       programs.with_one([&](Program<S>& program) { program.train(parameters, maps, data, images, nats_data, weight_grads, bias_grads); });
-    });
+    }
     return py::make_tuple(nats, gradients);
   }
 
@@ -318,16 +323,15 @@ class BoundProgram {
     if (!(std::isfinite(temperature) && temperature > 0)) throw py::value_error("temperature must be above 0; got " + std::to_string(temperature));
     T* map_data = nullptr;
     if (!map.is_none()) map_data = checked_writable<T>(map, "map", {images, spec_.height, spec_.width, spec_.buffers[spec_.output].channels});
-    const Progress report = [&](int done, int total) {
-      const py::gil_scoped_acquire acquire;  // called by the thread that let go of it
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-      if (progress) (*progress)(done, total);
-    };
-    without_gil([&] {
-      programs.with_one([&](Program<S>& program) {
-        program.sample(parameters, maps, data, known_data, uniform_data, images, temperature, map_data, report);
+    Unlocked unlocked;                                  // pure arithmetic on memory that the arguments keep alive
+    const Progress report = [&](int done, int total) {  // called by this thread
+      unlocked.locked([&] {
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        if (progress) (*progress)(done, total);
       });
-    });
+    };
+    programs.with_one(
+        [&](Program<S>& program) { program.sample(parameters, maps, data, known_data, uniform_data, images, temperature, map_data, report); });
   }
 
   const ProgramSpec spec_;
@@ -344,13 +348,11 @@ void register_program(py::module_& m) {
       .def("train", &BoundProgram::train, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("given") = py::list(),
            "(nats (N,), gradients of their mean: weight and bias of each layer in turn, then of each given map, None if it asks for none).")
       .def("sample", &BoundProgram::sample, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("known"), py::arg("uniforms"),
-           py::arg("temperature"), py::arg("map").none(true) = py::none(), py::arg("progress").none(true) = py::none(),
-           py::arg("given") = py::list(),
+           py::arg("temperature"), py::arg("map").none(true) = py::none(), py::arg("progress").none(true) = py::none(), py::arg("given") = py::list(),
            "Draws into levels (N, C, H, W), which keeps its values where known is not 0; map (N, H, W, channels) takes what they are drawn from.");
-  m.def("fail_allocation", [](int nth) { allocations_until_failure = nth; }, py::arg("nth"),
-        "For tests: the nth allocation of the walks from now on fails, once; 0: none does.");
-  // The interpreter waits for whoever computes before it is taken down.
-  py::module_::import("atexit").attr("register")(py::cpp_function(&before_exit));
+  m.def(
+      "fail_allocation", [](int nth) { allocations_until_failure = nth; }, py::arg("nth"),
+      "For tests: the nth allocation of the walks from now on fails, once; 0: none does.");
 }
 
 }  // namespace genlab

@@ -130,8 +130,8 @@ class Check {
 
   void check_output(int buffer, const std::string& name) const {
     const int parameters = head_parameters(spec_.distribution, spec_.channels, spec_.levels);
-    require(spec_.buffers[buffer].channels == parameters,
-            name + " must have a channel for each level" + ": " + std::to_string(parameters) + "; got " + std::to_string(spec_.buffers[buffer].channels));
+    require(spec_.buffers[buffer].channels == parameters, name + " must have a channel for each level" + ": " + std::to_string(parameters) +
+                                                              "; got " + std::to_string(spec_.buffers[buffer].channels));
     require(is_full(spec_.buffers[buffer].shape), name + " must be of the image's size");
   }
 
@@ -180,6 +180,7 @@ class Check {
   void check_port(const Instruction& i, const Port& port, const MapShape& domain, int& channels, const std::string& name) {
     const BufferSpec& buffer = spec_.buffers[i[port.slot]];
     const std::string field = name + ": " + slot_names[port.slot];
+    require(port.is_read() || !fixed_.count(i[port.slot]), field + " must not be the image or a given map");
     const int expected = port.channels == Port::layer_in    ? spec_.layers[i.layer].in_channels
                          : port.channels == Port::layer_out ? spec_.layers[i.layer].out_channels
                          : channels == none                 ? buffer.channels
@@ -188,8 +189,8 @@ class Check {
     require(buffer.channels == expected, field + " must have " + std::to_string(expected) + " channels; got " + std::to_string(buffer.channels));
     const bool alike = buffer.shape.height == domain.height && buffer.shape.width == domain.width;
     if (!port.is_read()) {
-      require(!fixed_.count(i[port.slot]), field + " must not be the image or a given map");
-      require(port.access == Port::writes ? alike : is_one(buffer.shape), field + " must be of the size " + text(domain) + "; got " + text(buffer.shape));
+      require(port.access == Port::writes ? alike : is_one(buffer.shape),
+              field + " must be of the size " + text(domain) + "; got " + text(buffer.shape));
       const bool adds = (port.slot == out && i.accumulate) || (port.slot == out2 && i.accumulate2);
       require(!adds || written_.count(i[port.slot]), field + " is added to, but nothing has written it");
       return;

@@ -33,7 +33,7 @@ struct Form {
   const char* name;
   bool backward;  // stands on the way back
   bool has_layer;
-  bool by_rows;                  // can be run over a part of a row
+  bool by_rows;                    // can be run over a part of a row
   bool accumulates, accumulates2;  // may add to `out`, to `out2`
   std::vector<Port> ports;
 };

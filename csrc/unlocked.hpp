@@ -1,9 +1,8 @@
 // Native work without Python's lock: others go on meanwhile, Ctrl-C is heard, and a process that ends meanwhile ends quietly.
 #pragma once
 
-#include <pybind11/pybind11.h>
-
 #include <cxxabi.h>
+#include <pybind11/pybind11.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -24,11 +23,26 @@ class Unlocked {
   bool interrupted() {
     const Clock::time_point now = Clock::now();
     if (now - asked_ < std::chrono::milliseconds(50)) return false;
-    lock();
-    const bool raised = PyErr_CheckSignals() != 0;
-    thread_ = PyEval_SaveThread();
+    bool raised = false;
+    locked([&] { raised = PyErr_CheckSignals() != 0; });
     asked_ = Clock::now();
     return raised;
+  }
+
+  // Calls `work`, which may use Python, with the lock held; what it throws comes through, without the lock. Only the thread that made this
+  // object may ask.
+  template <class Work>
+  void locked(const Work& work) {
+    lock();
+    try {
+      work();
+    } catch (abi::__forced_unwind&) {
+      for (;;) pause();
+    } catch (...) {
+      thread_ = PyEval_SaveThread();
+      throw;
+    }
+    thread_ = PyEval_SaveThread();
   }
 
  private:

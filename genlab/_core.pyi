@@ -24,9 +24,16 @@ def toy_gan_ensemble_advance(
 class Program:
     def __init__(self, specification: dict[str, Any]) -> None: ...
     def score(
-        self, weights: list[np.ndarray], biases: list[np.ndarray], levels: np.ndarray, want_map: bool
+        self,
+        weights: list[np.ndarray],
+        biases: list[np.ndarray],
+        levels: np.ndarray,
+        want_map: bool,
+        given: list[np.ndarray] = ...,
     ) -> tuple[np.ndarray, np.ndarray | None]: ...
-    def train(self, weights: list[np.ndarray], biases: list[np.ndarray], levels: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]: ...
+    def train(
+        self, weights: list[np.ndarray], biases: list[np.ndarray], levels: np.ndarray, given: list[np.ndarray] = ...
+    ) -> tuple[np.ndarray, list[np.ndarray | None]]: ...
     def sample(
         self,
         weights: list[np.ndarray],
@@ -37,8 +44,10 @@ class Program:
         temperature: float,
         map: np.ndarray | None = None,
         progress: Callable[[int, int], None] | None = None,
+        given: list[np.ndarray] = ...,
     ) -> None: ...
 
+def fail_allocation(nth: int) -> None: ...
 def roofline_multiply_adds(rounds: int, bfloat16: bool = False) -> tuple[float, float]:
     """Multiply-adds on registers alone, on all threads.
 

@@ -23,6 +23,16 @@ def random_parameters(graph: Graph, *, seed: int, dtype: torch.dtype = torch.flo
     return parameters
 
 
+def random_given(graph: Graph, n: int, *, seed: int, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
+    """A value for each given node; those that need not be the same everywhere are so now and then all the same."""
+    generator = torch.Generator().manual_seed(seed)
+    maps = {}
+    for index, node in enumerate(graph.given):
+        size = (1, 1) if node.everywhere or (seed + index) % 4 == 0 else graph.image_shape[1:]
+        maps[node.name] = torch.randn((n, node.channels, *size), generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
+    return maps
+
+
 def gated(image_shape: tuple[int, int, int] = (1, 5, 4), levels: int = 3, channels: int = 5) -> Graph:
     """The two stacks of a Gated PixelCNN (van den Oord et al. 2016b): rows above by whole rows, the row itself by pixels."""
     builder = GraphBuilder(image_shape, scale=2 / (levels - 1), shift=-1)
@@ -49,28 +59,39 @@ def graphs(draw: st.DrawFn) -> Graph:
     kernel = draw(st.sampled_from([1, 3, 5, (3, 5)]))
     nodes = [builder.conv("n0", builder.image, channels, kernel_size=kernel, mask_type="A")]
     rows = [builder.conv("rows", builder.image, channels, kernel_size=3, taps=VERTICAL_TAPS, visit="row")]
+    before = []  # what is known beforehand, at every pixel alike or not
+    if draw(st.booleans()):
+        before = [builder.given("known", channels, everywhere=draw(st.booleans()))]
+        before.append(builder.conv("class", builder.given("labels", 2, everywhere=True), channels, visit="given"))
     for index in range(1, draw(st.integers(1, 8))):
-        operation = draw(st.sampled_from(["conv", "conv", "relu", "add", "add", "gate", "image", "row", "below"]))
-        # What is computed by rows may meet what is computed by pixels, in every operation.
-        first, second = draw(st.sampled_from([*nodes, *rows])), draw(st.sampled_from([*nodes, *rows]))
+        operation = draw(st.sampled_from(["conv", "conv", "relu", "add", "add", "gate", "image", "row", "below", "before"]))
+        # What is computed beforehand, by rows and by pixels may meet in every operation.
+        first, second = draw(st.sampled_from([*nodes, *rows, *before])), draw(st.sampled_from([*nodes, *rows, *before]))
         name = f"n{index}"
-        by_rows = first in rows and second in rows
+        latest = max(
+            (nodes, rows, before), key=lambda kind: (first in kind or second in kind) * (3 - (kind is rows) - 2 * (kind is before))
+        )
+        alone = nodes if first in nodes else rows if first in rows else before
         match operation:
             case "conv":
                 size, dilation = draw(st.sampled_from([(1, 1), (1, 1), (3, 1), (3, 2), ((3, 5), 2)]))
                 nodes.append(builder.conv(name, first, channels, kernel_size=size, dilation=dilation))
             case "relu":
-                (rows if first in rows else nodes).append(builder.relu(name, first))
+                alone.append(builder.relu(name, first))
             case "add":
-                (rows if by_rows else nodes).append(builder.add(name, first, second))
+                latest.append(builder.add(name, first, second))
             case "gate":
-                (rows if by_rows else nodes).append(builder.gate(name, first, second))
+                latest.append(builder.gate(name, first, second))
             case "image":
                 nodes.append(builder.conv(name, builder.image, channels, kernel_size=3, mask_type="A"))
             case "row":
-                source = draw(st.sampled_from(rows))
+                source = draw(st.sampled_from([*rows, *before]))
                 rows.append(builder.conv(name, source, channels, kernel_size=3, taps=[(-1, 1), (0, -1), (0, 0), (0, 1)], visit="row"))
             case "below":
                 rows.append(builder.conv(name, first, channels, kernel_size=3, taps=VERTICAL_TAPS, visit="row"))
+            case "before" if before:
+                taps = draw(st.sampled_from([[(0, 0)], [(0, 0)], [(-1, 0), (0, 1), (1, 1)]]))
+                source = draw(st.sampled_from(before))
+                before.append(builder.conv(name, source, channels, kernel_size=3, taps=taps, visit="given"))
     output = builder.conv("output", draw(st.sampled_from([nodes[-1], rows[-1]])), shape[0] * levels)
     return builder.build(output, Categorical(levels))

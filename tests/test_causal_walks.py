@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from causal_lists import VERTICAL_TAPS, gated, graphs, random_parameters
+from causal_lists import VERTICAL_TAPS, gated, graphs, random_given, random_parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import genlab
 from genlab.causal import Categorical, GraphBuilder, native_walk, torch_walk
 from genlab.errors import BackendError, InputError
+
+pytestmark = pytest.mark.sanitized
 
 SHAPES = [((1, 28, 28), 2), ((1, 8, 8), 17), ((3, 6, 5), 4), ((1, 1, 1), 3), ((1, 3, 9), 256)]
 
@@ -54,18 +56,22 @@ def test_gradients_agree(shape, levels, dtype):
 @given(graph=graphs(), seed=st.integers(0, 2**31))
 def test_any_causal_list_is_walked_alike(graph, seed):
     parameters = random_parameters(graph, seed=seed, dtype=torch.float64)
+    maps = random_given(graph, 3, seed=seed, dtype=torch.float64)
     images = torch.from_numpy(np.random.default_rng(seed).integers(0, graph.distribution.levels, (3, *graph.image_shape)))
-    native = native_walk.loss(graph, parameters, images)
-    reference = -torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, images), images).mean()
+    native = native_walk.loss(graph, parameters, images, given=maps)
+    reference = -torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, images, maps), images).mean()
     torch.testing.assert_close(native, reference, rtol=1e-9, atol=1e-9)
-    flat = [tensor for pair in parameters.values() for tensor in pair]
+    torch.testing.assert_close(
+        -native_walk.log_prob(graph, parameters, images, given=maps).mean(), reference.detach(), rtol=1e-9, atol=1e-9
+    )
+    flat = [*(tensor for pair in parameters.values() for tensor in pair), *maps.values()]
     gradients = torch.autograd.grad(native, flat)
     expected = torch.autograd.grad(reference, flat, allow_unused=True, materialize_grads=True)
     for a, b in zip(gradients, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-9)
-    uniforms = np.random.default_rng(seed).random((5, *graph.image_shape[1:], graph.image_shape[0]))
-    drawn = native_walk.sample(graph, parameters, uniforms)
-    assert (drawn == torch_walk.sample(graph, parameters, torch.from_numpy(uniforms)).numpy()).all()
+    uniforms = np.random.default_rng(seed).random((3, *graph.image_shape[1:], graph.image_shape[0]))
+    drawn = native_walk.sample(graph, parameters, uniforms, given=maps)
+    assert (drawn == torch_walk.sample(graph, parameters, torch.from_numpy(uniforms), given=maps).numpy()).all()
 
 
 def test_rows_and_gates_are_walked_alike():
@@ -107,19 +113,19 @@ def test_a_list_may_go_on_behind_its_output():
     torch.testing.assert_close(native, -torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, images), images).mean())
 
 
-def test_given_maps_condition_the_torch_walk_and_are_refused_by_the_native_one():
-    b = genlab.causal.GraphBuilder((1, 3, 3))
-    labels = b.given("labels", 2)
-    seen = b.conv("around", labels, 4, kernel_size=3, taps=[(-1, 0), (0, 1), (1, 1)], visit="given")
+def test_given_maps_condition_all_walks():
+    b = GraphBuilder((1, 3, 3))
+    seen = b.conv("around", b.given("low", 2), 4, kernel_size=3, taps=[(-1, 0), (0, 1), (1, 1)], visit="given")
     features = b.add("features", b.conv("input", b.image, 4, kernel_size=3, mask_type="A"), seen)
-    graph = b.build(b.conv("output", features, 2), genlab.causal.Categorical(2))
-    parameters = random_parameters(graph, seed=0)
-    maps = {"labels": torch.randn(2, 2, 3, 3, generator=torch.Generator().manual_seed(0))}
-    uniforms = torch.from_numpy(np.random.default_rng(0).random((2, 3, 3, 1)))
-    drawn = torch_walk.sample(graph, parameters, uniforms, given=maps)
-    assert (drawn == torch_walk.sample_naive(graph, parameters, uniforms, given=maps)).all()
-    with pytest.raises(BackendError, match="given maps yet"):
-        native_walk.log_prob(graph, parameters, drawn)
+    graph = b.build(b.conv("output", features, 2), Categorical(2))
+    parameters = random_parameters(graph, seed=0, dtype=torch.float64)
+    maps = {"low": torch.randn(40, 2, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)}
+    uniforms = np.random.default_rng(0).random((40, 3, 3, 1))
+    drawn = torch_walk.sample(graph, parameters, torch.from_numpy(uniforms), given=maps)
+    assert (drawn == torch_walk.sample_naive(graph, parameters, torch.from_numpy(uniforms), given=maps)).all()
+    assert (native_walk.sample(graph, parameters, uniforms, given=maps) == drawn.numpy()).all()
+    other = native_walk.log_prob(graph, parameters, drawn, given={"low": -maps["low"]})
+    assert (other != native_walk.log_prob(graph, parameters, drawn, given=maps)).all()
 
 
 def test_gradients_pass_gradcheck_in_float64():
@@ -307,7 +313,7 @@ def test_unknown_models_and_settings_list_the_known_ones():
     with pytest.raises(InputError, match=f"model must be one of {', '.join(sorted(genlab.list_models()))}; got 'pixelrnn2'"):
         genlab.create_model("pixelrnn2")
     with pytest.raises(
-        InputError, match="setting must be one of blocks, channels, dilations, first_kernel, image_shape, levels; got 'depth'"
+        InputError, match="setting must be one of blocks, channels, classes, dilations, first_kernel, image_shape, levels; got 'depth'"
     ):
         genlab.create_model("pixelcnn", depth=3)
     with pytest.raises(InputError, match="levels should be greater than or equal to 2; got 1"):
@@ -423,12 +429,13 @@ def test_any_causal_list_is_walked_in_bfloat16(graph, seed):
     """Against the same walk in float32: every layout (odd widths, taps at odd distances, one channel) finds its pairs."""
     parameters = random_parameters(graph, seed=seed)
     images = torch.from_numpy(np.random.default_rng(seed).integers(0, graph.distribution.levels, (2, *graph.image_shape)))
-    flat = [tensor for pair in parameters.values() for tensor in pair]
+    maps = random_given(graph, 2, seed=seed)
+    flat = [*(tensor for pair in parameters.values() for tensor in pair), *maps.values()]
     if "bfloat16" not in genlab.native_info()["dtypes"]:
         with pytest.raises(ValueError, match="dtype must be one of"):
-            native_walk.loss(graph, parameters, images, bfloat16=True)
+            native_walk.loss(graph, parameters, images, given=maps, bfloat16=True)
         return
-    exact, rounded = native_walk.loss(graph, parameters, images), native_walk.loss(graph, parameters, images, bfloat16=True)
+    exact, rounded = (native_walk.loss(graph, parameters, images, given=maps, bfloat16=bfloat16) for bfloat16 in (False, True))
     torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.05)
     first = torch.cat([g.flatten() for g in torch.autograd.grad(exact, flat)])
     second = torch.cat([g.flatten() for g in torch.autograd.grad(rounded, flat)])

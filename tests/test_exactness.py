@@ -11,6 +11,8 @@ from scipy.stats import chisquare
 import genlab
 from genlab.causal import native_walk, torch_walk
 
+pytestmark = pytest.mark.sanitized
+
 BACKENDS = ["native", "torch"]
 
 

@@ -17,6 +17,8 @@ from genlab.kernels import KERNELS, channel_mask, mask_2d, masked_conv2d, masked
 from genlab.native import core
 from tests.instruction_sets import ISAS, passes
 
+pytestmark = pytest.mark.sanitized
+
 CONVOLUTIONS = {name: kernel for name, kernel in KERNELS.items() if name.startswith("masked_conv2d")}
 BACKENDS = ("reference", "torch", "native")
 # A busy machine is no failure.

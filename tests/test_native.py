@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import tiny_model
 
 import genlab
 from genlab import _core
 from genlab.causal.native_program import specification
 from genlab.errors import BackendError, InputError
 from genlab.native import resolve_backend
+
+pytestmark = pytest.mark.sanitized
 
 STUB = Path(genlab.__file__).parent / "_core.pyi"
 
@@ -136,12 +139,15 @@ def test_the_module_checks_everything_again(program_and_arguments):
         program.train(weights, biases, levels[:0])
     with pytest.raises(TypeError, match=r"weights\[0\] must be a NumPy array"):
         program.train([None] * len(weights), biases, levels)
+    program = _core.Program(specification(tiny_model(image_shape=(1, 3, 4), channels=3).graph, "sample", "float32"))
     frozen = levels.copy()
     frozen.flags.writeable = False
     with pytest.raises(ValueError, match="levels must be writable"):
         program.sample(weights, biases, frozen, levels, np.zeros((2, 3, 4, 1)), 1.0)
     with pytest.raises(ValueError, match="uniforms must have shape"):
         program.sample(weights, biases, levels, levels, np.zeros((2, 4, 3, 1)), 1.0)
+    with pytest.raises(ValueError, match="given must have one array for each of 0 given maps"):
+        program.sample(weights, biases, levels, levels, np.zeros((2, 3, 4, 1)), 1.0, given=[levels])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from genlab.errors import BackendError, InputError
 from genlab.kernels import channel_mask, mask_2d
 from genlab.nn import MaskedConv2d
 
+pytestmark = pytest.mark.sanitized
+
 FORWARD = torch.ops.genlab.masked_conv2d.default
 BACKWARD = torch.ops.genlab.masked_conv2d_backward.default
 # torch's own use of what it advises against: in its forward-mode formulas, and in tracing.

@@ -11,6 +11,8 @@ import pytest
 
 from genlab import _core
 
+pytestmark = pytest.mark.sanitized
+
 RUN = "from genlab import _core; print(_core.roofline_multiply_adds(1000)[1], _core.info()['lanes'], _core.roofline_multiply_adds(1)[0])"
 
 

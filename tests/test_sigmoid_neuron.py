@@ -9,6 +9,8 @@ from genlab.errors import InputError
 from genlab.kernels import KERNELS, sigmoid_neuron, sigmoid_neuron_backward
 from tests.instruction_sets import ISAS, passes
 
+pytestmark = pytest.mark.sanitized
+
 NEURONS = {name: kernel for name, kernel in KERNELS.items() if name.startswith("sigmoid_neuron")}
 BACKENDS = ("reference", "python", "torch", "native")
 # Lengths around the widths of vectors (4, 8 and 16 floats).

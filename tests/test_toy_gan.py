@@ -29,6 +29,8 @@ from genlab.toy_gan import (
 )
 from tests.instruction_sets import ISAS
 
+pytestmark = pytest.mark.sanitized
+
 BACKENDS = ("native", "python", "numpy", "torch")
 GOLDEN = json.loads((Path(__file__).parent / "toy_gan_golden.json").read_text())
 NAMES = ("d_weights", "d_bias", "g_weights", "g_bias")

@@ -6,7 +6,12 @@
 
 namespace genlab {
 
-inline const Form conv_form{"conv", false, true, true, false, false,
+inline const Form conv_form{"conv",
+                            false,
+                            true,
+                            true,
+                            false,
+                            false,
                             {{first, Port::reads_at_taps, Port::layer_in, true},
                              {residual, Port::reads, Port::layer_out, false},
                              {out, Port::writes, Port::layer_out, false},
@@ -46,13 +51,18 @@ class Conv final : public Operation<S> {
   }
 
  private:
-  ConvArgs<S> a_{};  // all that is the same for every pixel
+  ConvArgs<S> a_{};                                 // all that is the same for every pixel
   std::vector<std::vector<std::int32_t>> offsets_;  // [phase of the row][k]
   bool one_by_one_;
 };
 
 // out (+)= layerᵀ(grad), where mask > 0
-inline const Form conv_grad_input_form{"conv_grad_input", true, true, true, true, false,
+inline const Form conv_grad_input_form{"conv_grad_input",
+                                       true,
+                                       true,
+                                       true,
+                                       true,
+                                       false,
                                        {{grad, Port::reads_at_mirrored_taps, Port::layer_out, true},
                                         {mask, Port::reads, Port::layer_in, false},
                                         {out, Port::writes, Port::layer_in, true}}};
@@ -87,7 +97,12 @@ class ConvGradInput final : public Operation<S> {
 };
 
 // The layer's weight and bias gradient += first ⊗ grad, summed over all pixels at once.
-inline const Form conv_grad_weight_form{"conv_grad_weight", true, true, false, false, false,
+inline const Form conv_grad_weight_form{"conv_grad_weight",
+                                        true,
+                                        true,
+                                        false,
+                                        false,
+                                        false,
                                         {{first, Port::reads_at_taps, Port::layer_in, true}, {grad, Port::reads, Port::layer_out, true}}};
 
 template <class S>

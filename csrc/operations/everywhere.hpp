@@ -5,10 +5,14 @@
 
 namespace genlab {
 
-inline const Form everywhere_grad_form{"everywhere_grad", true, false, false, true, false,
-                                       {{grad, Port::reads, Port::same, true},
-                                        {mask, Port::reads, Port::same, false},
-                                        {out, Port::writes_sum_over_pixels, Port::same, true}}};
+inline const Form everywhere_grad_form{
+    "everywhere_grad",
+    true,
+    false,
+    false,
+    true,
+    false,
+    {{grad, Port::reads, Port::same, true}, {mask, Port::reads, Port::same, false}, {out, Port::writes_sum_over_pixels, Port::same, true}}};
 
 template <class S>
 class EverywhereGrad final : public Operation<S> {

@@ -5,9 +5,19 @@
 
 namespace genlab {
 
-inline const Form gate_form{"gate", false, false, true, false, false,
+inline const Form gate_form{"gate",
+                            false,
+                            false,
+                            true,
+                            false,
+                            false,
                             {{first, Port::reads, Port::same, true}, {second, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}};
-inline const Form gate_grad_form{"gate_grad", true, false, true, true, true,
+inline const Form gate_grad_form{"gate_grad",
+                                 true,
+                                 false,
+                                 true,
+                                 true,
+                                 true,
                                  {{first, Port::reads, Port::same, true},
                                   {second, Port::reads, Port::same, true},
                                   {grad, Port::reads, Port::same, true},

@@ -2,7 +2,7 @@
 
     x_i ~ p(x_i | x_1 … x_{i−1}) for every value in order; values that are known stay what they are.
 
-Knows no torch; whoever can draw from uniforms (`Drawer`) is drawn from.
+Loads no torch but for rows and their distributions; whoever can draw from uniforms (`Drawer`) is drawn from.
 """
 
 from __future__ import annotations
@@ -149,15 +149,17 @@ def prepare(model: Drawer, n: int, seed: int, options: Mapping[str, Any]) -> Dra
 
 def row_by_row(model: Drawer, on_row: Callable[[DrawnRow], None]) -> Callable[[int, NDArray[np.uint8], NDArray[Any]], None]:
     """A walk's report of all rows that are ready, as one call for each of them."""
-    channels, _, width = model.image_shape
-    parameters = model.graph.distribution.parameters
+    import torch
+
+    distribution = model.graph.distribution
     seen = 0
 
     def look(ready: int, levels: NDArray[np.uint8], drawn_from: NDArray[np.floating[Any]]) -> None:
         nonlocal seen
         for y in range(seen, ready):
-            logits = drawn_from[:, y].reshape(len(levels), width, channels, parameters).swapaxes(1, 2)
-            on_row(DrawnRow(y, levels[:, :, y].copy(), logits))
+            row = levels[:, :, y].copy()
+            parameters, pixels = torch.from_numpy(drawn_from[:, y]), torch.from_numpy(row.swapaxes(1, 2).astype(np.int64))
+            on_row(DrawnRow(y, row, distribution.logits(parameters, pixels).transpose(1, 2).numpy()))
         seen = ready
 
     return look

@@ -30,6 +30,9 @@ Offset = tuple[int, int, int]
 Tap = tuple[int, int]
 Visit = Literal["given", "row", "pixel"]
 
+LABELS = "labels"
+"""Name of the given node that holds an image's class, one channel a class; a list that has one is class-conditional."""
+
 HERE: Offset = (0, 0, 0)
 VISITS: tuple[Visit, ...] = ("given", "row", "pixel")
 CENTRES = ("A", "B", "all")

@@ -162,7 +162,10 @@ class Lowering:
     def emit_backward(self, kind: str, *, layer: Node | None = None, accumulate: bool = False, **buffers: int) -> None:
         """An instruction of the way back."""
         index, taps = (self._layers[layer.name], layer.taps) if layer else (NONE, CENTRE)
-        self.program.backward.append(Instruction(kind, layer=index, taps=taps, accumulate=accumulate, **buffers))
+        instruction = Instruction(kind, layer=index, taps=taps, accumulate=accumulate)
+        for slot, buffer in buffers.items():
+            setattr(instruction, slot, buffer)
+        self.program.backward.append(instruction)
 
     def pass_on(self, source: str, grad: int) -> None:
         """Adds a gradient that nobody else needs any more to a node's: it simply becomes the node's where that has none yet."""

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genlab.causal.graph import Graph
+from genlab.causal.graph import LABELS, Graph
 from genlab.causal.program import Mode, lower
 from genlab.domain import Domain
 from genlab.errors import BackendError, InputError, unknown_name
@@ -24,9 +24,6 @@ from genlab.native import core
 
 if TYPE_CHECKING:
     from genlab.causal.torch_walk import Progress, Rows
-
-LABELS = "labels"
-"""Name of the given node that holds an image's class, one channel a class; a list that has one is class-conditional."""
 
 _programs: WeakKeyDictionary[Graph, dict[tuple[Mode, str, bool], Any]] = WeakKeyDictionary()
 

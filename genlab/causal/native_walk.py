@@ -1,8 +1,8 @@
 """The native executor: the three walks over a causal list in C++, depth-first.
 
-To the outside, the training walk is one ``torch.autograd.Function``: parameters and given maps in, loss out, gradients in ``.grad``. Forward
-computes the loss and every gradient in one go, image by image, so that activations never leave the core's caches; backward only hands
-them out.
+To the outside, the training walk is one ``torch.autograd.Function``: parameters and given maps in, loss out, gradients in ``.grad``.
+Forward computes the loss and every gradient in one go, image by image, so that activations never leave the core's caches; backward only
+hands them out.
 """
 
 from __future__ import annotations

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.autograd import forward_ad
 
-from genlab.causal import Graph, native_walk, torch_walk
+from genlab.causal import LABELS, Graph, native_walk, torch_walk
 from genlab.causal.drawing import draw_images
+from genlab.causal.native_program import CausalNetwork
 from genlab.causal.torch_walk import Progress, Rows
-from genlab.domain import Batch, Domain
+from genlab.domain import Batch
 from genlab.errors import BackendError, InputError, unknown_name
 from genlab.models.contract import MINIMISER, NATS, Compute, Player, Report, Terms
 from genlab.native import native_info, resolve_backend
@@ -24,8 +25,11 @@ from genlab.settings import Settings
 
 DTYPES = ("float32", "bfloat16")
 
+Images = ArrayLike | torch.Tensor
+"""Integer levels ``(N, C, H, W)``."""
 
-class CausalModel(nn.Module):
+
+class CausalModel(nn.Module, CausalNetwork):
     """p(x) = ∏ p(x_i | x_1 … x_{i−1}) by a list of nodes.
 
     Made by `genlab.create_model`. Parameters are the weights ``nodes.<name>.weight`` (C_out, C_in, height, width) and biases
@@ -44,8 +48,6 @@ class CausalModel(nn.Module):
         self.name = name
         self.settings = settings
         self.graph = graph
-        self.image_shape = graph.image_shape
-        self.levels = graph.distribution.levels
         self.nodes = nn.ModuleDict()
         for node in graph.convolutions:
             layer = nn.Conv2d(graph[node.inputs[0]].channels, node.channels, node.kernel_size)
@@ -59,11 +61,6 @@ class CausalModel(nn.Module):
         return {"name": self.name, "settings": self.settings.model_dump(mode="json")}
 
     @property
-    def domain(self) -> Domain:
-        """Images of integer levels."""
-        return Domain(self.image_shape, self.levels)
-
-    @property
     def report(self) -> Report:
         """The negative log-likelihood."""
         return NATS
@@ -74,70 +71,101 @@ class CausalModel(nn.Module):
         return MINIMISER
 
     def terms(self, player: str, batch: Batch, how: Compute) -> Terms:
-        """−(1/N) Σ_n log p(x_n), as `loss`."""
-        total = self.loss(batch.values, backend=how.backend, dtype=how.dtype)
+        """−(1/N) Σ_n log p(x_n), as `loss`; of a class-conditional model given the batch's labels."""
+        total = self.loss(batch, backend=how.backend, dtype=how.dtype)
         return Terms(total, {"nats": total.detach()})
 
     def validate(self, batch: Batch, how: Compute) -> dict[str, np.ndarray]:
         """−log p(x) of each image: ``{"nats": float64 (N,)}``."""
-        return {"nats": -self.log_prob(batch.values, backend=how.backend, dtype=how.dtype).numpy(force=True)}
+        return {"nats": -self.log_prob(batch, backend=how.backend, dtype=how.dtype).numpy(force=True)}
 
-    def parameter_count(self) -> int:
-        """Number of live parameters: masked weights do not count."""
-        return int(sum(self.graph.mask(node).sum() + node.channels for node in self.graph.convolutions))
-
-    def forward(self, images: ArrayLike | torch.Tensor) -> torch.Tensor:
+    def forward(
+        self,
+        images: Images | Batch,
+        *,
+        labels: ArrayLike | torch.Tensor | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> torch.Tensor:
         """The logits of every pixel given the pixels before it, ``(N, C, H, W, levels)``; the torch walk, differentiable."""
-        levels = self._levels(images, "images")
-        return torch_walk.logits(self.graph, torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels))
+        levels, maps = self._inputs(images, labels, given, "images")
+        return torch_walk.logits(self.graph, torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels, maps), levels)
 
-    def loss(self, batch: ArrayLike | torch.Tensor, backend: str = "auto", dtype: str = "float32") -> torch.Tensor:
+    def loss(
+        self,
+        batch: Images | Batch,
+        backend: str = "auto",
+        dtype: str = "float32",
+        *,
+        labels: ArrayLike | torch.Tensor | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> torch.Tensor:
         """−(1/N) Σ_n log p(x_n): the mean negative log-likelihood, in nats per image.
 
         Args:
-            batch: Integer levels ``(N, C, H, W)``.
+            batch: Integer levels ``(N, C, H, W)``, or a `genlab.domain.Batch` of them with labels and given maps.
             backend: ``"native"``, ``"torch"`` or ``"auto"``.
             dtype: ``"float32"``, or ``"bfloat16"``: operands of 8 bits, sums in float32, parameters and their gradients unrounded
                 (natively where the processor has the instruction, else by torch's autocast).
+            labels: Classes ``(N,)``, or one for all, of a class-conditional model.
+            given: Maps of the model's given nodes by name, ``(N, channels, H, W)`` or, the same at every pixel,
+                ``(N, channels, 1, 1)``; gradients flow to tensors among them.
 
         Returns:
             A differentiable scalar.
 
         Raises:
-            InputError: A wrong shape, a level out of range, an empty batch, an unknown dtype.
+            InputError: A wrong shape, a level or class out of range, an empty batch, a missing map, an unknown dtype.
             BackendError: The backend cannot compute this here.
         """
-        levels = self._levels(batch, "batch")
+        levels, maps = self._inputs(batch, labels, given, "batch")
         if len(levels) == 0:
             raise InputError("batch must hold at least one image; got none")
-        if self._resolve(backend, levels, dtype=dtype) == "native":
+        if self._resolve(backend, levels, *maps.values(), dtype=dtype) == "native":
             return native_walk.loss(
-                self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16", second_order=backend == "auto"
+                self.graph, self._parameters_by_node(), levels, given=maps, bfloat16=dtype == "bfloat16", second_order=backend == "auto"
             )
-        return -torch_walk.log_prob(self.graph, self._torch_map(levels, dtype), levels).mean()
+        return -torch_walk.log_prob(self.graph, self._torch_map(levels, maps, dtype), levels).mean()
 
     @torch.no_grad()
-    def log_prob(self, images: ArrayLike | torch.Tensor, backend: str = "auto", dtype: str = "float32") -> torch.Tensor:
-        """Log p(x) of each image in nats, float64 ``(N,)``; images are integer levels ``(N, C, H, W)``, `dtype` as in `loss`."""
-        levels = self._levels(images, "images")
-        if self._resolve(backend, levels, dtype=dtype) == "native":
-            result = native_walk.log_prob(self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16")
+    def log_prob(
+        self,
+        images: Images | Batch,
+        backend: str = "auto",
+        dtype: str = "float32",
+        *,
+        labels: ArrayLike | torch.Tensor | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> torch.Tensor:
+        """Log p(x) of each image in nats, float64 ``(N,)``; arguments as in `loss`."""
+        levels, maps = self._inputs(images, labels, given, "images")
+        if self._resolve(backend, levels, *maps.values(), dtype=dtype) == "native":
+            result = native_walk.log_prob(self.graph, self._parameters_by_node(), levels, given=maps, bfloat16=dtype == "bfloat16")
         else:
-            result = torch_walk.log_prob(self.graph, self._torch_map(levels, dtype).double(), levels)
+            result = torch_walk.log_prob(self.graph, self._torch_map(levels, maps, dtype).double(), levels)
         if not is_transformed(result) and result.isnan().any():
             self.refuse_unfinite_parameters()
             raise InputError("log p(x) is not a number though every weight is finite: sums overflow, the weights are too large")
         return result
 
     @torch.no_grad()
-    def logits(self, images: ArrayLike | torch.Tensor, backend: str = "auto", dtype: str = "float32") -> torch.Tensor:
-        """The logits of each pixel's level given the pixels before it, ``(N, C, H, W, levels)``; `dtype` as in `loss`."""
-        levels = self._levels(images, "images")
-        if self._resolve(backend, levels, dtype=dtype) == "native":
-            parameters_at = native_walk.parameters_map(self.graph, self._parameters_by_node(), levels, bfloat16=dtype == "bfloat16")
+    def logits(
+        self,
+        images: Images | Batch,
+        backend: str = "auto",
+        dtype: str = "float32",
+        *,
+        labels: ArrayLike | torch.Tensor | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> torch.Tensor:
+        """The logits of each pixel's level given the pixels before it, ``(N, C, H, W, levels)``; arguments as in `loss`."""
+        levels, maps = self._inputs(images, labels, given, "images")
+        if self._resolve(backend, levels, *maps.values(), dtype=dtype) == "native":
+            parameters_at = native_walk.parameters_map(
+                self.graph, self._parameters_by_node(), levels, given=maps, bfloat16=dtype == "bfloat16"
+            )
         else:
-            parameters_at = self._torch_map(levels, dtype)
-        return torch_walk.logits(self.graph, parameters_at)
+            parameters_at = self._torch_map(levels, maps, dtype)
+        return torch_walk.logits(self.graph, parameters_at, levels)
 
     @torch.no_grad()
     def draw(
@@ -150,6 +178,9 @@ class CausalModel(nn.Module):
         on_progress: Progress | None = None,
         dtype: str = "float32",
         on_rows: Rows | None = None,
+        *,
+        labels: ArrayLike | torch.Tensor | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> np.ndarray:
         """Draws images from given randomness; `genlab.sample` is the friendly form.
 
@@ -163,30 +194,15 @@ class CausalModel(nn.Module):
             dtype: As in `loss`.
             on_rows: Called with (rows drawn in every image, levels ``(N, C, H, W)``, the output map ``(N, H, W, C · parameters)`` they
                 were drawn from) as rows are finished; not with ``"naive"``.
+            labels: As in `loss`.
+            given: As in `loss`.
 
         Returns:
             uint8 levels ``(N, C, H, W)``.
         """
-        channels, height, width = self.image_shape
-        uniforms = np.ascontiguousarray(uniforms, dtype=np.float64)
-        if uniforms.ndim != 4 or uniforms.shape[1:] != (height, width, channels):
-            raise InputError(f"uniforms must have shape (N, {height}, {width}, {channels}); got {uniforms.shape}")
-        if not ((uniforms >= 0) & (uniforms < 1)).all():
-            raise InputError("uniforms must lie in [0, 1); got a value outside it or NaN")
-        if not (math.isfinite(temperature) and temperature > 0):
-            raise InputError(f"temperature must be a finite number above 0; got {temperature}")
-        if (known is None) != (known_mask is None):
-            raise InputError("known and known_mask must be given together; got only one of them")
-        shape = (len(uniforms), *self.image_shape)
-        if known is not None and known_mask is not None:
-            if known_mask.shape != shape or known_mask.dtype != np.bool_:
-                raise InputError(f"known_mask must be bool of shape {shape}; got {known_mask.dtype} of shape {known_mask.shape}")
-            # Where nothing is known, whatever stands in the array does not matter.
-            known = np.where(known_mask, known, 0)
-            known = self._levels(known, "known").numpy(force=True)
-            if known.shape != shape:
-                raise InputError(f"known must have shape {shape}; got {known.shape}")
-        chosen = self._resolve(backend, allowed=("native", "torch", "naive"), dtype=dtype)
+        uniforms, known = self.check_drawing(uniforms, known, known_mask, temperature)
+        maps = self._given(len(uniforms), labels, given)
+        chosen = self._resolve(backend, *maps.values(), allowed=("native", "torch", "naive"), dtype=dtype)
         self.refuse_unfinite_parameters()
         if chosen == "native":
             return native_walk.sample(
@@ -195,6 +211,7 @@ class CausalModel(nn.Module):
                 uniforms,
                 known=known,
                 known_mask=known_mask,
+                given=maps,
                 temperature=temperature,
                 bfloat16=dtype == "bfloat16",
                 on_progress=on_progress,
@@ -211,6 +228,7 @@ class CausalModel(nn.Module):
                 torch.from_numpy(uniforms).to(device),
                 known=None if known is None else torch.from_numpy(known).to(device).long(),
                 known_mask=None if known_mask is None else torch.from_numpy(known_mask).to(device),
+                given=maps,
                 temperature=temperature,
                 on_progress=on_progress,
             )
@@ -220,10 +238,30 @@ class CausalModel(nn.Module):
         """`n` images uint8 ``(n, C, H, W)``; the options are those of `genlab.sample`."""
         return draw_images(self, n, seed, options)
 
-    def _torch_map(self, levels: torch.Tensor, dtype: str) -> torch.Tensor:
+    def _inputs(
+        self, images: Images | Batch, labels: ArrayLike | torch.Tensor | None, given: Mapping[str, Any] | None, argument: str
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Checked levels and given maps; what a batch holds is taken where nothing is said beside it, and where the model wants it."""
+        if isinstance(images, Batch):
+            wanted = {node.name for node in self.graph.given}
+            given = {**{name: value for name, value in images.given.items() if name in wanted}, **(given or {})}
+            if labels is None and self.classes and LABELS not in given:
+                labels = images.labels
+            images = images.values
+        levels = self._levels(images, argument)
+        return levels, self._given(len(levels), labels, given)
+
+    def _given(self, n: int, labels: ArrayLike | torch.Tensor | None, given: Mapping[str, Any] | None) -> dict[str, torch.Tensor]:
+        """The checked given maps as tensors on the model's device."""
+        if isinstance(labels, torch.Tensor):
+            labels = labels.numpy(force=True)
+        device = next(self.parameters()).device
+        return {name: torch.as_tensor(value).to(device) for name, value in self.given_maps(n, labels, given).items()}
+
+    def _torch_map(self, levels: torch.Tensor, maps: Mapping[str, torch.Tensor], dtype: str) -> torch.Tensor:
         """The output node's channels by the torch walk, under autocast if `dtype` asks for it."""
         with self._autocast(dtype):
-            parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels)
+            parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels, maps)
         # Half a number's bits would not hold a sum over all pixels.
         return parameters_at.float() if parameters_at.dtype in (torch.bfloat16, torch.float16) else parameters_at
 
