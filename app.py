@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from genlab.dashboard import address, instructor
+from genlab.dashboard.components.manners import manners
 from genlab.dashboard.long_lived import load_once, spare_modules
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
 from genlab.dashboard.uploads import bound_uploads
@@ -29,4 +30,5 @@ address.enter(entry.name, entry.shares)
 load_once(entry.loads)
 bound_uploads()
 page.run()
+manners()
 spare_modules()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,11 +50,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A dashboard that every file may look at: no test trains on it, answers under a name or stops it."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run, trained once for whoever only looks at one. To change it, copy it."""
+    from tests.tiny import tiny_run
+
+    return tiny_run(tmp_path_factory.mktemp("trained") / "tiny").path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[Server]:
+    """A dashboard with one finished run that every file may look at: no test trains on it, answers under a name or stops it."""
     from tests.browser import Server
 
-    server = Server(tmp_path_factory.mktemp("server") / "runs")
+    runs = tmp_path_factory.mktemp("server") / "runs"
+    shutil.copytree(trained, runs / "tiny")
+    server = Server(runs)
     server.start()
     yield server
     server.kill()

@@ -1,6 +1,7 @@
 """Every page in a real Chromium: what moves obeys mouse and keyboard, nothing comes from the web, and axe finds nothing to complain of."""
 
 import re
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -8,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from genlab.dashboard.navigation import FIRST, PAGES
 from tests.browser import PATIENCE_MS, Server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
@@ -16,8 +18,8 @@ expect.set_options(timeout=PATIENCE_MS)
 STREAMLITS_OWN = {
     "list": r'<ul data-testid="stSidebarNavItems"',  # sections are divs in a list
     "listitem": r'^<li class="st-emotion-cache-\w+ \w+">',  # and their entries' list has its role taken away
-    "scrollable-region-focusable": r'^<pre class="st-emotion-cache',  # st.code
 }
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def visit(browser: Browser, server: Server, page: str, *, width: int = 1280, scheme: str = "light", motion: str = "no-preference") -> Page:
@@ -46,38 +48,108 @@ def settle(tab: Page) -> None:
 # --- for everyone ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
-def test_axe_finds_nothing_and_the_page_fits(browser: Browser, server: Server, page: str, scheme: str, width: int) -> None:
-    tab = visit(browser, server, page, scheme=scheme, width=width, motion="reduce")
-    found = Axe().run(tab).response["violations"]
-    ours = [
-        f"{violation['id']}: {node['target']} {node.get('failureSummary')}"
-        for violation in found
-        for node in violation["nodes"]
-        if not re.search(STREAMLITS_OWN.get(violation["id"], "(?!)"), str(node["html"]))
-    ]
-    assert ours == []
-    main = tab.get_by_test_id("stMain")
-    assert main.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    tab.context.close()
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_nothing_comes_from_the_web_and_no_script_stumbles(browser: Browser, server: Server, page: str) -> None:
-    tab = visit(browser, server, page)
+def test_a_page_suits_every_window_and_theme_and_asks_nobody(browser: Browser, server: Server, page: str) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    tab = context.new_page()
     requests: list[str] = []
     errors: list[str] = []
     tab.on("request", lambda request: requests.append(request.url))
     tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.reload()
+    tab.goto(f"{server.url}/{'' if page == FIRST else page}")
     settle(tab)
+    for scheme in SCHEMES:
+        tab.emulate_media(color_scheme=scheme)
+        expect(tab.locator(f":root[data-scheme={scheme}]")).to_have_count(1)
+        for width in (1920, 1280, 390):
+            tab.set_viewport_size({"width": width, "height": 900})
+            wait_until(lambda width=width: fits(tab, width))
+            if width < 1920:
+                assert complaints(tab) == []
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.emulate_media(media="print")
+    assert tab.evaluate(UNFIT_FOR_PAPER) == []
     assert errors == []
-    assert requests
     assert [url for url in requests if not url.startswith((server.url, "data:", "blob:"))] == []
+    context.close()
+
+
+def fits(tab: Page, width: int) -> bool:
+    """Nothing sticks out, and a large screen is not left empty."""
+    main = tab.get_by_test_id("stMain")
+    used = tab.evaluate("Math.max(0, ...[...document.querySelectorAll('.st-key-page')].map(page => page.clientWidth))")
+    return (
+        main.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+        and tab.evaluate("document.documentElement.scrollWidth") <= width
+        and (width < 1920 or used == 0 or used >= 1400)
+    )
+
+
+def complaints(tab: Page) -> list[str]:
+    """What axe finds, and tab stops out of the order in which things stand."""
+    return [
+        f"{violation['id']}: {node['target']} {node.get('failureSummary')}"
+        for violation in Axe().run(tab).response["violations"]
+        for node in violation["nodes"]
+        if not re.search(STREAMLITS_OWN.get(violation["id"], "(?!)"), str(node["html"]))
+    ] + tab.evaluate("[...document.querySelectorAll('[tabindex]')].filter(each => each.tabIndex > 0).map(each => each.outerHTML)")
+
+
+# What paper should not show: the way to other pages, whatever is there to be pressed, and light words.
+UNFIT_FOR_PAPER = """(() => {
+  const found = [];
+  const shown = (element) => element.checkVisibility() && element.getClientRects().length > 0;
+  const luminance = (colour) => Math.max(...colour.match(/[\\d.]+/g).slice(0, 3).map(Number));
+  const walk = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.shadowRoot) walk(element.shadowRoot);
+      if (!shown(element)) continue;
+      const isLight = luminance(getComputedStyle(element).color) > 200;
+      const isControl = element.matches("[data-testid=stSidebar], [data-testid=stHeader] *, input[type=range], [data-testid=stButton]");
+      if (isControl || (isLight && element.matches("h1, h2, h3, p, li, figcaption"))) found.push(element.outerHTML);
+    }
+  };
+  walk(document);
+  return found.map((html) => html.slice(0, 200));
+})()"""
+
+
+def test_a_telephone_s_sidebar_closes_behind_whoever_chose_a_page(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "temperature", width=390)
+    sidebar = tab.get_by_test_id("stSidebar")
+    expect(sidebar).to_have_attribute("data-collapsed", "true")
+    tab.get_by_test_id("stExpandSidebarButton").click()
+    expect(sidebar).to_have_attribute("data-collapsed", "false")
+    sidebar.get_by_role("link", name="Quiz").click()
+    expect(tab).to_have_url(f"{server.url}/quiz")
+    expect(sidebar).to_have_attribute("data-collapsed", "true")
     tab.context.close()
+
+
+def test_a_formula_that_scrolls_can_be_reached_by_keyboard(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "slanted_land?part=4", width=390)
+    formula = tab.locator(".katex-display").first
+    formula.wait_for()
+    tab.add_style_tag(content=".katex-display { width: 60px; }")
+    tab.set_viewport_size({"width": 380, "height": 900})
+    expect(formula).to_have_attribute("tabindex", "0")
+    tab.context.close()
+
+
+def test_ink_on_paper_in_the_dark_theme_too(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "map", scheme="dark", motion="reduce")
+    digit = tab.get_by_label(re.compile("A digit that nobody wrote, 1 of")).first
+    digit.wait_for()
+    assert digit.evaluate(CORNER) == [21, 24, 29]
+    tab.emulate_media(media="print")
+    wait_until(lambda: digit.evaluate(CORNER) == [255, 255, 255])
+    tab.emulate_media(media="screen")
+    wait_until(lambda: digit.evaluate(CORNER) == [21, 24, 29])
+    tab.context.close()
+
+
+CORNER = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data.slice(0, 3)]"
 
 
 # --- the map ---------------------------------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ def frame(title: str, words: str = "", *, width: int = WIDTH) -> Iterator[None]:
         words: Stand below it, in Markdown.
         width: In CSS pixels, at most.
     """
-    with st.container(width=width):
+    # The name lets theme.css give a page the width of a large screen.
+    with st.container(width=width, key="page" if width == WIDTH else "narrow-page"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.title(title, anchor=False, width="content")
             copy_link()

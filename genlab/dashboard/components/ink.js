@@ -3,15 +3,20 @@
 
 // A component's default export, which Streamlit calls again, with the same parentElement, whenever the data or the theme changes. What
 // `create` makes has `show(data)`, may have `close()`, and is given `send(name, value)` (of a state) and `trigger(name, value)`.
+// On paper the theme's colours are others (theme.css), so what is painted is painted again.
 function mounts(create) {
   const instances = new WeakMap();
+  const paper = window.matchMedia("print");
   return function ({ data, parentElement, setStateValue, setTriggerValue }) {
     if (!instances.has(parentElement)) instances.set(parentElement, create(parentElement));
     const instance = instances.get(parentElement);
     instance.send = setStateValue;
     instance.trigger = setTriggerValue;
     instance.show(data);
+    const paintAgain = () => instance.show(data);
+    paper.addEventListener("change", paintAgain);
     return () => {
+      paper.removeEventListener("change", paintAgain);
       instance.close?.();
       instances.delete(parentElement);
     };

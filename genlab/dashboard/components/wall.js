@@ -60,10 +60,11 @@ function createWall(root) {
     if (share() < 1) frame = requestAnimationFrame(tick);
   }
 
-  // How wide an image may be: in a band of whole rows, as wide as the most columns allow that are not too narrow to be seen.
+  // How wide an image may be: in a band of whole rows, as wide as the most columns allow that are not too narrow to be seen; else images
+  // that all fit into one row grow to fill it, to half as large again at most.
   function room() {
-    if (!shown.even) return shown.large;
     const gap = parseFloat(getComputedStyle(list).columnGap);
+    if (!shown.even) return Math.min(1.5 * shown.large, Math.max(shown.large, (list.clientWidth + gap) / shown.count - gap));
     const widthOf = (columns) => (list.clientWidth + 0.5 - gap * (columns - 1)) / columns;
     const columns = shown.count; // of which only its divisors make whole rows
     const fitting = Array.from({ length: columns }, (_, i) => columns - i).filter((each) => columns % each === 0 && widthOf(each) >= NARROWEST);
