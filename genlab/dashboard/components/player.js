@@ -22,8 +22,8 @@ function createPlayer(button, { begin, advance }) {
   }
 
   function tick(now) {
-    // A hidden tab gets no frames; a long gap must not be jumped over when it comes back.
-    const seconds = Math.min((now - clock) / 1000, 0.1);
+    // A hidden tab gets no frames; a long gap must not be jumped over when it comes back. The first frame may have begun before the clock.
+    const seconds = Math.max(0, Math.min((now - clock) / 1000, 0.1));
     clock = now;
     advance(seconds);
     if (playing) frame = requestAnimationFrame(tick);
