@@ -18,8 +18,9 @@ def rerun(app: AppTest) -> AppTest:
 
 
 def components(app: AppTest) -> list[Any]:
-    """The page's moving pictures; the link that the frame of every page has is none, nor is what remembers the visitor."""
-    return [each for each in app.get("bidi_component") if each.proto.component_name not in ("genlab_link", "genlab_visitor")]
+    """The page's moving pictures, without what every page has: the link, the manners, and what remembers the visitor."""
+    everywhere = ("genlab_link", "genlab_manners", "genlab_visitor")
+    return [each for each in app.get("bidi_component") if each.proto.component_name not in everywhere]
 
 
 def press(app: AppTest, label: str, number: int = 0) -> AppTest:
