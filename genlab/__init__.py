@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from genlab import causal, datasets, export, kernels, lecture, models, nn, proofs, receptive_field, runs, toy_gan
+    from genlab import (
+        causal,
+        datasets,
+        export,
+        kernels,
+        lecture,
+        measures,
+        models,
+        nn,
+        proofs,
+        receptive_field,
+        runs,
+        toy_gan,
+        training,
+    )
     from genlab.datasets import load_dataset
     from genlab.measures.likelihood import evaluate, log_prob
     from genlab.models import create_model, list_models
@@ -32,7 +46,21 @@ _HOME = {
     "load_model": "genlab.runs",
     "native_info": "genlab.native",
 }
-_ROOMS = ("causal", "datasets", "export", "kernels", "lecture", "models", "nn", "proofs", "receptive_field", "runs", "toy_gan")
+_ROOMS = (
+    "causal",
+    "datasets",
+    "export",
+    "kernels",
+    "lecture",
+    "measures",
+    "models",
+    "nn",
+    "proofs",
+    "receptive_field",
+    "runs",
+    "toy_gan",
+    "training",
+)
 
 __all__ = [
     "__version__",
@@ -47,6 +75,7 @@ __all__ = [
     "load_dataset",
     "load_model",
     "log_prob",
+    "measures",
     "models",
     "native_info",
     "nn",
@@ -57,6 +86,7 @@ __all__ = [
     "stream",
     "toy_gan",
     "train",
+    "training",
 ]
 
 
