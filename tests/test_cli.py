@@ -302,6 +302,36 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_model_that_lacks_what_a_verb_needs_says_what_it_has(capsys: pytest.CaptureFixture[str]) -> None:
+    from tests import outside_family
+
+    assert main(["train", outside_family.NAME, "--epochs", "1", "--out", "a", "--set", "hidden=2", "binarize=threshold"]) == 0
+    assert "best validation" in capsys.readouterr().out
+    save_png("digit.png", np.eye(8, dtype=np.uint8) * 255)
+    needs = {
+        ("evaluate", "a"): "evaluate needs an exact likelihood, which model 'forger' does not have; it has an opinion on what is real",
+        ("complete", "a", "--image", "digit.png"): "genlab complete needs one value after another",
+        ("sample", "a", "--temperature", "0.5"): "temperature",
+        ("sample", "a", "--labels", "1"): "labels",
+    }
+    for arguments, sentence in needs.items():
+        assert main([*arguments]) == 2
+        assert sentence in error_of(capsys)
+    assert main(["sample", "a", "-n", "2", "--out", "two.png"]) == 0
+
+
+def test_a_new_learning_rate_on_resume(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "pixelcnn", "--epochs", "1", "--out", "a", *TINY]) == 0
+    assert main(["train", "--resume", "--out", "a", "--epochs", "2", "--set", "learning_rate=5e-4"]) == 0
+    assert Run(Path("a")).config["training"]["learning_rates"] == [[23, 5e-4]]
+
+
+def test_a_mistyped_word_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, word in ((["trian"], "train"), (["runs", "lst"], "list"), (["bench", "kernel"], "kernels")):
+        assert main(arguments) == 2
+        assert f"did you mean '{word}'?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [["nonsense"], [], ["runs", "eat"], ["sample"], ["bench", "nonsense"]])
 def test_usage_errors_exit_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
