@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -62,6 +63,17 @@ def test_documents_name_no_file_that_is_gone(document: str) -> None:
     ]
     gone = [each for word in ours for each in spelled_out(word) if not is_there(each)]
     assert gone == []
+
+
+def test_the_architecture_names_every_source_of_the_engine() -> None:
+    table = re.findall(r"^\| (`[^|]*)\|", text("ARCHITECTURE.md"), re.MULTILINE)
+    patterns = re.findall(r"`([^`]+)`", " ".join(table))
+    missing = [name for name in files("csrc", ".cpp", ".hpp") if not any(is_named(name.removeprefix("csrc/"), each) for each in patterns)]
+    assert missing == []
+
+
+def is_named(name: str, pattern: str) -> bool:
+    return name.startswith(pattern) if pattern.endswith("/") else fnmatch(name, pattern)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
