@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -132,3 +133,19 @@ class TrainSettings(Settings):
         10.0, ge=0, le=1e6, description="least seconds between sample grids; drawing takes a tenth of the time at most"
     )
     log_seconds: float = Field(0.5, ge=0, le=1e6, description="seconds between records of the loss; 0 = after every step")
+
+    def seconds_left(self, step: int, seconds: float, images: int, *, since: tuple[int, float] = (0, 0.0)) -> float | None:
+        """What the budget leaves of a training, whichever of its parts ends first; None while nobody can say.
+
+        Args:
+            step: Steps done.
+            seconds: Training time so far.
+            images: Training images, which say how many steps an epoch has.
+            since: Steps and seconds from which on the pace is taken, such as those of the last resume.
+        """
+        totals = [self.steps, None if self.epochs is None else self.epochs * math.ceil(images / self.batch_size)]
+        done, taken = step - since[0], seconds - since[1]
+        left = [(total - step) * taken / done for total in totals if total is not None and done > 0]
+        if self.minutes is not None:
+            left.append(60 * self.minutes - seconds)
+        return max(0.0, min(left)) if left else None

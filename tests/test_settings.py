@@ -87,3 +87,19 @@ def test_settings_are_frozen() -> None:
 
 def test_every_training_setting_says_what_it_is() -> None:
     assert all(entry.description for entry in TrainSettings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("budget", "since", "left"),
+    [
+        ({"epochs": 3}, (0, 0.0), 20.0),  # 10 steps an epoch, a second each
+        ({"steps": 15, "epochs": 3}, (0, 0.0), 5.0),
+        ({"minutes": 0.2, "epochs": 3}, (0, 0.0), 2.0),
+        ({"minutes": 0.1}, (0, 0.0), 0.0),
+        ({"steps": 15}, (8, 4.0), 15.0),  # slower since it was resumed
+        ({"steps": 15}, (10, 10.0), None),
+        ({}, (0, 0.0), None),
+    ],
+)
+def test_time_left_is_what_ends_first(budget: dict[str, Any], since: tuple[int, float], left: float | None) -> None:
+    assert TrainSettings(batch_size=10, **budget).seconds_left(10, 10.0, 100, since=since) == left

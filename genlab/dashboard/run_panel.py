@@ -19,6 +19,7 @@ from genlab.dashboard.plain import plain
 from genlab.dashboard.story import Story, parameters_in_words, read_story, read_values
 from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import duration
+from genlab.settings import TrainSettings, validate
 
 POLL_SECONDS = float(os.environ.get("GENLAB_POLL_SECONDS", "1"))
 _SILENCE_SECONDS = 60.0
@@ -160,15 +161,9 @@ def _time_left(config: Mapping[str, Any], newest: Mapping[str, Any] | None) -> s
     """From the budget of minutes, or from the steps done so far."""
     if newest is None:
         return "–"
-    training, seconds = config["training"], newest["seconds"]
-    left = []
-    if training["minutes"]:
-        left.append(60 * training["minutes"] - seconds)
     images = config["data"].get("record", {}).get("images", {}).get("train", 0)
-    epoch = -(-images // training["batch_size"])
-    totals = [training.get("steps"), training["epochs"] and training["epochs"] * epoch]
-    left += [seconds * (steps / newest["step"] - 1) for steps in totals if steps]
-    return f"about {duration(max(0.0, min(left)))}" if left else "–"
+    left = validate(TrainSettings, config["training"]).seconds_left(newest["step"], newest["seconds"], images)
+    return "–" if left is None else f"about {duration(left)}"
 
 
 def _when(step: int, train: Records) -> str:

@@ -332,14 +332,8 @@ class Session:
 
     @property
     def _seconds_left(self) -> float | None:
-        estimates = []
-        steps = self._step - self._first_step
-        for total in (self._steps_total, self._settings.steps):
-            if total is not None and steps:
-                estimates.append((total - self._step) * (self._seconds - self._seconds_before) / steps)
-        if self._settings.minutes is not None:
-            estimates.append(60 * self._settings.minutes - self._seconds)
-        return max(0.0, min(estimates)) if estimates else None
+        since = (self._first_step, self._seconds_before)
+        return self._settings.seconds_left(self._step, self._seconds, len(self._data.train), since=since)
 
     def _due(self, what: str, seconds: float) -> bool:
         """Whether `seconds` have passed since it was last due."""
