@@ -261,6 +261,16 @@ def test_headers_of_arrays_that_say_anything(tmp_path: Path, kind: str) -> None:
         assert len(str(caught.value)) < 400
 
 
+def test_a_zip_that_promises_ten_terabytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open("images.npy", "w", force_zip64=True) as member:
+            member.write(npy_bytes(HEADERS["ten terabytes"], bytes(9)))
+        archive.infolist()[0].file_size = 10**13  # what the directory at the end says
+    with pytest.raises(InputError, match=r"'images' of npz file .* must fit in the memory; it unpacks to 9313\.2 GiB, more than 4"):
+        genlab.load_dataset(path)
+
+
 def test_an_array_twice(tmp_path: Path) -> None:
     path = npz(tmp_path, images=GREY)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
@@ -534,3 +544,27 @@ def test_a_folder_in_place_of_a_picture(tmp_path: Path) -> None:
         genlab.load_dataset(tmp_path)
     with pytest.raises(InputError, match=r"got the file '.*0\.png', .*: give the folder that it lies in"):
         genlab.load_dataset(tmp_path / "0.png")
+
+
+def test_a_data_folder_without_the_right_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_mnist(tmp_path / "mnist")
+    monkeypatch.setenv("GENLAB_DATA_DIR", str(tmp_path))
+    iterdir = Path.iterdir
+
+    def refuse(path: Path) -> Any:
+        if path.name == "mnist":
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=r"GENLAB_DATA_DIR must name a folder that can be read; '.*' cannot: Permission denied"):
+        genlab.load_dataset("mnist")
+
+
+def test_what_is_out_of_reach_is_not_called_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, strict: bool = False) -> Path:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "resolve", refuse)
+    with pytest.raises(InputError, match=r"name_or_path 'private/digits' cannot be read: Permission denied"):
+        genlab.load_dataset("private/digits")

@@ -95,6 +95,8 @@ def _existing(name: str) -> Path | None:
     """The whole path of what is called `name`, or None if there is no such thing."""
     try:
         return Path(name).expanduser().resolve(strict=True) if name else None
+    except PermissionError as error:  # it may well be there
+        raise _unreadable(Path(name), error) from error
     except (OSError, RuntimeError, ValueError):  # not there, out of reach, a loop of links, or no possible name at all
         return None
 

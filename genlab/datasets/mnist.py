@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genlab.datasets.files import reason
 from genlab.datasets.idx import STEMS, idx_sets, missing_of_mnist, read_idx_folder, write_idx
 from genlab.datasets.source import Source, as_images, as_labels
 from genlab.errors import InputError
@@ -58,7 +59,10 @@ def _own_folder() -> Path | None:
     if not folder.is_dir():
         raise InputError(f"GENLAB_DATA_DIR must name a folder; got {named!r}")
     places = (folder, folder / "mnist", folder / "MNIST" / "raw", folder / "raw")
-    return next((path for path in places if path.is_dir() and "" in idx_sets(path)), None)
+    try:
+        return next((path for path in places if path.is_dir() and "" in idx_sets(path)), None)
+    except OSError as error:
+        raise InputError(f"GENLAB_DATA_DIR must name a folder that can be read; {named!r} cannot: {reason(error)}") from error
 
 
 def _cache_folder() -> Path:
@@ -71,10 +75,13 @@ def _cache_folder() -> Path:
 
 def _read_complete(folder: Path) -> Source:
     """The four files of a folder, all of them."""
-    missing = missing_of_mnist(folder)
-    if missing:
-        raise InputError(f"'mnist' needs four IDX files in {str(folder)!r}; {', '.join(missing)} (or .gz) cannot be found")
-    return read_idx_folder(folder, "")
+    try:
+        missing = missing_of_mnist(folder)
+        if missing:
+            raise InputError(f"'mnist' needs four IDX files in {str(folder)!r}; {', '.join(missing)} (or .gz) cannot be found")
+        return read_idx_folder(folder, "")
+    except OSError as error:
+        raise InputError(f"'mnist' cannot be read from {str(folder)!r}: {reason(error)}") from error
 
 
 def _cached(cache: Path) -> Source | None:
