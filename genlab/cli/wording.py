@@ -14,7 +14,6 @@ _ARGUMENTS = {
     "training.seed": "seed",
     "training.epochs": "epochs",
     "training.minutes": "minutes",
-    "run": "model",
 }
 
 
@@ -26,5 +25,5 @@ def of_the_command_line(sentence: str, verb: argparse.ArgumentParser) -> str:
         return options.get(_ARGUMENTS.get(found[0], found[0]), found[0])
 
     sentence = re.sub(r"^data\.sha256 must be", "data must be the images with checksum", sentence)
-    sentence = re.sub(r"^[a-z]\w*(\.\w+)?(?= (must|should|has|is not|cannot)\b| '[^']*' cannot\b)", rename, sentence)
+    sentence = re.sub(r"^[a-z]\w*(\.\w+)?(?= (must|should)\b| '[^']*' cannot\b)", rename, sentence)
     return sentence.replace("resume=True", "--resume")

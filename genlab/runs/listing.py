@@ -50,6 +50,7 @@ def open_run(path: Run | Path | str) -> Run:
     for folder in (Path(path), runs_folder() / path, packaged):
         if folder is not None and is_run(folder):
             return Run(folder)
+    _require_readable(Path(path))
     if os.path.lexists(path):
         raise RunError(f"{path} is not a run folder: it has no config.json")
     raise RunError(f"there is no run folder {path}{did_you_mean(str(path), _names())}")
@@ -98,6 +99,16 @@ def _begun(path: Path) -> float:
         return (path / "config.json").stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _require_readable(path: Path) -> None:
+    """What may not be looked into is not said to be missing."""
+    try:
+        (path / "config.json").stat()
+    except PermissionError as error:
+        raise RunError(f"{path} could not be read: {error.strerror}") from None
+    except (OSError, ValueError):
+        return
 
 
 def _names() -> list[str]:
