@@ -211,6 +211,19 @@ def test_what_is_no_picture_is_kept_as_numbers(tmp_path: Path, domain: Domain, s
     assert Run(tmp_path).sample_files == ([file] if suffix == ".png" else [])
 
 
+def test_a_class_conditional_model_trains_on_labels_and_draws_each_class_in_turn(tmp_path: Path) -> None:
+    run = genlab.train(tiny_model(**SMALL, classes=10), digits(), out=tmp_path / "run", **QUICK)
+    model, test = load_model(run), digits().test
+    assert [file.name for file in run.sample_files] == ["step-00000000.png", "step-00000003.png"]
+    given = genlab.log_prob(model, test.images[:7], labels=test.labels[:7])
+    assert np.allclose(
+        given, [genlab.log_prob(model, test.images[i : i + 1], labels=test.labels[i : i + 1])[0] for i in range(7)], atol=1e-4
+    )
+    assert genlab.evaluate(model, digits(), limit=7).nats == pytest.approx(-given.mean())
+    with pytest.raises(InputError, match=r"labels must be given for each of 7 images; got shape \(3,\)"):
+        genlab.log_prob(model, test.images[:7], labels=test.labels[:3])
+
+
 def test_rooms_are_attributes_like_their_neighbours() -> None:
     for name in ("runs", "export", "receptive_field", "measures", "training"):
         assert getattr(genlab, name).__name__ == f"genlab.{name}"

@@ -65,7 +65,7 @@ def log_prob(
     Args:
         model: A model with an exact likelihood.
         images: Integer levels ``(N, C, H, W)``; N may be 0.
-        labels: Classes ``(N,)``, for a class-conditional model.
+        labels: Classes ``(N,)``, or one for all, for a class-conditional model.
         given: Maps ``(N, C, H, W)`` by name, for a model that knows something before.
         backend: ``"native"``, ``"torch"`` or ``"auto"``.
 
@@ -83,6 +83,8 @@ def log_prob(
     if images.ndim != 1 + len(shape):
         raise InputError(f"images must have shape (N, {', '.join(map(str, shape))}); got {tuple(images.shape)}")
     known = {"labels": None if labels is None else np.asarray(labels)}
+    if known["labels"] is not None and known["labels"].ndim == 0:
+        known["labels"] = np.full(len(images), labels)  # one for all
     maps = {name: np.asarray(value) for name, value in (given or {}).items()}
     for name, array in [*known.items(), *maps.items()]:
         if array is not None and array.shape[:1] != images.shape[:1]:

@@ -143,7 +143,10 @@ class Terms:
 
 @runtime_checkable
 class Model(Protocol):
-    """A torch module that can be trained, validated, drawn from and rebuilt."""
+    """A torch module that can be trained, validated, drawn from and rebuilt (on torch's meta device too, where nothing takes memory).
+
+    One that is drawn given a class has an attribute ``classes``, their number, and takes an option ``"labels"`` when sampled.
+    """
 
     name: str
 

@@ -26,9 +26,12 @@ def save_sample(folder: Path, step: int, model: Model, backend: str) -> Path:
     """
     domain = model.domain
     count = SAMPLES if domain.is_image else _POINTS
-    # Only those who draw value after value have a choice of backends; `genlab.sample` knows their options.
-    draw: Any = sample
-    values = draw(model, count, seed=0, backend=backend) if "causal" in abilities(model) else model.sample(count, 0, {})
+    asked: dict[str, Any] = {}
+    if "causal" in abilities(model):
+        asked["backend"] = backend  # nobody else has a choice
+    if classes := getattr(model, "classes", 0):
+        asked["labels"] = np.arange(count) % classes  # each class in turn
+    values = sample(model, count, seed=0, **asked)
     content = io.BytesIO()
     drawable = domain.is_image and domain.levels is not None and domain.shape[0] in (1, 3)
     if drawable and domain.levels is not None:

@@ -32,6 +32,7 @@ class State:
         parameters = dict(model.named_parameters())
         self._parameters = list(parameters.values())
         self._average = {name: tensor.detach().clone() for name, tensor in self._own().items()}
+        self._has_buffers = self._average.keys() > parameters.keys()
         self._best = {name: average.clone() for name, average in self._average.items()}
         owned = check_players(model)
         self.movers = [
@@ -41,6 +42,8 @@ class State:
 
     def average_buffers(self, step: int, decay: float) -> None:
         """Draw the buffers' averages towards the buffers, once a step."""
+        if not self._has_buffers:
+            return
         weights = self._weight_names
         with torch.no_grad():
             for name, tensor in self._own().items():
