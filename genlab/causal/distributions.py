@@ -76,7 +76,7 @@ class Categorical(Distribution):
 
     def logits(self, parameters: torch.Tensor, levels: torch.Tensor | None = None) -> torch.Tensor:
         """The parameters themselves."""
-        return parameters.reshape(*parameters.shape[:-1], -1, self.levels)
+        return parameters.reshape(*parameters.shape[:-1], parameters.shape[-1] // self.levels, self.levels)
 
     def draw(self, parameters: torch.Tensor, earlier: torch.Tensor, uniforms: torch.Tensor, *, temperature: float = 1.0) -> torch.Tensor:
         """By inverting the distribution function."""
