@@ -18,19 +18,30 @@ expect.set_options(timeout=PATIENCE_MS)
 QUIZ = load(OWN_FILE)
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
-    monkeypatch.setenv("GENLAB_QUIZ", str(tmp_path / "quiz.yaml"))
-    (tmp_path / "quiz.yaml").write_bytes(OWN_FILE.read_bytes())
-    server = Server(tmp_path / "runs")
-    server.start()
-    yield server
-    server.kill()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("quiz")
 
 
-def opened(browser: Browser, server: Server, *, width: int = 1280, scheme: str = "light") -> Page:
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    """A server with a file of questions of its own, since a test replaces it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("GENLAB_RUNS_DIR", str(folder / "runs"))
+        monkeypatch.setenv("GENLAB_QUIZ", str(folder / "quiz.yaml"))
+        server = Server(folder / "runs")
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture(autouse=True)
+def _own_questions(folder: Path) -> None:
+    (folder / "quiz.yaml").write_bytes(OWN_FILE.read_bytes())
+
+
+def opened(browser: Browser, server: Server, *, width: int = 1280) -> Page:
+    context = browser.new_context(viewport={"width": width, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(f"{server.url}/quiz")
@@ -125,12 +136,12 @@ def test_each_link_leads_into_a_lab(browser: Browser, server: Server) -> None:
 NASTY = "<img src=x onerror=\"document.title='hacked'\"> **bold** :red[red] $x^2$ [link](http://x.test) `code` :smile: :material/home:"
 
 
-def test_a_replaced_file_is_shown_as_it_stands(browser: Browser, server: Server, tmp_path: Path) -> None:
+def test_a_replaced_file_is_shown_as_it_stands(browser: Browser, server: Server, folder: Path) -> None:
     quoted = NASTY.replace("'", "''")
     question = (
         f"{{text: '{quoted}', options: {{a: '{quoted}', b: 'no'}}, answers: [a], feedback: {{a: '{quoted}', b: 'no'}}, argued: '{quoted}'}}"
     )
-    (tmp_path / "quiz.yaml").write_text(f"title: '{quoted}'\nquestions: [{question}]\n")
+    (folder / "quiz.yaml").write_text(f"title: '{quoted}'\nquestions: [{question}]\n")
     page = opened(browser, server)
     expect(page.get_by_text("Keys a, b tick, Enter checks.")).to_be_visible()
     page.keyboard.press("a")
@@ -145,9 +156,10 @@ def test_a_replaced_file_is_shown_as_it_stands(browser: Browser, server: Server,
 
 
 def test_it_fits_a_telephone(browser: Browser, server: Server) -> None:
+    page = opened(browser, server, width=390)
+    asked(page, 0)
+    type_answer(page, "a")
     for scheme in ("light", "dark"):
-        page = opened(browser, server, width=390, scheme=scheme)
-        asked(page, 0)
-        type_answer(page, "a")
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth - element.clientWidth") <= 0
-        page.context.close()
+    page.context.close()
