@@ -55,20 +55,22 @@ def weigh(contenders: Contenders, side: str, calls: int) -> dict[str, Any]:
 REQUESTS: dict[str, Callable[..., dict[str, Any]]] = {"prepare": prepare, "time": time, "weigh": weigh}
 
 
+def answer(contenders: Contenders, request: str, **values: Any) -> dict[str, Any]:
+    """What comes of a request; whatever a framework raises belongs into its row of the table."""
+    try:
+        return REQUESTS[request](contenders, **values)
+    except Exception as error:
+        message = str(error).strip().splitlines() or ["no message"]
+        return {"failure": f"{type(error).__name__}: {message[0]}"}
+
+
 def main() -> None:
     """Answers requests until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     contenders: Contenders = {}
     for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = REQUESTS[request.pop("request")](contenders, **request)
-        # Whatever a framework raises belongs into its row of the table.
-        except Exception as error:
-            message = str(error).strip().splitlines() or ["no message"]
-            answer = {"failure": f"{type(error).__name__}: {message[0]}"}
-        print(json.dumps(answer), file=answers, flush=True)
+        print(json.dumps(answer(contenders, **json.loads(line))), file=answers, flush=True)
 
 
 if __name__ == "__main__":
