@@ -15,7 +15,7 @@ from fuzz.targets import TARGETS, emptied
 
 MEMORY = 3 << 29  # bytes of address space above what it has when it begins
 RESIDENT = 3 << 28  # and of memory that it may have touched
-SECONDS = 20  # that one input may take, on a machine that does other things too
+SECONDS = 60  # that one input may take, on a machine that does other things too
 FOUND = 70  # exit code
 ENDED = 0
 

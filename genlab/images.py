@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from genlab.errors import InputError
 
 PADDING_VALUE = 224  # light enough to part dark images, dark enough to part white ones
+LARGEST = 2**30  # values of a picture of many images: more is a slip of the pen
 
 
 def to_uint8(images: ArrayLike, levels: int) -> NDArray[np.uint8]:
@@ -29,9 +30,12 @@ def to_uint8(images: ArrayLike, levels: int) -> NDArray[np.uint8]:
     Raises:
         InputError: `levels` or a value is out of range, or values are no integers.
     """
-    if not 2 <= levels <= 256:
-        raise InputError(f"levels must be from 2 to 256; got {levels}")
-    array = np.asarray(images)
+    if not _is_integer(levels) or not 2 <= levels <= 256:
+        raise InputError(f"levels must be from 2 to 256; got {levels!r}")
+    try:
+        array = np.asarray(images)
+    except Exception as error:  # ragged lists, tensors that want gradients or lie on another device
+        raise InputError(f"images must be an array; {error}") from error
     if array.dtype.kind not in "bui":
         raise InputError(f"images must hold integer levels; got dtype {array.dtype}")
     outside = array[(array < 0) | (array >= levels)]
@@ -63,20 +67,29 @@ def grid(images: ArrayLike, levels: int, *, columns: int | None = None, scale: i
     if values.ndim != 4 or values.shape[1] not in (1, 3) or 0 in values.shape:
         raise InputError(f"images must have shape (N, C, H, W) with C = 1 or 3 and nothing empty; got {values.shape}")
     for name, number, least in (("columns", columns, 1), ("scale", scale, 1), ("padding", padding, 0)):
+        if number is not None and not _is_integer(number):
+            raise InputError(f"{name} must be an integer; got {number!r}")
         if number is not None and number < least:
             raise InputError(f"{name} must be at least {least}; got {number}")
     if columns is None:
         columns = math.ceil(math.sqrt(len(values)))
     rows = math.ceil(len(values) / columns)
 
+    channels, height, width = values.shape[1], values.shape[2] * scale, values.shape[3] * scale
+    shape = (rows * (height + padding) + padding, columns * (width + padding) + padding, channels)
+    if math.prod(shape) > LARGEST:
+        raise InputError(f"images, columns, scale and padding must make a picture of at most {LARGEST} values; got {shape}")
     cells = values.transpose(0, 2, 3, 1).repeat(scale, axis=1).repeat(scale, axis=2)
-    height, width, channels = cells.shape[1:]
-    picture = np.full((rows * (height + padding) + padding, columns * (width + padding) + padding, channels), PADDING_VALUE, np.uint8)
+    picture = np.full(shape, PADDING_VALUE, np.uint8)
     for index, cell in enumerate(cells):
         row, column = divmod(index, columns)
         top, left = row * (height + padding) + padding, column * (width + padding) + padding
         picture[top : top + height, left : left + width] = cell
     return picture[:, :, 0] if channels == 1 else picture
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def save_png(path: str | os.PathLike[str], array: NDArray[Any], *, text: Mapping[str, str] | None = None) -> None:

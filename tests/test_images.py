@@ -96,6 +96,11 @@ def test_every_image_is_found_in_its_cell(count: int, channels: int, columns: in
         ({"columns": 0}, "columns must be at least 1; got 0"),
         ({"scale": 0}, "scale must be at least 1; got 0"),
         ({"padding": -1}, "padding must be at least 0; got -1"),
+        ({"scale": 1.5}, r"scale must be an integer; got 1\.5"),
+        ({"levels": 2.5}, r"levels must be from 2 to 256; got 2\.5"),
+        ({"images": [[1], [2, 3]]}, "images must be an array; "),
+        ({"columns": 10**9}, r"must make a picture of at most 1073741824 values; got \(6, 5000000001, 1\)"),
+        ({"scale": 10**5}, "must make a picture of at most 1073741824 values"),
     ],
 )
 def test_grid_refuses(change: dict, sentence: str) -> None:

@@ -208,6 +208,9 @@ def test_the_threshold_slides_from_all_to_nothing() -> None:
     assert strokes[0] > strokes[-1]
     with pytest.raises(InputError, match=r"picture must show a stroke above the threshold; at 0\.97 there is none"):
         find_digit(photograph, threshold=0.97)
+    with pytest.raises(InputError, match=r"size must be a height and a width of at least 1; got \(28, 0\)"):
+        find_digit(photograph, size=(28, 0))
+    assert find_digit(photograph, size=(1, 1)).intensities.tolist() == [[255]]
     for threshold in (0, 1, -3.0, float("nan")):
         with pytest.raises(InputError, match="threshold must be above 0 and below 1; got"):
             find_digit(photograph, threshold=threshold)

@@ -58,7 +58,8 @@ def _own_folder() -> Path | None:
     folder = Path(named)
     if not folder.is_dir():
         raise InputError(f"GENLAB_DATA_DIR must name a folder; got {named!r}")
-    places = (folder, folder / "mnist", folder / "MNIST" / "raw", folder / "raw")
+    # Not every folder called raw: FashionMNIST's files have the same names.
+    places = [folder, folder / "mnist", folder / "MNIST" / "raw"] + [folder / "raw"] * (folder.name == "MNIST")
     try:
         return next((path for path in places if path.is_dir() and "" in idx_sets(path)), None)
     except OSError as error:

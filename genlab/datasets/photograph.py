@@ -102,6 +102,8 @@ def find_digit(photograph: Photograph, *, size: tuple[int, int] = (28, 28), thre
         InputError: The threshold is out of range, or nothing is above it.
     """
     used = photograph.threshold if threshold is None else threshold
+    if min(size) < 1:
+        raise InputError(f"size must be a height and a width of at least 1; got {size}")
     if not 0 < used < 1:
         raise InputError(f"threshold must be above 0 and below 1; got {used}")
     stroke = _digit_among(photograph.ink > used, photograph.ink)
