@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from genlab.datasets import DATASETS
+from genlab.datasets.catalogue import OWN_ARRAYS
 from genlab.errors import RunError
 from genlab.models import settings_class
+from genlab.models.contract import Report
 from genlab.runs import Run
 from genlab.settings import DataSettings, Settings, TrainSettings, validate
 
@@ -45,13 +47,12 @@ import torch
 
 import genlab
 
-data = genlab.load_dataset({_call(_literal(data.name), _arguments(_different(data, without=["name"])))})
+{_data(config, data)}
 {_same_images(config["data"].get("record"))}torch.manual_seed({_literal(training.seed)})  # decides the first weights
 model = genlab.create_model({_call(_literal(name), network)})
 run = genlab.train({_call("model, data", _arguments(train))})
 
-best = min(run.metrics("valid"), key=lambda record: record["nats"])
-print(f"{{run.path}}: best validation {{best['bits_per_dim']:.6f}} bits/dim at step {{best['step']}}")
+{_result(run.report)}
 """
 
 
@@ -67,6 +68,30 @@ def _checked(run: Run, config: Mapping[str, Any]) -> tuple[str, DataSettings, Tr
     data = validate(DataSettings, {field: value for field, value in config["data"].items() if field != "record"})
     training = validate(TrainSettings, {**config["training"], "seed": config["seed"]})
     return name, data, training, validate(kind, config["model"]["settings"])
+
+
+def _data(config: Mapping[str, Any], data: DataSettings) -> str:
+    """The lines that load the images or points; arrays that were given in Python have to be given again."""
+    settings = _arguments(_different(data, without=["name"]))
+    if data.name != OWN_ARRAYS:
+        return f"data = genlab.load_dataset({_call(_literal(data.name), settings)})"
+    record = config["data"].get("record")
+    names = ["points", "labels"] if isinstance(record, dict) and record.get("levels") is None else ["images", "labels"]
+    arrays = f"{', '.join(names)} = None, None  # the arrays that the run was given, labels only if it had any"
+    return f"{arrays}\ndata = genlab.load_dataset({', '.join([f'{name}={name}' for name in names] + settings)})"
+
+
+def _result(report: Report) -> str:
+    """The lines that tell what came out, in the words of the model's report."""
+    best = "min" if report.lower_is_better else "max"
+    if report.key == "nats":
+        figures = "{best['bits_per_dim']:.6f} bits/dim"
+        told = f"""f"{{run.path}}: best validation {figures} at step {{best['step']}}\""""
+    else:
+        told = (
+            f"f\"{{run.path}}: best validation\", best['values'][{_literal(report.key)}], {_literal(report.words)}, 'at step', best['step']"
+        )
+    return f"best = {best}(run.metrics('valid'), key=lambda record: record['values'][{_literal(report.key)}])\nprint({told})"
 
 
 def _end(run: Run, training: TrainSettings) -> dict[str, Any]:
@@ -100,7 +125,9 @@ def _docstring(run: Run, config: Mapping[str, Any], data: DataSettings, training
 def _otherwise(run: Run, config: Mapping[str, Any], data: DataSettings, training: TrainSettings) -> list[str]:
     """What is known of this run that a single training from the beginning does not repeat."""
     sentences = []
-    if data.name not in DATASETS:
+    if data.name == OWN_ARRAYS:
+        sentences.append("the arrays that the run was given in Python are others than those put into the script")
+    elif data.name not in DATASETS:
         sentences.append(f"the images at {_text(data.name)} have changed since")
     if (state := run.state()) != "finished":
         sentences.append(f"it is compared with the folder as it is now: the run is {state}, and the script trains to the end")

@@ -11,9 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import outside_family
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny import digits
 
 import genlab
 from genlab import cli
@@ -195,3 +198,27 @@ def test_other_images_stop_the_script(foreign: Run, tmp_path: Path) -> None:
     spoil(foreign, "data", "record", sha256="0" * 64)
     with pytest.raises(AssertionError, match="other images"):
         again(foreign, tmp_path / "copy")
+
+
+def test_arrays_given_in_python_are_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).integers(0, 2, (60, 4, 4), dtype=np.uint8)
+    data = genlab.load_dataset(images=images, source_levels=2)
+    torch.manual_seed(0)
+    model = genlab.create_model("pixelcnn", image_shape=(1, 4, 4), levels=2, channels=2, blocks=1)
+    code = script(genlab.train(model, data, epochs=1, out=tmp_path / "run"))
+    assert "images, labels = None, None" in code
+    assert "genlab.load_dataset(images=images, labels=labels, source_levels=2)" in code
+    assert "given in Python are others" in code
+    scope: dict[str, Any] = {"given": images}
+    monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
+    exec(code.replace("images, labels = None", "images, labels = given"), scope)
+    ours, theirs = load_file(Run(tmp_path / "run").checkpoint_path), load_file(scope["run"].checkpoint_path)
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+def test_a_model_of_another_report_is_exported_in_its_words(tmp_path: Path) -> None:
+    run = genlab.train(genlab.create_model(outside_family.NAME), digits(), epochs=1, out=tmp_path / "run", batch_size=512)
+    code = script(run)
+    assert calls_of(code) == INNOCENT
+    assert "key=lambda record: record['values']['mean_distance']" in code
+    assert "'mean distance of average pixels'" in code
