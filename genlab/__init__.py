@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         proofs,
         receptive_field,
         runs,
+        testing,
         toy_gan,
         training,
     )
@@ -58,6 +59,7 @@ _ROOMS = (
     "proofs",
     "receptive_field",
     "runs",
+    "testing",
     "toy_gan",
     "training",
 )
@@ -84,6 +86,7 @@ __all__ = [
     "runs",
     "sample",
     "stream",
+    "testing",
     "toy_gan",
     "train",
     "training",
