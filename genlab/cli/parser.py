@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from collections.abc import Callable
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from genlab.errors import did_you_mean
 
@@ -13,10 +14,20 @@ INTERRUPTED = 130  # the exit code after Ctrl-C
 RUN = "a run's folder or name, a packaged model's name, or a .safetensors file"
 
 
+class _Help(argparse.HelpFormatter):
+    """Help whose names are not broken at their hyphens: whoever copies ``toy-gan`` wants it whole."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return textwrap.fill(" ".join(text.split()), width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose closing words are made, and what they need is loaded, only when help is asked for."""
 
     closing: Callable[[], str] | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"formatter_class": _Help, **options})
 
     def format_help(self) -> str:
         """Help, with the closing words."""
