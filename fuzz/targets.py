@@ -84,6 +84,21 @@ def _npz_corpus() -> list[bytes]:
     return [_saved(images=_grey(), labels=np.arange(6.0)), named, compressed.getvalue(), alone.getvalue(), fortran.getvalue()]
 
 
+_NAMES = ("images", "labels", "train", "val", "y_val", "x_test", "holdout", "levels", "arr_0", "X_Train", "a/../b", "")
+
+
+def _mutate_npz(content: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
+    """Of an archive half the time its members' bytes and names alone, under checksums that fit; else the bytes of the whole."""
+    if not content.startswith(b"PK") or rng.random() < 0.5:
+        return mutated(content, others, rng)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(packed, "w") as new:
+        for name in old.namelist():
+            body = mutated(old.read(name), others, rng) if rng.random() < 0.5 else old.read(name)
+            new.writestr(rng.choice(_NAMES) + ".npy" if rng.random() < 0.2 else name, body)
+    return packed.getvalue()
+
+
 def _read_npz(content: bytes, folder: Path) -> None:
     from genlab.datasets import load_dataset
 
@@ -316,7 +331,7 @@ def _refused_or(question: Callable[[], object], refusals: tuple[type[Exception],
 
 TARGETS: dict[str, Target] = {
     "idx": Target(_idx_corpus, mutated, _read_idx),
-    "npz": Target(_npz_corpus, mutated, _read_npz),
+    "npz": Target(_npz_corpus, _mutate_npz, _read_npz),
     "pictures": Target(_picture_corpus, mutated_png, _read_pictures),
     "config": Target(_config_corpus, mutated_json, _read_config),
     "metrics": Target(_metrics_corpus, mutated_lines, _read_metrics),

@@ -28,8 +28,8 @@ def work(name: str, seed: int, first: int, seconds: float, folder: Path) -> int:
     """
     target = TARGETS[name]
     corpus = target.corpus()
-    _read(name, corpus[0], folder)  # loads what is needed, before there is a limit
     warnings.simplefilter("ignore")
+    _read(name, corpus[0], folder)  # loads what is needed, before there is a limit
     _limit_memory()
     at_first = _peak()
     end, number, refused = time.monotonic() + seconds, first, 0

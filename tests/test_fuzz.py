@@ -24,6 +24,7 @@ def answered(target: Target, content: bytes, folder: Path) -> None:
         target.read(content, emptied(folder / "scratch"))
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_corpus_is_sound_and_some_of_its_mutants_are_answered(name: str, tmp_path: Path) -> None:
     """Programs are left to a child of their own: they may take the whole process with them."""

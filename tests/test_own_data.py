@@ -15,7 +15,7 @@ import pytest
 
 import genlab
 from genlab.errors import InputError
-from tests.files import everything, idx, npz, picture, some_images, splits, write_mnist
+from tests.files import everything, idx, npz, picture, png, some_images, splits, write_mnist
 
 GREY = some_images(20, 5, 4)
 
@@ -446,6 +446,12 @@ def test_formats_are_told_by_content_and_only_those_named_are_read(tmp_path: Pat
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(InputError, match=r"^image '.*a\.png' cannot be read: "):
         genlab.load_dataset(tmp_path)
+
+
+def test_a_few_bytes_that_promise_many_pixels(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(6000, 4000, rows=bytes(100)))
+    with pytest.raises(InputError, match=r"at most 16777216 pixels or 1000 a byte; the header of its \d+ bytes says 6000 x 4000"):
+        genlab.load_dataset(tmp_path, size=8)
 
 
 def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:

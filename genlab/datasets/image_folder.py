@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genlab.datasets.files import kind_of, open_file, printable, reason
+from genlab.datasets.files import kind_of, open_file, printable, reason, size_of
 from genlab.datasets.source import Bytes, Labels, Part, Source, check_memory, fit_square, times
 from genlab.datasets.split_names import SPLIT_NAMES, split_of
 from genlab.errors import InputError
@@ -38,6 +38,8 @@ COMPANIONS = frozenset(
     (".csv", ".db", ".htm", ".html", ".ini", ".json", ".md", ".py", ".rst", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml")
 )
 MAX_PIXELS = 89_478_485  # a quarter of a gigabyte as RGB: where Pillow begins to warn of decompression bombs
+FEW_PIXELS = 2**24  # that any file may promise
+PIXELS_A_BYTE = 1000  # and a larger picture, at most: blank paper, deflated, has that many
 _MODES = frozenset(("1", "L", "LA", "P", "PA", "RGB", "RGBA"))
 _NAMED_AT_MOST = 3
 
@@ -213,7 +215,7 @@ def _read_image(path: Path, size: int | None) -> Bytes:
         with warnings.catch_warnings(), open_file(path) as stream:
             warnings.simplefilter("ignore")  # of what Pillow puts up with; bombs are refused by their header below
             with Image.open(stream, formats=FORMATS) as file:
-                _check_header(file, path)
+                _check_header(file, path, size_of(stream))
                 upright = ImageOps.exif_transpose(file)
                 pixels = _pixels(upright, path)
     except InputError:
@@ -225,9 +227,12 @@ def _read_image(path: Path, size: int | None) -> Bytes:
     return pixels if size is None else fit_square(pixels[None], size)[0]
 
 
-def _check_header(file: ImageFile, path: Path) -> None:
+def _check_header(file: ImageFile, path: Path, size: int) -> None:
     """Refuses by the header, before a pixel is unpacked."""
     what = f"image {shown(path)}"
+    if FEW_PIXELS < file.width * file.height <= MAX_PIXELS and file.width * file.height > PIXELS_A_BYTE * size:
+        rule = f"must have at most {FEW_PIXELS} pixels or {PIXELS_A_BYTE} a byte"
+        raise InputError(f"{what} {rule}; the header of its {size} bytes says {file.width} x {file.height}")
     if file.width * file.height > MAX_PIXELS:
         raise InputError(f"{what} must have at most {MAX_PIXELS} pixels; its header says {file.width} x {file.height}")
     if any(";16" in str(tile) for tile in file.tile):  # Pillow would drop the lower half of every value
