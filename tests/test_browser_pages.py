@@ -1,6 +1,7 @@
 """Every page in a real Chromium: what moves obeys mouse and keyboard, nothing comes from the web, and axe finds nothing to complain of."""
 
 import re
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from genlab.dashboard.navigation import FIRST, PAGES
 from tests.browser import PATIENCE_MS, Server
+from tests.photographs import photograph
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -59,6 +61,7 @@ def test_a_page_suits_every_window_and_theme_and_asks_nobody(browser: Browser, s
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.goto(f"{server.url}/{'' if page == FIRST else page}")
     settle(tab)
+    assert tab.title() == f"{PAGES[page].title} – genlab"
     for scheme in SCHEMES:
         tab.emulate_media(color_scheme=scheme)
         expect(tab.locator(f":root[data-scheme={scheme}]")).to_have_count(1)
@@ -192,17 +195,15 @@ def test_the_theatre_draws_by_itself_and_obeys_mouse_and_keyboard(browser: Brows
     expect(where).to_have_text(f"image 2: 4 of {pixels} pixels drawn")
     tab.locator(".theatre .others").click(position={"x": 8, "y": 8})
     expect(where).to_have_text(f"image 1: 4 of {pixels} pixels drawn")
-    tab.context.close()
-
-
-def test_any_speed(browser: Browser, server: Server) -> None:
-    tab = visit(browser, server, "theatre")
     speed, pace = tab.locator(".theatre .speed"), tab.locator(".theatre .pace")
     speed.press("Home")
     expect(pace).to_have_text("1.0 pixels/s")
     speed.press("End")
     expect(pace).to_have_text(re.compile(r"^\d{3,} pixels/s"))
-    expect(tab.locator(".theatre .where")).to_have_text(re.compile("image [2-9]"))  # at full speed images fly by
+    tab.get_by_role("button", name="play").click()
+    expect(where).to_have_text(re.compile("image [2-9]"))  # at full speed images fly by
+    tab.emulate_media(reduced_motion="reduce")
+    expect(tab.get_by_role("button", name="play")).to_be_visible()
     tab.context.close()
 
 
@@ -222,6 +223,11 @@ def test_a_pixel_that_is_clicked_shows_what_it_sees(browser: Browser, server: Se
     tab.get_by_role("button", name="what does it see?").press("Enter")
     expect(sentence).not_to_have_text(re.compile("column 1,"))
     expect(tab.locator(".theatre .where")).to_have_text(re.compile("10 of"))  # the play was not disturbed
+    beside = tab.locator(".theatre .dearest")
+    expect(beside).to_have_text(sentence.inner_text())
+    expect(beside).to_be_in_viewport()
+    tab.get_by_role("button", name="bits spent").click()
+    expect(beside).to_have_text(re.compile("where the bits"))
     assert tab.locator(".field .layers li").count() >= 2
     tab.context.close()
 
@@ -240,6 +246,72 @@ def test_the_race_ends(browser: Browser, server: Server) -> None:
     expect(tab.locator(".race .home .clock").first).to_have_text(re.compile(r"[\d.]+ m?s"))
     expect(tab.locator(".race .sentence")).to_have_text(re.compile(r"^\d+ images?[.,] "))
     tab.context.close()
+
+
+def test_what_was_chosen_survives_pages_back_a_reload_and_a_second_browser(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "completion", motion="reduce")
+    tab.get_by_role("button", name="clear").click()
+    paper = tab.locator(".pad .paper")
+    paper.click(position={"x": 80, "y": 60})
+    drawn = re.compile("^[1-9][0-9]* pixels have ink")
+    expect(paper).to_have_attribute("aria-label", drawn)
+    expect(tab).to_have_url(re.compile("drawing="))
+    settle(tab)
+    one_dab, address = paper.get_attribute("aria-label") or "", tab.url
+    tab.get_by_role("link", name="Pixel theatre").click()
+    tab.locator(".theatre .picture").click(position={"x": 100, "y": 200})
+    expect(tab).to_have_url(re.compile(r"theatre\?image=1&pixel=\d+%2C\d+"))
+    tab.get_by_role("link", name="Finish my digit").click()
+    expect(paper).to_have_attribute("aria-label", one_dab)
+    paper.click(position={"x": 160, "y": 140})
+    expect(tab).not_to_have_url(address)
+    expect(paper).not_to_have_attribute("aria-label", one_dab)
+    settle(tab)
+    tab.go_back()
+    expect(paper).to_have_attribute("aria-label", one_dab)
+    tab.reload()
+    expect(paper).to_have_attribute("aria-label", one_dab)
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.get_by_role("button", name="copy the link").click()
+    expect(tab.get_by_text("copied", exact=True)).to_be_visible()
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    tab.context.close()
+    other = browser.new_context().new_page()
+    other.goto(copied)
+    expect(other.locator(".pad .paper")).to_have_attribute("aria-label", one_dab)
+    other.context.close()
+
+
+def test_a_photograph_is_uploaded_and_another_digit_takes_it_away(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "completion", motion="reduce")
+    tab.get_by_text("or upload a picture of one").click()
+    tab.locator("input[type=file]").set_input_files({"name": "seven.jpg", "mimeType": "image/jpeg", "buffer": photograph()})
+    expect(tab.get_by_role("slider", name="ink begins at")).to_be_visible()
+    expect(tab).to_have_url(re.compile("drawing="))
+    expect(tab.get_by_test_id("stImage").locator("img")).to_be_visible()
+    tab.get_by_role("button", name="Another digit").click()
+    expect(tab).not_to_have_url(re.compile("drawing="))
+    expect(tab.get_by_test_id("stImage")).to_have_count(0)
+    tab.context.close()
+
+
+def test_eight_browsers_that_come_at_once_are_all_served(browser: Browser, tmp_path: Path) -> None:
+    server = Server(tmp_path / "runs")  # fresh: nothing is loaded yet
+    server.start()
+    try:
+        contexts = [browser.new_context() for _ in range(8)]
+        tabs = [context.new_page() for context in contexts]
+        for tab, page in zip(tabs, [*PAGES, *PAGES], strict=False):
+            tab.goto(f"{server.url}/{'' if page == FIRST else page}", wait_until="commit")
+        for tab in tabs:
+            tab.set_default_timeout(PATIENCE_MS)
+            settle(tab)
+            expect(tab.get_by_test_id("stException")).to_have_count(0)
+            expect(tab.get_by_text("a fault of genlab")).to_have_count(0)
+        for context in contexts:
+            context.close()
+    finally:
+        server.kill()
 
 
 # --- the pad ---------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
@@ -36,6 +36,7 @@ from genlab.datasets.test_digits import COUNT, mnist_test_digits
 from genlab.proofs import Proof
 from genlab.settings import DataSettings
 from tests.pages import components, press, rerun
+from tests.photographs import photograph
 
 ROOT = Path(__file__).parent.parent
 
@@ -279,18 +280,6 @@ def test_a_strangers_picture_goes_on_the_pad_and_anything_else_is_refused():
     app.file_uploader[0].upload("seven.png", b"<svg onload='alert(1)'/>", "image/png")
     assert "its content is an SVG drawing" in rerun(app).error[0].value
     assert len(components(app)) == 2  # and the page goes on with a digit of its own
-
-
-def photograph():
-    """A digit on grey paper with a shadow, as a telephone takes it: 3024×4032, thin stroke, turned by EXIF."""
-    page = np.linspace(120, 200, 4032, dtype=np.float32)[:, None] * np.linspace(0.9, 1, 3024, dtype=np.float32)
-    image = Image.fromarray(page.astype(np.uint8))
-    pen = ImageDraw.Draw(image)
-    pen.line([(1100, 1300), (1900, 1300), (1500, 2700)], fill=40, width=24, joint="curve")  # a seven
-    file, tags = io.BytesIO(), Image.Exif()
-    tags[0x0112] = 6  # shown turned by a quarter
-    image.transpose(Image.Transpose.ROTATE_90).save(file, "JPEG", exif=tags, quality=95)
-    return file.getvalue()
 
 
 def test_a_photograph_of_a_digit_goes_on_the_pad_and_its_threshold_can_be_slid():

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import sqlite3
+import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -15,10 +16,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import outside_family
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+import genlab
 from genlab import cli, jobs
 from genlab.dashboard.charts import learning_curve, overlaid_curves
 from genlab.dashboard.components import filmstrip
@@ -35,7 +38,8 @@ from genlab.models.contract import NATS
 from genlab.runs import Run, load_model
 from genlab.settings import TrainSettings
 from genlab.training import SAMPLES
-from tests.pages import press, rerun
+from tests.pages import components, press, rerun
+from tests.tiny import digits
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -46,11 +50,19 @@ MARKUP = "<img src=x onerror=alert(1)> **b** [l](http://x) $x$ :red[r]"
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setattr(jobs.queue, "NICENESS", 0)  # what runs beside the tests would otherwise starve them
     yield tmp_path / "runs"
     for job in jobs.list_jobs():
         if job.pid:
             os.kill(job.pid, signal.SIGKILL)
             wait_until(lambda name=job.name: not jobs.get(name).is_active)
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that keep a run folder as a training does, and compute nothing."""
+    stub_trainer = str(Path(__file__).with_name("stub_trainer.py"))
+    monkeypatch.setattr(jobs.queue, "training_command", lambda arguments: [sys.executable, stub_trainer, *arguments])
 
 
 def opened(page: str, run: str | None = None) -> AppTest:
@@ -145,13 +157,14 @@ def test_train_stop_resume() -> None:
 
     press(app, "Stop training")
     wait_until(lambda: not jobs.get(name).is_active)
-    assert "**Stopped** by SIGTERM" in said(rerun(app))
+    assert re.search(r"\*\*Stopped\*\* at step \d+ on request", said(rerun(app)))
 
     press(app, "Resume training")
     assert jobs.get(name).is_active
     assert jobs.get(name).pid != pid
 
 
+@pytest.mark.usefixtures("stub")
 def test_a_double_click_is_one_job_and_other_settings_wait_in_the_queue() -> None:
     app = opened("training")
     fill(app, **ENDLESS)
@@ -167,6 +180,7 @@ def test_a_double_click_is_one_job_and_other_settings_wait_in_the_queue() -> Non
     assert "**Stopped** before the first step" in said(rerun(app))
 
 
+@pytest.mark.usefixtures("stub")
 def test_another_visitors_job_is_watched_and_cannot_be_touched() -> None:
     app = opened("training")
     press(fill(app, **ENDLESS), "Train")
@@ -228,6 +242,7 @@ def test_a_tampered_value_never_reaches_a_run(folder: Path, field: str, value: f
     assert [each for each in asked[0] if each.endswith(f"{name}={value}")] == []
 
 
+@pytest.mark.usefixtures("stub")
 def test_a_visitor_who_asks_for_too_many_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs.limits, "LIMITS", Limits(jobs=1))
     app = press(fill(opened("training"), **ENDLESS), "Train")
@@ -340,6 +355,45 @@ def test_what_can_be_downloaded_is_what_the_run_holds(folder: Path) -> None:
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
 
 
+def test_one_of_ones_own_runs_is_shown_before_a_newer_one_of_others(folder: Path) -> None:
+    finished_run(folder, "mine")
+    app = opened("training", "mine")
+    with closing(sqlite3.connect(folder / ".jobs" / "jobs.sqlite")) as database, database:
+        row = ("mine", "[]", 1.0, 1.0, app.session_state["genlab_visitor"])
+        database.execute("INSERT INTO jobs (name, arguments, created, started, visitor) VALUES (?, ?, ?, ?, ?)", row)
+    finished_run(folder, "newer")
+    for page in ("training", "runs"):
+        app.query_params.clear()
+        app.session_state["address of all pages"] = {}
+        app.session_state["addresses of pages"] = {}
+        app.switch_page(PAGES[page].file)
+        assert run_in_address(rerun(app)) == "mine"
+        assert run_in_address(opened(page)) == "newer"  # for anybody else
+
+
+def test_a_family_from_outside_is_listed_its_report_is_its_curve_and_its_samples_are_shown(folder: Path) -> None:
+    genlab.train(genlab.create_model(outside_family.NAME), digits(), out=folder / "forged", epochs=2, batch_size=512, log_seconds=0)
+    finished_run(folder, "likely")
+    app = opened("runs", "forged")
+    table = app.dataframe[0].value.set_index("run")
+    values = [record["values"]["mean_distance"] for record in Run(folder / "forged").metrics("valid")]
+    assert list(table["curve"]["forged"]) == values
+    assert table["reports"]["forged"] == f"{min(values):.4g} mean distance of average pixels"
+    assert math.isnan(table["bits/dim"]["forged"])
+    assert len(app.get("vega_lite_chart")) == 2  # what does not compare has an axis of its own
+    app = opened("training", "forged")
+    assert not app.error
+    assert {metric.label: metric.value for metric in app.metric}["best validation"] == f"{min(values):.4g} mean distance of average pixels"
+    curve, losses = (json.loads(chart.proto.spec) for chart in app.get("vega_lite_chart"))
+    assert "mean_distance" in json.dumps(curve)
+    assert "discriminator" in json.dumps(losses)
+    strip = next(each for each in components(app) if each.proto.component_name == "genlab_filmstrip")
+    assert len(json.loads(strip.proto.json)["frames"]) >= 1
+    # A page lists the models that can do what it shows.
+    assert "forged" not in opened("theatre").selectbox[0].options
+    assert "other abilities than this page shows" in opened("theatre", "forged").warning[0].value
+
+
 # Bad input and faults ----------------------------------------------------------------------------------------------------------
 
 
@@ -424,6 +478,7 @@ def test_a_hostile_checkpoint_is_refused_in_a_sentence(folder: Path, how: str) -
         opened(page, "mine")
 
 
+@pytest.mark.usefixtures("stub")
 def test_a_locked_database_is_told_and_the_page_comes_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened("training")
     monkeypatch.setattr(jobs.records, "BUSY_SECONDS", 0.05)
@@ -438,6 +493,7 @@ def test_a_locked_database_is_told_and_the_page_comes_back(folder: Path, monkeyp
     assert jobs.get(run_in_address(app)).is_active
 
 
+@pytest.mark.usefixtures("stub")
 def test_a_killed_training_reads_lost_and_is_resumed_from_the_page() -> None:
     app = press(fill(opened("training"), **ENDLESS), "Train")
     job = jobs.get(run_in_address(app))

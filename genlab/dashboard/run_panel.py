@@ -19,7 +19,6 @@ from genlab.dashboard.plain import plain
 from genlab.dashboard.story import Story, parameters_in_words, read_story, read_values
 from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import duration
-from genlab.settings import TrainSettings, validate
 
 POLL_SECONDS = float(os.environ.get("GENLAB_POLL_SECONDS", "1"))
 _SILENCE_SECONDS = 60.0
@@ -151,18 +150,18 @@ def _numbers(job: jobs.Job, story: Story) -> None:
         "time spent": duration(newest["seconds"]) if newest else "–",
     }
     if job.is_active:
-        shown["time left"] = _time_left(story.config, newest)
+        shown["time left"] = _time_left(story, newest)
     with st.container(horizontal=True, gap="medium"):
         for label, value in shown.items():
             st.metric(label, value, width="content")
 
 
-def _time_left(config: Mapping[str, Any], newest: Mapping[str, Any] | None) -> str:
+def _time_left(story: Story, newest: Mapping[str, Any] | None) -> str:
     """From the budget of minutes, or from the steps done so far."""
     if newest is None:
         return "–"
-    images = config["data"].get("record", {}).get("images", {}).get("train", 0)
-    left = validate(TrainSettings, config["training"]).seconds_left(newest["step"], newest["seconds"], images)
+    images = story.config["data"].get("record", {}).get("images", {}).get("train", 0)
+    left = story.settings.seconds_left(newest["step"], newest["seconds"], images)
     return "–" if left is None else f"about {duration(left)}"
 
 

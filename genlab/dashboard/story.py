@@ -19,6 +19,7 @@ from genlab.errors import GenlabError, RunError
 from genlab.jobs import Job
 from genlab.lecture import Published, published
 from genlab.models.contract import Report
+from genlab.settings import TrainSettings, validate
 
 BITS_PER_DIM = Axis("bits_per_dim", "bits/dim")
 
@@ -75,8 +76,13 @@ class Story:
     @property
     def learning_rate(self) -> float:
         """The rate that warm-up and schedule scale now: the last change's, else the one it began with."""
-        changes = self.config["training"].get("learning_rates") or [(0, self.config["training"]["learning_rate"])]
-        return float(changes[-1][1])
+        settings = self.settings
+        return settings.learning_rates[-1][1] if settings.learning_rates else settings.learning_rate
+
+    @property
+    def settings(self) -> TrainSettings:
+        """How it is trained; what its config leaves out has its default."""
+        return validate(TrainSettings, self.config["training"])
 
     @property
     def protocol(self) -> str:
