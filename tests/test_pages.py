@@ -95,7 +95,7 @@ def test_the_map_opens_real_pages_and_says_what_is_not_here():
     leaf = _as_data(TREE, {"theatre": "Pixel theatre"})["branches"][0]["branches"][0]["branches"]
     assert [(door["page"], door["title"]) for door in leaf[0]["doors"]] == [("theatre", "Pixel theatre")]
     assert leaf[1]["doors"] == []
-    assert re.search(r"To draw 32 took [\d.]+ m?s, with a network of [\d,]+ parameters", app.caption[0].value)
+    assert re.search(r"To draw 24 took [\d.]+ m?s, with a network of [\d,]+ parameters", app.caption[0].value)
 
 
 def test_fresh_digits_differ_from_the_last():

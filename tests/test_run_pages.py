@@ -526,6 +526,13 @@ def test_plain_text_keeps_every_letter_and_loses_its_meaning() -> None:
     assert not re.search(r"(?<!\\)[<>*_\[\]$`]|:(?!\u2060)", plain(MARKUP))
 
 
+def test_errors_become_sentences_in_one_place() -> None:
+    """Messages hold names of data and runs: whoever showed one without `frame.say` would let its Markdown in."""
+    shown = re.compile(r"st\.(error|warning|info|caption|markdown|success|write)\((f?\"[^\"]*\{error|str\(error|error\b)")
+    sources = [file for file in (ROOT / "genlab" / "dashboard").rglob("*.py") if file.name != "frame.py"]
+    assert [str(file) for file in sources if shown.search(file.read_text())] == []
+
+
 def test_the_server_keeps_to_itself() -> None:
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     assert config["server"]["address"] == "127.0.0.1"

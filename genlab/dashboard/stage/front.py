@@ -13,7 +13,7 @@ from genlab.dashboard.stage.sources import PACKAGED, model_of, sources
 from genlab.native import native_info
 from genlab.runs import load_painter, pretrained_path
 
-FRONT_IMAGES = 32
+FRONT_IMAGES = 24  # has divisors enough for whole rows at every width
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
