@@ -24,7 +24,7 @@ from genlab import proofs, runs, sampling
 from genlab.dashboard import long_lived, uploads
 from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
-from genlab.dashboard.components.race import run_race
+from genlab.dashboard.components.race import Race, Runner, run_race
 from genlab.dashboard.components.theatre import Place, draw_records, read_place, score_records
 from genlab.dashboard.components.tree import _as_data, pages_of
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
@@ -165,6 +165,12 @@ def test_who_is_not_home_in_time_is_stopped_where_it_is():
     assert finished.alike == 2
     assert "2 images, drawn " in finished.sentence
     assert np.array_equal(finished.images, genlab.sample(model, 2, seed=0))
+
+
+def test_a_race_says_one_share_of_who_was_stopped():
+    runners = [Runner("native", [(0.01, 1.0)], True), Runner("naive", [(2.0, 1 / 28)], False)]
+    race = Race((1, 28, 28), 2, np.zeros((1, 1, 28, 28), np.uint8), runners, 1)
+    assert "stopped, 3% of the way" in race.sentence  # 3.57: its lane rounds down too
 
 
 def test_each_claim_is_proved_at_the_press_of_a_button():

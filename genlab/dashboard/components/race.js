@@ -54,7 +54,7 @@ function createRace(root) {
       const [end, furthest] = stamps.at(-1);
       const share = stamps.findLast(([time]) => time <= now)?.[1] ?? 0;
       lane.item.classList.toggle("home", finished && now >= end);
-      const stopped = !finished && now >= end ? `, stopped at ${Math.floor(100 * furthest)} %` : "";
+      const stopped = !finished && now >= end ? `, stopped at ${Math.floor(100 * furthest)}%` : "";
       lane.clock.textContent = inWords(Math.min(now, end), now >= end) + stopped;
       paintLane(lane, Math.floor(share * shown.height));
     }

@@ -77,7 +77,7 @@ class Race:
         if last.finished:
             faster = f"{last.seconds / first.seconds:,.0f} times faster than the textbook's way"
             return f"{count}, drawn {faster}; {self.alike} come out alike in all three."
-        reached = f"{last.stamps[-1][1]:.0%} of the way"
+        reached = f"{math.floor(100 * last.stamps[-1][1])}% of the way"  # whole rows, rounded down, as in its lane
         return (
             f"{count}. After {last.seconds:.0f} s the textbook's way was stopped, {reached}; "
             f"the native walk had needed {1000 * first.seconds:.0f} ms for all of it."
