@@ -8,8 +8,9 @@ It is exactly zero for every x_j that the prediction of x_i cannot see: the late
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -17,15 +18,34 @@ from numpy.typing import ArrayLike, NDArray
 
 from genlab.causal import torch_walk
 from genlab.errors import InputError
+from genlab.models.contract import Causal, require
 
 if TYPE_CHECKING:
     from genlab.causal import Graph
-    from genlab.models.causal.model import CausalModel
 
 Taps = frozenset[tuple[int, int]]
 
 
-def gradients(model: CausalModel, images: ArrayLike, *, row: int, column: int, channel: int = 0) -> NDArray[np.float64]:
+class Convolutional(Causal, Protocol):
+    """A causal model that keeps the weight and bias of each convolution under its node's name."""
+
+    nodes: Any
+
+    def given_maps(self, n: int, labels: ArrayLike | None, given: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What must be there before `n` images are scored, by node, checked."""
+        ...
+
+
+def gradients(
+    model: Convolutional,
+    images: ArrayLike,
+    *,
+    row: int,
+    column: int,
+    channel: int = 0,
+    labels: ArrayLike | None = None,
+    condition: Mapping[str, Any] | None = None,
+) -> NDArray[np.float64]:
     """∂ log p(x_i | x_1 … x_{i−1}) / ∂ x_j, for each image, in nats for one level more of x_j.
 
     Args:
@@ -34,26 +54,46 @@ def gradients(model: CausalModel, images: ArrayLike, *, row: int, column: int, c
         row: Where x_i is.
         column: See `row`.
         channel: See `row`.
+        labels: Classes of the images, for a class-conditional model.
+        condition: Maps that are given, by the name of the model's given node.
 
     Returns:
         float64 ``(N, C, H, W)``.
 
     Raises:
-        InputError: The pixel lies outside the image, or `images` does not fit the model.
+        InputError: The model is not causal, the pixel lies outside the image, or `images` does not fit the model.
     """
-    levels = model._levels(np.asarray(images), "images")
-    for argument, value, size in zip(("channel", "row", "column"), (channel, row, column), model.image_shape, strict=True):
+    require(model, "causal", "receptive_field")
+    graph = model.graph
+    levels = _levels(graph, images)
+    for argument, value, size in zip(("channel", "row", "column"), (channel, row, column), graph.image_shape, strict=True):
         if not 0 <= value < size:
             raise InputError(f"{argument} must be from 0 to {size - 1}; got {value}")
-    seen = levels.to(next(model.parameters()).dtype).requires_grad_()
     parameters: dict[str, tuple[Any, Any]] = {name: (layer.weight, layer.bias) for name, layer in model.nodes.items()}
+    like = next(iter(parameters.values()))[0]
+    given = {name: torch.as_tensor(maps).to(like) for name, maps in model.given_maps(len(levels), labels, condition).items()}
+    levels = levels.to(like.device)
+    seen = levels.to(like.dtype).requires_grad_()
     with torch.enable_grad():
-        output = torch_walk.parameters_map(model.graph, parameters, seen)
-        here = torch.log_softmax(torch_walk.logits(model.graph, output)[:, channel, row, column], dim=-1)
-        surprise = here.gather(-1, levels[:, channel, row, column].long()[:, None]).sum()
+        output = torch_walk.parameters_map(graph, parameters, seen, given)
+        here = torch.log_softmax(torch_walk.logits(graph, output, levels)[:, channel, row, column], dim=-1)
+        surprise = here.gather(-1, levels[:, channel, row, column][:, None]).sum()
         (gradient,) = torch.autograd.grad(surprise, seen)
     result: NDArray[np.float64] = gradient.double().numpy(force=True)
     return result
+
+
+def _levels(graph: Graph, images: ArrayLike) -> torch.Tensor:
+    """Checked integer levels ``(N, C, H, W)``."""
+    array = np.asarray(images)
+    most = graph.distribution.levels - 1
+    if array.dtype.kind not in ("uib" if most == 1 else "ui"):
+        raise InputError(f"images must hold integer levels; got an array of {array.dtype}")
+    if array.ndim != 4 or array.shape[1:] != graph.image_shape:
+        raise InputError(f"images must have shape (N, {', '.join(map(str, graph.image_shape))}), the model's; got {array.shape}")
+    if array.size and not 0 <= array.min() <= array.max() <= most:
+        raise InputError(f"images must hold levels from 0 to {most}; got {array.min() if array.min() < 0 else array.max()}")
+    return torch.from_numpy(array.astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -79,13 +119,18 @@ class Layer:
     reach: int
 
 
-def layers(model: CausalModel) -> list[Layer]:
-    """Every convolution of the model, in order, with its mask and its real weights."""
+def layers(model: Convolutional) -> list[Layer]:
+    """Every convolution of the model, in order, with its mask and its real weights.
+
+    Raises:
+        InputError: The model is not causal.
+    """
+    require(model, "causal", "receptive_field")
     reaches = reach(model.graph)
     found = []
     for node in model.graph.convolutions:
         mask = model.graph.mask(node)
-        weight = model.nodes[node.name].weight.numpy(force=True)  # type: ignore[operator]
+        weight = model.nodes[node.name].weight.numpy(force=True)
         alive = mask.sum((0, 1))
         power = np.where(mask, weight.astype(np.float64) ** 2, 0).sum((0, 1))
         strength = np.sqrt(power / np.maximum(alive, 1))

@@ -79,3 +79,32 @@ def test_a_pixel_outside_the_image_is_refused():
     model = pixelcnn()
     with pytest.raises(InputError, match="row must be from 0 to 11; got 12"):
         receptive_field.gradients(model, genlab.sample(model, 1), row=12, column=0)
+
+
+def test_what_is_given_shapes_the_field_and_is_asked_for():
+    torch.manual_seed(3)
+    model = genlab.create_model("pixelcnn", image_shape=(1, 4, 4), levels=2, channels=4, blocks=1, classes=3)
+    images = genlab.sample(model, 2, labels=1).astype(bool)
+    ours, theirs = (receptive_field.gradients(model, images, row=3, column=3, labels=label) for label in (0, 2))
+    assert not np.array_equal(ours, theirs)
+    with pytest.raises(InputError, match="labels must say which of the 3 classes"):
+        receptive_field.gradients(model, images, row=3, column=3)
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        (np.zeros((1, 1, 12, 11), int), r"images must have shape \(N, 1, 12, 12\), the model's; got \(1, 1, 12, 11\)"),
+        (np.full((1, 1, 12, 12), 2), "images must hold levels from 0 to 1; got 2"),
+        (np.zeros((1, 1, 12, 12)), "images must hold integer levels; got an array of float64"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused(images, sentence):
+    with pytest.raises(InputError, match=sentence):
+        receptive_field.gradients(pixelcnn(), images, row=0, column=0)
+
+
+def test_only_a_causal_model_has_a_field():
+    for look in (receptive_field.layers, lambda model: receptive_field.gradients(model, [], row=0, column=0)):
+        with pytest.raises(InputError, match="receptive_field needs one value after another"):
+            look(torch.nn.ReLU())

@@ -246,3 +246,67 @@ rows = genlab.stream(model, 8)
 print(next(rows).y)
 """
     assert run_alone(script) == "0\n"
+
+
+REENTRANT = """
+def images(rows):
+    return np.stack([row.levels for row in rows], axis=2)
+
+def check(outer):
+    assert np.array_equal(outer, genlab.sample(model, 2, seed=1)) and inner
+    assert all(np.array_equal(one, genlab.sample(model, 2, seed=2)) for one in inner)
+    inner.clear()
+
+def draw(*_):
+    inner.append(genlab.sample(model, 2, seed=2, backend=backend))
+    return True
+
+def stream(*_):
+    inner.append(images(genlab.stream(model, 2, seed=2, backend=backend)))
+    return True
+
+model, inner = tiny_model(image_shape=(1, 4, 4)), []
+check(genlab.sample(model, 2, seed=1, backend=backend, on_progress=draw))
+check(genlab.sample(model, 2, seed=1, backend=backend, on_row=draw))
+check(genlab.sample(model, 2, seed=1, backend=backend, on_row=stream))
+check(images(row for row in genlab.stream(model, 2, seed=1, backend=backend) if draw()))
+check(images(row for row in genlab.stream(model, 2, seed=1, backend=backend) if stream()))
+print("drawn")
+"""
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_a_drawing_may_be_asked_for_in_a_drawing(backend: str) -> None:
+    assert run_alone(f"backend = {backend!r}\n{REENTRANT}") == "drawn\n"
+
+
+def test_a_spawned_child_draws_as_its_parent_does() -> None:
+    script = """
+import multiprocessing
+if __name__ == "__main__":
+    model = tiny_model(image_shape=(1, 4, 4))
+    images = genlab.sample(model, 4, seed=1)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(np.array_equal(pool.apply(genlab.sampling.sample, (model, 4), {"seed": 1}), images))
+"""
+    assert run_alone("import genlab.sampling\n" + script) == "True\n"
+
+
+def test_labels_and_maps_that_are_given() -> None:
+    model = tiny_model(image_shape=(1, 4, 4), classes=3)
+    images = genlab.sample(model, 3, seed=1, labels=[0, 1, 2])
+    alone = genlab.sample(model, 3, seed=1, labels=1)
+    assert np.array_equal(images[1], alone[1])
+    one_hot = np.eye(3, dtype=np.float32)[[0, 1, 2]][:, :, None, None]
+    assert np.array_equal(genlab.sample(model, 3, seed=1, condition={"labels": one_hot}), images)
+    rows = list(genlab.stream(model, 3, seed=1, labels=[0, 1, 2]))
+    assert np.array_equal(np.stack([row.levels for row in rows], axis=2), images)
+    for labels, sentence in (
+        (None, "labels must say which of the 3 classes of model 'pixelcnn' each image has; got None"),
+        ([0, 1, 3], "labels must be classes from 0 to 2; got 3"),
+        ([0, 1, -1], "labels must be classes from 0 to 2; got -1"),
+        ([0, 1], r"labels must be one class, or have shape \(3,\); got \(2,\)"),
+        ([0.0, 1.0, 2.0], "labels must hold whole numbers, the classes; got float64"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            genlab.sample(model, 3, labels=labels)
