@@ -55,7 +55,7 @@ struct Map {
     return size;
   }
 
-  int slot(int y) const { return rows == 0 ? y + top : ((y % rows) + rows) % rows; }
+  int slot(int y) const { return rows == 0 ? y + top : y >= 0 ? y % rows : (y % rows + rows) % rows; }
   // Where pixel (y, x) of the first image begins.
   S* at(int y, int x) const { return data + slot(y) * row + (x + left) * position; }
   int phases() const { return rows == 0 ? 1 : rows; }

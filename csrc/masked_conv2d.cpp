@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
-#include <stdexcept>
 
+#include "map.hpp"
 #include "memory.hpp"
 #include "parallel.hpp"
 
@@ -15,37 +14,26 @@ namespace {
 template <class T>
 struct Padded {
   Aligned<T> memory;
-  int stride, side_rows, side_columns;
-  std::ptrdiff_t row;
+  Map<T> map;
+  int side_rows;
 
-  Padded(const Layer& layer, ConvShape shape, int stride)
-      : stride(stride),
-        side_rows(layer.height / 2),
-        side_columns(layer.width / 2),
-        row(static_cast<std::ptrdiff_t>(shape.width + side_columns) * stride) {
-    const std::size_t size = static_cast<std::size_t>(shape.height + 2 * side_rows) * row + static_cast<std::size_t>(side_columns) * stride;
-    if (size > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
-      throw std::length_error("an image of x is too large: over 2^31 values");
-    memory.resize(size);
+  Padded(const Layer& layer, ConvShape shape, int stride) : side_rows(layer.height / 2) {
+    const int side_columns = layer.width / 2;
+    memory.resize(map.lay_out({shape.height, shape.width, side_rows, side_rows, side_columns, side_columns, 0, false}, 1, stride, "an image of x"));
+    map.data = memory.get();
   }
-  T* at(int y, int x) { return memory.get() + (y + side_rows) * row + static_cast<std::ptrdiff_t>(x + side_columns) * stride; }
+  T* at(int y, int x) { return map.at(y, x); }
 
   // Takes rows [begin, end) of an image of `channels`; rows beyond the image stay zero.
   void load(const T* image, int channels, ConvShape shape, int begin, int end) {
     for (int y = std::max(begin, 0); y < std::min(end, shape.height); ++y) {
       const T* from = image + static_cast<std::ptrdiff_t>(y) * shape.width * channels;
-      if (stride == channels) {
+      if (map.channel_stride == channels) {
         std::copy_n(from, static_cast<std::ptrdiff_t>(shape.width) * channels, at(y, 0));
         continue;
       }
       for (int x = 0; x < shape.width; ++x, from += channels) std::copy_n(from, channels, at(y, x));
     }
-  }
-  std::vector<std::int32_t> offsets(const std::vector<Term>& terms, int sign) const {
-    std::vector<std::int32_t> result;
-    for (const Term& t : terms)
-      result.push_back(static_cast<std::int32_t>(sign * (t.tap.dy * row + static_cast<std::ptrdiff_t>(t.tap.dx) * stride) + t.channel));
-    return result;
   }
 };
 
@@ -83,7 +71,7 @@ void masked_conv2d_forward(const KernelTable<T>& kernels, const Layer& layer, Co
   const int threads = threads_for(items, operations<T>(layer, shape));
   parallel(threads, [&](int thread) {
     Padded<T> image(layer, shape, layer.in_channels);
-    const std::vector<std::int32_t> offsets = image.offsets(terms, 1);
+    const std::vector<std::int32_t> offsets = image.map.offsets(terms, 1);
     Aligned<T> line(static_cast<std::size_t>(shape.width) * padded_out);
     const Share share = share_of(items, thread, threads);
     for (int item = share.begin; item < share.end; ++item) {
@@ -94,7 +82,7 @@ void masked_conv2d_forward(const KernelTable<T>& kernels, const Layer& layer, Co
       for (int row = begin; row < end; ++row) {
         ConvArgs<T> a{};
         a.x = image.at(row, 0);
-        a.x_stride = image.stride;
+        a.x_stride = image.map.channel_stride;
         a.offsets = offsets.data();
         a.depth = static_cast<int>(offsets.size());
         a.weight = packed.get();
@@ -125,7 +113,7 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
   }
   parallel(threads, [&](int thread) {
     Padded<T> image(layer, shape, layer.in_channels), gradient(layer, shape, padded_out);
-    const std::vector<std::int32_t> offsets = image.offsets(terms, 1), back_offsets = gradient.offsets(back_terms, -1);
+    const std::vector<std::int32_t> offsets = image.map.offsets(terms, 1), back_offsets = gradient.map.offsets(back_terms, -1);
     Aligned<T> line(static_cast<std::size_t>(shape.width) * padded_in);
     const std::size_t pixels = static_cast<std::size_t>(shape.height) * shape.width;
     const Share share = share_of(shape.images, thread, threads);
@@ -138,13 +126,13 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
       for (int row = 0; grad_x && row < shape.height; ++row) {
         T* const to = grad_x + (n * pixels + static_cast<std::size_t>(row) * shape.width) * layer.in_channels;
         if (narrow) {
-          kernels.narrow_conv({gradient.at(row, 0), gradient.stride, back_offsets.data(), static_cast<int>(back_offsets.size()), padded_out,
-                               packed.get(), layer.in_channels, shape.width, to, layer.in_channels});
+          kernels.narrow_conv({gradient.at(row, 0), gradient.map.channel_stride, back_offsets.data(), static_cast<int>(back_offsets.size()),
+                               padded_out, packed.get(), layer.in_channels, shape.width, to, layer.in_channels});
           continue;
         }
         ConvArgs<T> a{};
         a.x = gradient.at(row, 0);
-        a.x_stride = gradient.stride;
+        a.x_stride = gradient.map.channel_stride;
         a.offsets = back_offsets.data();
         a.depth = static_cast<int>(back_offsets.size());
         a.weight = packed.get();
@@ -153,13 +141,13 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
       }
       WeightGradArgs<T> a{};
       a.x = image.at(0, 0);
-      a.x_stride = image.stride;
-      a.x_row = image.row;
+      a.x_stride = image.map.channel_stride;
+      a.x_row = image.map.row;
       a.offsets = offsets.data();
       a.depth = static_cast<int>(offsets.size());
       a.grad = in_place ? grad_image : gradient.at(0, 0);
       a.grad_stride = padded_out;
-      a.grad_row = in_place ? static_cast<std::ptrdiff_t>(shape.width) * padded_out : gradient.row;
+      a.grad_row = in_place ? static_cast<std::ptrdiff_t>(shape.width) * padded_out : gradient.map.row;
       a.channels = padded_out;
       a.rows = shape.height;
       a.pixels = shape.width;

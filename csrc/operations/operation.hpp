@@ -2,6 +2,7 @@
 // its forward and, beside it, its backward.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "../kernels.hpp"
@@ -37,17 +38,19 @@ class Operation {
   int width() const { return width_; }
 
  protected:
-  Operation(const Instruction& i, Workspace<S>& w, Slot domain) : i_(i), w_(w), height_(map(domain).height), width_(map(domain).width) {
-    for (const Port& port : i.form->ports) mixed_ = mixed_ || (i.has(port.slot) && width_ > 1 && map(port.slot).width == 1);
+  Operation(const Instruction& i, Workspace<S>& w, Slot domain) : i_(i), w_(w), height_(w.maps[i[domain]].height), width_(w.maps[i[domain]].width) {
+    for (int slot = 0; slot < slots; ++slot) maps_[slot] = i.buffer[slot] == none ? nullptr : &w.maps[i.buffer[slot]];
+    for (const Map<S>* map : maps_) mixed_ = mixed_ || (map && width_ > 1 && map->width == 1);
   }
-  const Map<S>& map(Slot slot) const { return w_.maps[i_[slot]]; }
-  S* at(Slot slot, int y, int x) const { return i_.has(slot) ? map(slot).at(y, x) : nullptr; }
+  const Map<S>& map(Slot slot) const { return *maps_[slot]; }
+  S* at(Slot slot, int y, int x) const { return maps_[slot] ? maps_[slot]->at(y, x) : nullptr; }
   std::ptrdiff_t stride(Slot slot) const { return map(slot).stride(w_.images); }
 
   const Instruction& i_;
   Workspace<S>& w_;
-  int height_, width_;  // of what it computes
-  bool mixed_ = false;  // it reads a map that is the same everywhere beside one that is not
+  std::array<const Map<S>*, slots> maps_;  // null where the instruction names none
+  int height_, width_;                     // of what it computes
+  bool mixed_ = false;                     // it reads a map that is the same everywhere beside one that is not
 };
 
 // Value by value, where all maps lie alike.
