@@ -41,15 +41,20 @@ def spelled_out(pattern: str) -> list[str]:
     return ["".join(choice) for choice in product(*parts)]
 
 
+@cache
+def everything() -> tuple[str, ...]:
+    """Every file and folder of the repository's own."""
+    tops = [path for path in ROOT.iterdir() if path.name not in {".git", "build", "runs", "__pycache__"}]
+    return tuple(str(path.relative_to(ROOT)) for top in tops for path in (top, *top.rglob("*")))
+
+
 def is_there(pattern: str) -> bool:
     """In the repository: from its root, or by its end, as the documents say ``pages/``, and ``_bind.cpp`` for the end of many names."""
     if pattern == "genlab/_core":
         return True  # compiled, and not beside its sources after every kind of installation
     pattern = pattern.rstrip("/").removeprefix("./")
-    return any(ROOT.glob(pattern)) or any(
-        any((ROOT / top).rglob(pattern if pattern[0] != "_" else f"*{pattern}"))
-        for top in ("genlab", "csrc", "tests", "benchmarks", "docs")
-    )
+    ends = f"*{pattern}" if pattern.startswith("_") else f"*/{pattern}"
+    return any(fnmatch(path, pattern) or fnmatch(path, ends) for path in everything())
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
