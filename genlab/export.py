@@ -17,9 +17,8 @@ from genlab.errors import RunError
 from genlab.models import settings_class
 from genlab.models.contract import Report
 from genlab.runs import Run
-from genlab.settings import DataSettings, Settings, TrainSettings, validate
+from genlab.settings import FROM_DATA, DataSettings, Settings, TrainSettings, validate
 
-_OF_THE_DATA = ("image_shape", "levels")
 _TEXT_AT_MOST = 200
 _STEPS_AT_MOST = 10**12  # a record that says more was not written by a training
 
@@ -37,7 +36,7 @@ def script(run: Run) -> str:
     """
     config = run.config
     name, data, training, model = _checked(run, config)
-    ours = [field for field in _OF_THE_DATA if field in type(model).model_fields]
+    ours = [field for field in FROM_DATA if field in type(model).model_fields]
     network = [f"{field}=data.{field}" for field in ours] + _arguments(_different(model, without=ours))
     train = {"epochs": training.epochs, "seed": training.seed} | _different(training, without=["epochs", "seed"]) | _end(run, training)
     train = {field: value for field, value in train.items() if value is not None or field not in ("epochs", "minutes")}

@@ -19,6 +19,7 @@ from genlab.dashboard.plain import plain
 from genlab.dashboard.story import Story, parameters_in_words, read_story, read_values
 from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import duration
+from genlab.settings import FROM_DATA
 
 POLL_SECONDS = float(os.environ.get("GENLAB_POLL_SECONDS", "1"))
 _SILENCE_SECONDS = 60.0
@@ -184,7 +185,7 @@ def _curve_in_words(story: Story) -> str:
 def _protocol(story: Story) -> str:
     """Which data a likelihood speaks of, and by which network."""
     config = story.config
-    settings = ", ".join(f"{name} {value}" for name, value in config["model"]["settings"].items() if name not in ("image_shape", "levels"))
+    settings = ", ".join(f"{name} {value}" for name, value in config["model"]["settings"].items() if name not in FROM_DATA)
     network = f"{config['model']['name']}, {parameters_in_words(config)} parameters ({settings})"
     words = f"{story.protocol}. {network}, learning rate {story.learning_rate:g}, seed {config['seed']}."
     if story.references:

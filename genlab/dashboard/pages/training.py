@@ -18,7 +18,7 @@ from genlab.dashboard.story import parameter_count, read_story
 from genlab.dashboard.visitor import visitor
 from genlab.errors import GenlabError, InputError
 from genlab.runs import Run, runs_folder
-from genlab.settings import DataSettings, TrainSettings, validate
+from genlab.settings import FROM_DATA, DataSettings, TrainSettings, validate
 
 DATA = {
     "digits 8×8, 17 levels": DataSettings(name="digits"),
@@ -29,7 +29,6 @@ DATA = {
     "photographs 32×32, colour, 8 levels": DataSettings(name="photos", levels=8),
 }
 
-_FROM_DATA = ("image_shape", "levels")
 # The form shows the budget at once, and leaves out what the page needs for itself.
 _BUDGET = ("minutes", "epochs", "steps")
 _HIDDEN = ("learning_rates", "log_seconds", "sample_seconds", "checkpoint_seconds", "valid_images")
@@ -82,7 +81,7 @@ def training_form() -> None:
         # Another key is another expander: it opens where a field is wrong, and folds once a training has begun.
         with st.expander("model, optimiser and data", expanded=bool(inside), key=f"settings {st.session_state.get(_SENT, 0)}"):
             st.caption("The network")
-            network = fields(kind, [name for name in kind.model_fields if name not in _FROM_DATA], _FIRST, refusals=wrong)
+            network = fields(kind, [name for name in kind.model_fields if name not in FROM_DATA], _FIRST, refusals=wrong)
             st.caption("The optimiser")
             names = [name for name in TrainSettings.model_fields if name not in (*_BUDGET, *_HIDDEN)]
             optimiser = fields(TrainSettings, names, _FIRST, refusals=wrong)
@@ -138,7 +137,7 @@ def start(model: str, data: Mapping[str, Any], network: Mapping[str, Any], train
     asked = {
         "data": {name: value for name, value in images.model_dump(exclude_defaults=True).items() if name != "name"},
         "training": {**checked.model_dump(exclude_defaults=True), **capped},
-        "model": settings.model_dump(exclude=set(_FROM_DATA)),
+        "model": settings.model_dump(exclude=set(FROM_DATA)),
     }
     options = ["--set", *(f"{part}.{name}={as_text(value)}" for part, values in asked.items() for name, value in values.items())]
     return _once(model, images.name, options, demand)
