@@ -16,12 +16,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 LONGEST = {"genlab": 450, "csrc": 600}
-# May name the class of one family: its room, and what is about autoregression alone. The rest goes by abilities.
+# May name the class of one family: its room, and what is about autoregression alone. All else goes by abilities.
 MAY_NAME_CAUSAL_MODEL = ("genlab/models/causal/", "genlab/dashboard/")
-# Still do. A file that no longer does must leave this list; none may join it.
-STILL_NAME_CAUSAL_MODEL: set[str] = {
-    "genlab/causal/native_program.py",
-}
 
 
 def files(folder: str, *kinds: str) -> list[str]:
@@ -109,7 +105,7 @@ def test_files_stay_short() -> None:
 
 def test_rooms_ask_what_a_model_can_do_and_not_which_family_it_is_of() -> None:
     naming = {name for name in files("genlab", ".py") if "CausalModel" in text(name) and not name.startswith(MAY_NAME_CAUSAL_MODEL)}
-    assert naming == STILL_NAME_CAUSAL_MODEL
+    assert naming == set()
 
 
 def test_every_public_name_is_there_without_further_imports() -> None:

@@ -302,7 +302,7 @@ class Painter(CausalNetwork):
         on_progress: Progress | None = None,
         dtype: str = "float32",
     ) -> NDArray[np.uint8]:
-        """As `CausalModel.draw`.
+        """As a causal model's `draw`.
 
         Raises:
             InputError: An argument breaks a rule.
