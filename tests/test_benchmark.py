@@ -108,6 +108,7 @@ def test_sides_of_one_process_have_one_number_of_threads():
             assert threads.setdefault(side.process, side.threads) == side.threads
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
     ("table", "case", "side"),
     [(TABLES[name], case, side) for name, cases in TINY.items() for case in cases for side in case.sides if not side.startswith(LEFT_OUT)],
