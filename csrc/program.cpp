@@ -172,7 +172,7 @@ void Program<S>::sample(const Parameters<T>& parameters, const Given& given, std
     lane.forward_given();
     std::vector<double> scratch(head_->scratch());
     for (int y = 0; y < spec_.height; ++y) {
-          draw_row(lane, to, begin, count, y, scratch.data());
+      draw_row(lane, to, begin, count, y, scratch.data());
       ++rows_done[thread];
       if (thread == 0) report(*std::min_element(rows_done.begin(), rows_done.end()));
       if (stopped) return;

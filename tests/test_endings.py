@@ -17,6 +17,7 @@ from tiny import digits, tiny_model
 import genlab
 from genlab.domain import Domain
 from genlab.errors import InputError, RunError
+from genlab.models.causal.own import of_graph
 from genlab.models.contract import NATS, Report
 from genlab.runs import Run, load_model, save_model
 from genlab.training import Progress
@@ -118,6 +119,13 @@ def test_a_model_in_half_is_refused_before_there_is_a_folder(tmp_path: Path, dty
 
 
 # Weights from elsewhere -----------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_is_in_no_catalogue_is_refused_before_there_is_a_folder(tmp_path: Path) -> None:
+    model = of_graph(tiny_model().graph, name="mine")
+    with pytest.raises(InputError, match=r"model must be in the catalogue.*genlab\.models\.register.*got 'mine'"):
+        genlab.train(model, digits(), steps=1, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_plain_state_dict_is_loaded_into_a_model(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from genlab import __version__
 from genlab.errors import InputError, RunError
-from genlab.models import settings_class
+from genlab.models import list_models, settings_class
 from genlab.models.contract import Model, abilities
 from genlab.native import native_info
 from genlab.runs import Run, is_run, new_run_path
@@ -45,6 +45,19 @@ def run_folder(model: Model, data: Dataset, out: Path | str | None, *, resume: b
     except OSError as error:
         raise RunError(f"{path} could not be made: {error.strerror}") from None
     return Run(path)
+
+
+def check_is_catalogued(model: Model) -> None:
+    """Refuse a model whose run nobody could load again.
+
+    Raises:
+        InputError: The catalogue has no such model.
+    """
+    if model.name not in list_models():
+        raise InputError(
+            "model must be in the catalogue, so that its run can be resumed and loaded (genlab.models.register adds one); "
+            f"got {model.name!r}"
+        )
 
 
 def new_config(run: Run, model: Model, data: Dataset, asked: Mapping[str, Any]) -> tuple[dict[str, Any], TrainSettings]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from genlab.models.contract import Model, check_fits
 from genlab.runs import Run, write_config
-from genlab.training.config import new_config, resumed_config, run_folder
+from genlab.training.config import check_is_catalogued, new_config, resumed_config, run_folder
 from genlab.training.records import Progress
 from genlab.training.session import Session
 from genlab.training.state import check_players
@@ -55,8 +55,8 @@ def train(
         The run.
 
     Raises:
-        InputError: A setting out of its bounds, data that doesn't fit the model, a folder with something in it, or a resumed run
-            whose config differs.
+        InputError: A setting out of its bounds, a model that isn't in the catalogue, data that doesn't fit the model, a folder with
+            something in it, or a resumed run whose config differs.
         RunError: The folder is locked by another process, missing, torn, or the disk is full. The last checkpoint is kept.
         TrainingError: The loss or a gradient is no longer finite. The last checkpoint is kept.
         KeyboardInterrupt: After Ctrl-C, once the checkpoint is written; the run can be resumed.
@@ -65,6 +65,7 @@ def train(
     asked = {name: value for name, value in asked.items() if value is not None or name in settings}
     check_fits(model, data.domain, data.name)
     check_players(model)
+    check_is_catalogued(model)
     run = run_folder(model, data, out, resume=resume)
     with run.lock():
         config, checked, new_rate = resumed_config(run, model, data, asked) if resume else (*new_config(run, model, data, asked), None)
