@@ -44,6 +44,14 @@ _ENTRIES: dict[str, Entry] = {
             "van den Oord et al. 2016",
             "Masked convolutions see the pixels before; training is parallel, drawing goes pixel by pixel.",
         ),
+        Entry(
+            "gated_pixelcnn",
+            "genlab.models.causal.gated_pixelcnn",
+            "autoregressive",
+            _AUTOREGRESSIVE,
+            "van den Oord et al. 2016b",
+            "A stack of rows above and a stack to the left leave no blind spot; tanh · σ gates, and classes if there are any.",
+        ),
     )
 }
 

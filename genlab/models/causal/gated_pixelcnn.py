@@ -1,0 +1,98 @@
+"""Gated PixelCNN: two stacks without a blind spot, each layer gated by tanh · σ, conditional on a class if there are any.
+
+van den Oord et al. 2016b, "Conditional Image Generation with PixelCNN Decoders", section 2 and figure 2, with p = `channels`:
+
+    vertical     v_k = W_k ∗ v,  U_k ∗ v over the rows above;             v ← tanh(v_f + V h) ⊙ σ(v_g + V h)
+    horizontal   h_k = W_k ∗ h,  U_k ∗ h to the left, plus 1×1 of v_f, v_g before their gate
+                 h ← h + 1×1(tanh(h_f + V h) ⊙ σ(h_g + V h))              (no sum in the first layer, which hides the centre)
+    ReLU, 1×1 → p;  ReLU, 1×1 → C · levels;  softmax
+
+The vertical stack depends on earlier rows alone (`visit="row"`), so it is computed a whole row at a time when the row begins: its first
+layer looks at rows above, which is the paper's shift by one row, made once; the layers after it may then read their own row too. A pixel
+above to the right thus reaches every pixel below it, and no earlier pixel is out of sight once there are layers enough.
+
+NOTE: the image enters as 2·level/(levels − 1) − 1, as in `pixelcnn`; the paper does not say.
+NOTE: `dilations` other than 1 are not the paper's; they let as few layers see further (Yu and Koltun 2016).
+"""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from genlab.causal import LABELS, Categorical, Graph, GraphBuilder
+from genlab.settings import ItemsOfText
+from genlab.settings import Settings as _Settings
+
+if TYPE_CHECKING:
+    from genlab.models.causal.model import CausalModel
+
+HALVES = ("features", "gates")
+
+
+class Settings(_Settings):
+    """What a Gated PixelCNN is made of."""
+
+    image_shape: tuple[int, int, int] = Field((1, 28, 28), description="Channels, height and width of an image.")
+    levels: int = Field(2, ge=2, le=256, description="Number of values a pixel can take.")
+    channels: int = Field(32, ge=1, le=1024, description="The paper's p: feature maps of each stack.")
+    layers: int = Field(7, ge=1, le=100, description="Number of gated layers, the first included.")
+    first_kernel: int = Field(7, ge=3, le=63, description="Side of the first layer's kernels, an odd number.")
+    dilations: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], ItemsOfText] = Field(
+        (1,), min_length=1, max_length=100, description="Distance between the taps of the layers after the first, in turn."
+    )
+    classes: int = Field(0, ge=0, le=10_000, description="Number of classes that images are drawn and scored given; 0: none.")
+
+
+def build(settings: Settings) -> Graph:
+    """The list of nodes."""
+    p = settings.channels
+    builder = GraphBuilder(settings.image_shape, scale=2 / (settings.levels - 1), shift=-1)
+    labels = builder.given(LABELS, settings.classes, everywhere=True) if settings.classes else None
+
+    def given_class(source: str) -> str:
+        """Source + V h."""
+        return builder.add(f"{source}_given", source, builder.conv(f"{source}_class", labels, p, visit="given")) if labels else source
+
+    def gated(name: str, halves: list[str]) -> str:
+        """tanh(features + V h) ⊙ σ(gates + V h)."""
+        return builder.gate(name, *(given_class(half) for half in halves))
+
+    def linked(name: str, left: str, above: list[str]) -> str:
+        """What stands to the left, plus a 1×1 of all that the vertical stack holds before its gate."""
+        links = [builder.conv(f"{name}_link_{half}", source, p, visit="row") for half, source in zip(HALVES, above, strict=True)]
+        return builder.add(f"{name}_sum", left, builder.add(f"{name}_link", *links))
+
+    vertical, horizontal = builder.image, builder.image
+    for layer, dilation in zip(range(1, settings.layers + 1), cycle(settings.dilations), strict=False):
+        first = layer == 1
+        side, step = (settings.first_kernel, 1) if first else (3, dilation)
+        reach = side // 2
+        rows = range(-reach, 0 if first else 1)  # the image of this row is not known yet, the vertical stack of this row is
+        taps = [(step * dy, step * dx) for dy in rows for dx in range(-reach, reach + 1)]
+        name = f"layer{layer}"
+        above = [
+            builder.conv(f"{name}_vertical_{half}", vertical, p, kernel_size=side, dilation=step, taps=taps, visit="row") for half in HALVES
+        ]
+        if layer < settings.layers:  # nobody would read the last one
+            vertical = gated(f"{name}_vertical", above)
+        sums = []
+        for half in HALVES:
+            mask: dict[str, str] = {"mask_type": "A" if first else "B"}
+            left = builder.conv(f"{name}_{half}", horizontal, p, kernel_size=(1, side), dilation=step, **mask)  # type: ignore[arg-type]
+            sums.append(linked(f"{name}_{half}", left, above))
+        mixed = builder.conv(f"{name}_mix", gated(f"{name}_gated", sums), p)
+        horizontal = mixed if first else builder.add(name, mixed, horizontal)
+    hidden = builder.conv("head", builder.relu("head_relu", horizontal), p)
+    distribution = Categorical(settings.levels)
+    output = builder.conv("output", builder.relu("output_relu", hidden), distribution.output_channels(settings.image_shape[0]))
+    return builder.build(output, distribution)
+
+
+def create(name: str, settings: Settings) -> CausalModel:
+    """The model of these settings, with random weights."""
+    from genlab.models.causal.model import CausalModel
+
+    return CausalModel(name, settings, build(settings))
