@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from tests.browser import Server
 
 _LEFT_OUT = pytest.StashKey[str]()
+
+
+def pytest_configure() -> None:
+    """A shell that starts the tests with ``&`` or nohup has signals ignored; tests, and the programs that they start, are about those."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -118,6 +118,7 @@ def test_set_reaches_model_data_and_training() -> None:
         "blocks": 0,
         "first_kernel": 5,
         "dilations": [2, 1],
+        "classes": 0,
     }
     assert (config["data"]["seed"], config["data"]["binarize"], config["seed"]) == (4, "dynamic", 6)
     assert (config["training"]["learning_rate"], config["training"]["clip_norm"]) == (1e-3, None)
