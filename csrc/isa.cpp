@@ -11,10 +11,14 @@ std::vector<const InstructionSet*> runnable() {
 #ifdef GENLAB_HAVE_avx2
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets.push_back(&kernels_avx2);
 #endif
-#ifdef GENLAB_HAVE_avx512
+#if defined(GENLAB_HAVE_avx512) || defined(GENLAB_HAVE_avx512bf16)
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl");
+#endif
+#ifdef GENLAB_HAVE_avx512
   if (avx512) sets.push_back(&kernels_avx512);
+#endif
+#ifdef GENLAB_HAVE_avx512bf16
   if (avx512 && __builtin_cpu_supports("avx512bf16")) sets.push_back(&kernels_avx512bf16);
 #endif
   return sets;

@@ -29,7 +29,9 @@ def main() -> None:
 def train(arguments: argparse.Namespace) -> None:
     run = Run(arguments.out)
     run.path.mkdir(parents=True, exist_ok=True)
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # from here on a stop waits to be asked for, as in a step of a real training
+    received: list[str] = []
+    for number in STOPS:  # from here on a stop waits to be asked for, as in a step of a real training
+        signal.signal(number, lambda number, _: received.append(signal.Signals(number).name))
     with run.lock():
         if not is_run(run.path):
             write_config(run, config(arguments))
@@ -37,12 +39,12 @@ def train(arguments: argparse.Namespace) -> None:
         step = records[-1]["step"] if records else 0
         append(run, step, "event", event="resumed" if records else "started", message=f"at step {step}", time=time.time())
         rate, end = 4e-3, step + 3 if "epochs=1" in arguments.set else None
-        while not (received := signal.sigtimedwait(STOPS, STEP_SECONDS)) and step != end:
+        while not received and step != end:
+            time.sleep(STEP_SECONDS)
             step += 1
             rate = take_learning_rate(run) or rate
             append(run, step, "train", seconds=step * STEP_SECONDS, values={"loss": 1.0}, learning_rate=rate, images_per_second=1.0)
-        name = signal.Signals(received.si_signo).name if received else ""
-        message = f"stopped by {name} at step {step}" if received else "finished 1 epoch"
+        message = f"stopped by {received[0]} at step {step}" if received else "finished 1 epoch"
         append(run, step, "event", event="stopped" if received else "finished", message=message, time=time.time())
 
 

@@ -304,7 +304,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 
 
 def test_a_model_that_lacks_what_a_verb_needs_says_what_it_has(capsys: pytest.CaptureFixture[str]) -> None:
-    from tests import outside_family
+    import outside_family
 
     assert main(["train", outside_family.NAME, "--epochs", "1", "--out", "a", "--set", "hidden=2", "binarize=threshold"]) == 0
     assert "best validation" in capsys.readouterr().out

@@ -432,8 +432,8 @@ def test_a_path_in_the_address_leads_nowhere(folder: Path, name: str) -> None:
         ("config.json", '{"format": 1, "model": 3, "data": 1, "training": [], "seed": 0}', "model should be a valid dictionary"),
         ("metrics.jsonl", "{torn\n{}\n", "is torn at line 1"),
         ("metrics.jsonl", '{"kind": "train", "step": "<b>"}\n{}\n', "is torn at line 1"),
-        ("metrics.jsonl", '{"kind": "event", "step": 1}\n', "do not hold what a run's files hold"),
-        ("metrics.jsonl", '{"kind": "valid", "step": 1}\n', "do not hold what a run's files hold"),
+        ("metrics.jsonl", '{"kind": "event", "step": 1}\n', "needs a sound 'event'"),
+        ("metrics.jsonl", '{"kind": "valid", "step": 1}\n', "needs a sound 'seconds'"),
     ],
 )
 def test_a_damaged_run_is_told_in_a_sentence_and_the_others_are_unharmed(folder: Path, file: str, content: str, sentence: str) -> None:
@@ -470,7 +470,7 @@ def hostile(run: Run, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["truncated", "pickle", "endless header", "a model of gigabytes", "settings that are none"])
 def test_a_hostile_checkpoint_is_refused_in_a_sentence(folder: Path, how: str) -> None:
-    run = finished_run(folder, "mine", "epochs=1")
+    run = finished_run(folder, "mine")
     hostile(run, how)
     with pytest.raises(RunError, match=r"torn|not a safetensors file|does not fit the model|cannot build"):
         load_model(run)
@@ -540,5 +540,5 @@ def test_the_server_keeps_to_itself() -> None:
     assert config["server"].get("enableXsrfProtection", True)
     assert config["server"].get("enableCORS", True)
     for file in (ROOT / "genlab" / "dashboard").rglob("*.*"):
-        addresses = set(re.findall(r"https?://[^\s\"'<]+", file.read_text())) if file.suffix != ".pyc" else set()
+        addresses = set(re.findall(r"https?://[^\s\"'<]+", file.read_text())) if file.suffix not in (".pyc", ".npz") else set()
         assert addresses <= {"http://www.w3.org/2000/svg"}, file
