@@ -368,6 +368,7 @@ WITHOUT_RIGHTS = """
     data, model = digits(), tiny_model(**SMALL)
     run = Run(Path(sys.argv[1]))
     if os.getuid() == 0:
+        load_model(run)  # imports what it needs, which may lie where only root may look
         os.setuid(65534)
     more = dict(resume=lambda run: genlab.train(model, data, out=run.path, resume=True, epochs=2),
                 new=lambda run: genlab.train(model, data, out=run.path / "inner", epochs=1),
