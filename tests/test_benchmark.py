@@ -296,7 +296,7 @@ def contender(kind, *, diary):
             return np.ones(7_000_000).nbytes
         with Path(diary).open("a") as file:
             file.write(kind + " ")
-        print("chatter, not an answer")
+        print("chatter, not an answer", flush=True)
         if kind == "raises":
             raise ValueError("no compiler\\nsecond line")
         if kind == "dies":

@@ -257,7 +257,10 @@ def test_a_visitor_is_known_again_markup_in_a_name_does_nothing_and_pages_fit_a_
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
-            assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+            # Charts take the new width a moment later.
+            wait_until(
+                lambda page=page: page.get_by_test_id("stMain").evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+            )
         page.context.close()
     assert errors == []
     assert [url for url in requests if not url.startswith((watched.url, "data:", "blob:"))] == []

@@ -299,6 +299,21 @@ def test_the_disk_is_shared_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
 # Delete, bring back, rename, change ---------------------------------------------------------------------------------------------
 
 
+def test_a_new_run_never_takes_the_name_of_one_in_the_trash(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names tell the second: that of a run deleted within it would be free again."""
+    names = iter(["deleted", "fresh"])
+
+    def new_run_path(model: str, data: str) -> Path:
+        path = folder / next(names)
+        path.mkdir(parents=True)
+        return path
+
+    (jobs.records.trash_folder() / "deleted").mkdir(parents=True)
+    monkeypatch.setattr(jobs.records, "new_run_path", new_run_path)
+    assert jobs.records.new_folder("pixelcnn", "digits").name == "fresh"
+    assert not (folder / "deleted").exists()
+
+
 def test_delete_and_bring_back(folder: Path) -> None:
     job = ended(jobs.start("pixelcnn", "digits", SHORT))
     files = {path.relative_to(folder): path.read_bytes() for path in job.run.path.rglob("*") if path.is_file() and path.name != "lock"}

@@ -140,9 +140,14 @@ def _prepare(database: sqlite3.Connection) -> None:
 
 
 def new_folder(model: str, data: str) -> Path:
-    """A new, empty run folder."""
+    """A new, empty run folder, of a name that no run in the trash has: that of one deleted within this second would be free again."""
+    taken: list[Path] = []
     try:
-        return new_run_path(model, data).resolve()
+        while (path := new_run_path(model, data).resolve()).name in names_in(trash_folder()):
+            taken.append(path)
+        for empty in taken:
+            empty.rmdir()
+        return path
     except OSError as error:
         raise JobError(f"a run folder in {runs_folder()} could not be made: {error.strerror}") from error
 
