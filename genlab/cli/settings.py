@@ -8,14 +8,12 @@ from typing import Any
 from genlab.errors import InputError, did_you_mean
 
 DEFAULT_DATA = "digits"
-# The data decide these two, so that a model always fits its images.
-FROM_DATA = {"image_shape", "levels"}
 
 
 def settings_help() -> str:
     """The settings of every model, of the data and of training, with their defaults, after a line for each model."""
     from genlab.models import entries, settings_class
-    from genlab.settings import DataSettings, TrainSettings
+    from genlab.settings import FROM_DATA, DataSettings, TrainSettings
 
     sections = {"training": TrainSettings, "data": DataSettings} | {f"model {each.name}": settings_class(each.name) for each in entries()}
     lines = ["models:", *(f"  {each.name:28} {each.paper}: {each.words}" for each in entries())]

@@ -11,7 +11,7 @@ from typing import Any
 
 from genlab.cli.parser import INTERRUPTED, Commands
 from genlab.cli.progress import training_progress
-from genlab.cli.settings import DEFAULT_DATA, FROM_DATA, assigned, data_settings, load_data, settings_help
+from genlab.cli.settings import DEFAULT_DATA, assigned, data_settings, load_data, settings_help
 from genlab.errors import InputError
 from genlab.runs import Run, is_run, new_run_path
 
@@ -91,7 +91,7 @@ def _recorded_config(arguments: argparse.Namespace) -> dict[str, Any] | None:
 def _asked(model_name: str, arguments: argparse.Namespace) -> _Asked:
     """Sort the assignments of --set and the options that stand for settings."""
     from genlab.models import settings_class
-    from genlab.settings import DataSettings, TrainSettings
+    from genlab.settings import FROM_DATA, DataSettings, TrainSettings
 
     asked = _Asked()
     known = {
@@ -117,7 +117,7 @@ def _model_and_data(model_name: str, asked: _Asked) -> tuple[Any, Any]:
     import torch
 
     from genlab.models import create_model, settings_class
-    from genlab.settings import TrainSettings, validate
+    from genlab.settings import FROM_DATA, TrainSettings, validate
 
     settings = validate(TrainSettings, asked.training)
     data = load_data(asked.data)
