@@ -25,7 +25,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,11 +50,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         figures = measure(browser, Path(folder) / "runs", arguments.clicks)
     print(f"{os.cpu_count()} cores, {arguments.clicks} clicks, milliseconds")
+    tell(figures, TARGETS, arguments.json)
+
+
+def tell(figures: Mapping[str, float], targets: Mapping[str, float], file: Path | None) -> None:
+    """Print the figures beside their targets, and write them if a file is given."""
     for name, value in figures.items():
-        target = f"   target {TARGETS[name]:,}" if name in TARGETS else ""
+        target = f"   target {targets[name]:,}" if name in targets else ""
         print(f"{name:28} {value:8,.0f}{target}")
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if file is not None:
+        file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def measure(browser: Browser, runs: Path, clicks: int) -> dict[str, float]:

@@ -14,14 +14,13 @@ and how many exceptions the server's log holds. Needs what benchmarks/dashboard_
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from dashboard_latency import PATIENCE_MS, chromium, read, server
+from dashboard_latency import PATIENCE_MS, chromium, read, server, tell
 from playwright.sync_api import Browser, Page
 
 TARGETS = {"first map: longest": 5000, "drawing: longest": 1000}
@@ -43,11 +42,7 @@ def main() -> None:
             figures = measure(url, arguments.browsers, arguments.seconds)
         figures["exceptions in the log"] = read(log).count("Traceback")
     print(f"{os.cpu_count()} cores, {arguments.browsers} browsers, {arguments.seconds:g} seconds, milliseconds")
-    for name, value in figures.items():
-        target = f"   target {TARGETS[name]:,}" if name in TARGETS else ""
-        print(f"{name:28} {value:8,.0f}{target}")
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    tell(figures, TARGETS, arguments.json)
 
 
 def measure(url: str, browsers: int, seconds: float) -> dict[str, float]:
