@@ -55,6 +55,14 @@ def test_image_channels_are_ordered_too():
     assert mask.tolist() == [[False] * 3] * 2 + [[True, False, False]] * 2 + [[True, True, False]] * 2
 
 
+def test_each_part_of_a_map_has_the_image_channels_in_their_order():
+    b = GraphBuilder((2, 4, 4))
+    halves = b.conv("halves", b.image, 6, mask_type="A", parts=2)
+    graph = b.build(b.conv("output", b.relu("relu", halves), 4), BINARY)
+    assert graph.mask(graph["halves"])[:, 0, 0, 0].tolist() == 2 * [False, False, True]
+    assert graph.mask(graph["output"])[0, :, 0, 0].tolist() == 2 * [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("build", "name"),
     [
@@ -100,6 +108,8 @@ def test_a_leak_deep_in_the_list_names_the_node_where_it_enters():
         ([Node("image", "image", (), 1), Node("a", "add", ("image", "image"), 1, dilation=2)], "works on one pixel"),
         ([Node("image", "image", (), 1), Node("a", "gate", ("image", "image"), 1, kernel_size=(3, 3))], "works on one pixel"),
         ([Node("image", "image", (), 1), Node("a", "conv", ("image",), 1, centre="C")], "centre of node 'a' must be one of A, B, all"),
+        ([Node("image", "image", (), 1), Node("a", "conv", ("image",), 3, parts=2)], "parts of node 'a' must divide its 3 channels; got 2"),
+        ([Node("image", "image", (), 1), Node("a", "relu", ("image",), 1, parts=0)], "parts of node 'a' must divide"),
         ([Node("image", "image", (), 2)], r"must have its 1 channel\(s\) of image_shape; got 2"),
         ([Node("image", "image", (), 1, visit="row")], "'image' \\(image\\) is put there"),
         ([Node("image", "image", (), 1, shift=float("nan"))], "must be finite"),
@@ -110,6 +120,15 @@ def test_a_leak_deep_in_the_list_names_the_node_where_it_enters():
 def test_malformed_lists_are_refused_with_a_sentence(nodes, sentence):
     with pytest.raises(InputError, match=sentence):
         Graph(tuple(nodes), nodes[-1].name, BINARY, (1, 4, 4))
+
+
+def test_parts_must_agree_and_the_image_has_one():
+    b = builder()
+    halves = b.conv("halves", b.image, 4, mask_type="A", kernel_size=3, parts=2)
+    with pytest.raises(InputError, match=r"node 'sum' has 2 part\(s\), but its input 'whole' has 1"):
+        b.build(b.add("sum", halves, b.conv("whole", halves, 4)), BINARY)
+    with pytest.raises(InputError, match="is put there"):
+        Graph((Node("image", "image", (), 2, parts=2),), "image", BINARY, (2, 4, 4))
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (1, 0, 4), (1, 4, 4, 4)])

@@ -13,7 +13,6 @@ This file knows neither torch nor C++: it is what both executors read.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,68 +21,14 @@ from typing import Literal
 import numpy as np
 
 from genlab.causal.distributions import Distribution
+from genlab.causal.graph_checks import check
+from genlab.causal.node import VISITS, Node, Offset, Tap, Visit
 from genlab.causal.operations import CENTRE, OPERATIONS
 from genlab.errors import BackendError, InputError, unknown_name
 from genlab.kernels.masked_conv2d import channel_mask
 
-Offset = tuple[int, int, int]
-Tap = tuple[int, int]
-Visit = Literal["given", "row", "pixel"]
-
 LABELS = "labels"
 """Name of the given node that holds an image's class, one channel a class; a list that has one is class-conditional."""
-
-HERE: Offset = (0, 0, 0)
-VISITS: tuple[Visit, ...] = ("given", "row", "pixel")
-CENTRES = ("A", "B", "all")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-@dataclass(frozen=True)
-class Node:
-    """One feature map: how a pixel of it is computed, and from what.
-
-    Attributes:
-        name: A word, unique in its graph; parameters are stored under it.
-        operation: ``image`` (the picture itself, levels mapped to ``scale·level + shift``), ``given`` (a map known before drawing
-            starts), ``conv`` (Σ over taps of weight · input + bias), ``relu``, ``add`` or ``gate`` (tanh(first) · σ(second)).
-        inputs: Names of the nodes it reads. All but a node's own name must stand earlier in the list; a recurrent node names
-            itself, at taps that are earlier than itself.
-        channels: Number of feature maps.
-        taps: The neighbours ``(dy, dx)`` it reads; ``((0, 0),)`` for operations on one pixel.
-        visit: When it is computed: ``given``, ``row`` or ``pixel``.
-        kernel_size: ``(height, width)``, odd, of the weight that holds the taps (``conv`` only).
-        dilation: Distance in pixels between neighbouring entries of the weight (``conv`` only).
-        centre: Which image channels the centre tap passes on: ``"A"`` earlier ones, ``"B"`` also the same, ``"all"``.
-        scale: The image enters as ``scale · level + shift`` (``image`` only).
-        shift: See `scale`.
-        everywhere: One pixel that is given stands for all, such as a class (``given`` only).
-    """
-
-    name: str
-    operation: str
-    inputs: tuple[str, ...]
-    channels: int
-    taps: tuple[Tap, ...] = ((0, 0),)
-    visit: Visit = "pixel"
-    kernel_size: tuple[int, int] = (1, 1)
-    dilation: int = 1
-    centre: Literal["A", "B", "all"] = "B"
-    scale: float = 1.0
-    shift: float = 0.0
-    everywhere: bool = False
-
-    def cell(self, tap: Tap) -> tuple[int, int]:
-        """The (row, column) of the weight that a tap is multiplied by."""
-        return self.kernel_size[0] // 2 + tap[0] // self.dilation, self.kernel_size[1] // 2 + tap[1] // self.dilation
-
-    def latest_tap(self, groups: int) -> Offset | None:
-        """The lexicographically latest offset this node reads at, or None if every tap is dead."""
-        onward = {"A": -1, "B": 0, "all": groups - 1}[self.centre]
-        offsets = [(dy, dx, onward if (dy, dx) == (0, 0) else groups - 1) for dy, dx in self.taps]
-        if self.centre == "A" and groups == 1:
-            offsets = [offset for offset in offsets if offset[:2] != (0, 0)]
-        return max(offsets, default=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +54,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_shape", _image_shape(self.image_shape))
-        object.__setattr__(self, "horizons", _check(self))
+        object.__setattr__(self, "horizons", check(self))
 
     def __getitem__(self, name: str) -> Node:
         for node in self.nodes:
@@ -165,7 +110,8 @@ class Graph:
         for tap in node.taps:
             mask[:, :, *node.cell(tap)] = True
         if (0, 0) in node.taps and node.centre != "all" and source.visit != "given":
-            allowed = channel_mask(node.centre, node.channels, source.channels, (1, 1), groups=self.groups)[:, :, 0, 0]
+            own, read = node.channel_groups(self.groups)[:, None], source.channel_groups(self.groups)[None, :]
+            allowed = read < own if node.centre == "A" else read <= own
             mask[:, :, *node.cell((0, 0))] &= allowed
         return mask
 
@@ -210,6 +156,7 @@ class GraphBuilder:
         mask_type: Literal["A", "B"] = "B",
         taps: Sequence[Tap] | None = None,
         visit: Visit = "pixel",
+        parts: int = 1,
     ) -> str:
         """Σ over taps of weight · source, plus a bias.
 
@@ -222,6 +169,7 @@ class GraphBuilder:
             mask_type: The masks of van den Oord et al. 2016: ``"A"`` hides the pixel itself, ``"B"`` shows it.
             taps: Any other pattern of ``(dy, dx)`` in place of the raster mask; the centre then follows `mask_type`.
             visit: ``"row"`` for a node that depends on earlier rows alone.
+            parts: Of so many maps side by side the output consists, for an operation that takes them apart.
         """
         height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         if taps is None:
@@ -240,6 +188,7 @@ class GraphBuilder:
                 (height, width),
                 dilation,
                 "all" if self._visit(source) == "given" else mask_type,
+                parts=parts,
             )
         )
 
@@ -272,7 +221,7 @@ class GraphBuilder:
         nodes = [self._find(source) for source in sources]
         # An operation on one pixel is computed as late as the latest of its inputs.
         visit = max((node.visit for node in nodes), key=VISITS.index)
-        return self._append(Node(name, operation, sources, nodes[0].channels, visit=visit))
+        return self._append(Node(name, operation, sources, nodes[0].channels, visit=visit, parts=nodes[0].parts))
 
     def _append(self, node: Node) -> str:
         self._nodes.append(node)
@@ -284,112 +233,3 @@ def _image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
     if len(shape) != 3 or min(shape) < 1:
         raise InputError(f"image_shape must be (channels, height, width), each at least 1; got {tuple(image_shape)}")
     return shape
-
-
-def _check(graph: Graph) -> dict[str, Offset | None]:
-    """All rules of the list; returns every node's horizon."""
-    horizons: dict[str, Offset | None] = {}
-    known: dict[str, Node] = {}
-    if graph.nodes and graph.nodes[0].operation == "image" and graph.nodes[0].channels != graph.image_shape[0]:
-        raise InputError(
-            f"node {graph.nodes[0].name!r} is the image and must have its {graph.image_shape[0]} channel(s) of image_shape; "
-            f"got {graph.nodes[0].channels}"
-        )
-    for position, node in enumerate(graph.nodes):
-        _check_form(node, position, known)
-        known[node.name] = node
-        horizons[node.name] = _horizon(node, known, horizons, graph.groups)
-        horizon = horizons[node.name]
-        if horizon is not None and horizon > HERE:
-            raise InputError(f"node {node.name!r} would see a pixel that is drawn later: {_where(horizon)}")
-        if node.visit == "row" and horizon is not None and horizon[0] >= 0:
-            raise InputError(f"node {node.name!r} is visited by rows and must depend on earlier rows alone, but sees {_where(horizon)}")
-        if node.visit == "given" and horizon is not None:
-            raise InputError(
-                f"node {node.name!r} is given before drawing starts and must not depend on the image, but sees {_where(horizon)}"
-            )
-    if graph.output not in known:
-        raise unknown_name("output", graph.output, known)
-    if known[graph.output].visit == "given":
-        raise InputError(f"node {graph.output!r} is the output and must be visited by rows or pixels; its visit is 'given'")
-    if not graph.convolutions:
-        raise InputError(f"node {graph.output!r} is the output of a list without parameters; at least one node must be a 'conv'")
-    last = horizons[graph.output]
-    if last is not None and last >= HERE:
-        raise InputError(f"node {graph.output!r} is the output and must see earlier pixels alone, but sees {_where(last)}")
-    expected = graph.distribution.output_channels(graph.image_shape[0])
-    if known[graph.output].channels != expected:
-        raise InputError(
-            f"node {graph.output!r} is the output and must have what {graph.image_shape[0]} image channel(s) are drawn from by the "
-            f"distribution {graph.distribution.name!r}, {expected} channels; got {known[graph.output].channels}"
-        )
-    return horizons
-
-
-def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
-    if not _NAME.fullmatch(node.name) or node.name in known:
-        raise InputError(f"a node's name must be a word of its own (letters, digits, _); got {node.name!r}")
-    if node.operation not in OPERATIONS:
-        raise unknown_name(f"operation of node {node.name!r}", node.operation, OPERATIONS)
-    if node.visit not in VISITS:
-        raise unknown_name(f"visit of node {node.name!r}", node.visit, VISITS)
-    if (position == 0) != (node.operation == "image"):
-        raise InputError(f"node {node.name!r}: the image must be the first node, and the only one of its kind")
-    if node.channels < 1:
-        raise InputError(f"channels of node {node.name!r} must be at least 1; got {node.channels}")
-    operation = OPERATIONS[node.operation]
-    if len(node.inputs) != operation.arity:
-        raise InputError(f"node {node.name!r} ({node.operation}) must have {operation.arity} input(s); got {len(node.inputs)}")
-    if node.everywhere and node.operation != "given":
-        raise InputError(f"node {node.name!r} ({node.operation}) is computed; only a given node can be everywhere")
-    for source in node.inputs:
-        if source not in known and source != node.name:
-            raise InputError(f"node {node.name!r} reads {source!r}, which is not an earlier node")
-    height, width = node.kernel_size
-    if height < 1 or width < 1 or height % 2 == 0 or width % 2 == 0:
-        raise InputError(f"kernel_size of node {node.name!r} must be odd; got {node.kernel_size}")
-    if node.dilation < 1:
-        raise InputError(f"dilation of node {node.name!r} must be at least 1; got {node.dilation}")
-    if len(set(node.taps)) != len(node.taps):
-        raise InputError(f"taps of node {node.name!r} must differ; got {node.taps}")
-    for dy, dx in node.taps:
-        if dy % node.dilation or dx % node.dilation:
-            raise InputError(f"tap {(dy, dx)} of node {node.name!r} must be a multiple of its dilation, {node.dilation}")
-        if abs(dy) > height // 2 * node.dilation or abs(dx) > width // 2 * node.dilation:
-            raise InputError(f"tap {(dy, dx)} of node {node.name!r} lies outside its {height}×{width} kernel")
-    if node.centre not in CENTRES:
-        raise unknown_name(f"centre of node {node.name!r}", node.centre, CENTRES)
-    operation.check(node, known)
-
-
-def _horizon(node: Node, known: Mapping[str, Node], horizons: Mapping[str, Offset | None], groups: int) -> Offset | None:
-    """The latest offset that `node` depends on; also checks that each input is computed by the time it is read."""
-    if node.operation == "image":
-        return HERE
-    tap = node.latest_tap(groups)
-    if tap is None:
-        return None
-    latest: Offset | None = None
-    for source in node.inputs:
-        if source == node.name:
-            if tap >= HERE or (node.visit == "row" and tap[0] >= 0):
-                raise InputError(f"node {node.name!r} reads itself at {_where(tap)}, which is not computed yet")
-            continue
-        _check_available(node, known[source], tap)
-        horizon = horizons[source]
-        if horizon is not None:
-            reached = (horizon[0] + tap[0], horizon[1] + tap[1], horizon[2] + tap[2])
-            latest = reached if latest is None else max(latest, reached)
-    return latest
-
-
-def _check_available(node: Node, source: Node, tap: Offset) -> None:
-    if VISITS.index(source.visit) > VISITS.index(node.visit) and not (node.visit == "row" and tap[0] < 0):
-        raise InputError(f"node {node.name!r} (visit {node.visit!r}) reads {source.name!r} (visit {source.visit!r}) before it is computed")
-    too_late = tap[0] > 0 if source.visit == "row" else source.visit == "pixel" and tap[:2] > (0, 0)
-    if too_late:
-        raise InputError(f"node {node.name!r} would see a pixel that is drawn later: it reads {source.name!r} at {_where(tap)}")
-
-
-def _where(offset: Offset) -> str:
-    return f"(dy, dx, dc) = ({offset[0]:+d}, {offset[1]:+d}, {offset[2]:+d})"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genlab.causal.graph import HERE, Graph, Node
+from genlab.causal.graph import Graph
+from genlab.causal.node import HERE, Node
 from genlab.causal.operations import CENTRE, OPERATIONS, Operation
 from genlab.causal.program import NONE, Buffer, Instruction, Mode, Phase, Program
 

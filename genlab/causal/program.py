@@ -19,7 +19,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from genlab.causal.graph import Graph, Tap
+from genlab.causal.graph import Graph
+from genlab.causal.node import Tap
 from genlab.causal.operations import CENTRE
 
 Mode = Literal["score", "train", "sample"]

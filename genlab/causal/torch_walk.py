@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from genlab.causal.graph import HERE, Graph, Node
+from genlab.causal.graph import Graph
+from genlab.causal.node import HERE, Node
 from genlab.causal.operations import OPERATIONS
 
 Parameters = Mapping[str, tuple[torch.Tensor, torch.Tensor]]

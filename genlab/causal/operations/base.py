@@ -10,8 +10,8 @@ from genlab.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from genlab.causal.graph import Node, Tap
     from genlab.causal.lowering import Lowering, Step
+    from genlab.causal.node import Node, Tap
 
 CENTRE: tuple[Tap, ...] = ((0, 0),)
 HERE_ALONE = (CENTRE, (1, 1), 1, "B")
@@ -61,6 +61,10 @@ class Operation:
                 raise InputError(
                     f"node {node.name!r} has {node.channels} channels, but its input {source!r} has {known[source].channels}; "
                     "they must agree"
+                )
+            if source in known and known[source].parts != node.parts:
+                raise InputError(
+                    f"node {node.name!r} has {node.parts} part(s), but its input {source!r} has {known[source].parts}; they must agree"
                 )
 
     def taps(self, node: Node) -> tuple[Tap, ...]:

@@ -10,8 +10,8 @@ from genlab.causal.operations.base import Operation
 if TYPE_CHECKING:
     import torch
 
-    from genlab.causal.graph import Node, Tap
     from genlab.causal.lowering import Lowering, Step
+    from genlab.causal.node import Node, Tap
 
 
 class Conv(Operation):

@@ -10,7 +10,7 @@ from genlab.causal.operations.base import HERE_ALONE, Operation
 from genlab.errors import InputError
 
 if TYPE_CHECKING:
-    from genlab.causal.graph import Node
+    from genlab.causal.node import Node
 
 
 class _Source(Operation):
@@ -19,10 +19,10 @@ class _Source(Operation):
     visit: ClassVar[str]
 
     def check(self, node: Node, known: Mapping[str, Node]) -> None:
-        if node.visit != self.visit or (node.taps, node.kernel_size, node.dilation, node.centre) != HERE_ALONE:
+        if node.visit != self.visit or node.parts != 1 or (node.taps, node.kernel_size, node.dilation, node.centre) != HERE_ALONE:
             raise InputError(
                 f"node {node.name!r} ({self.name}) is put there, not computed; its visit must be {self.visit!r}, and taps, kernel_size, "
-                "dilation and centre must be left alone"
+                "dilation, centre and parts must be left alone"
             )
         if not (math.isfinite(node.scale) and math.isfinite(node.shift)):
             raise InputError(f"scale and shift of node {node.name!r} must be finite; got {node.scale} and {node.shift}")
