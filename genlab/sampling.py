@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from genlab.causal.drawing import Drawer, Drawing, DrawnRow, draw_images, natural, prepare, refuse_painter, row_by_row
+from genlab.causal.drawing import Drawer, Drawing, DrawnRow, count_passes, draw_images, natural, prepare, refuse_painter, row_by_row
 from genlab.errors import InputError
 from genlab.models.contract import require
 from genlab.native import resolve_backend
@@ -18,7 +18,7 @@ from genlab.native import resolve_backend
 if TYPE_CHECKING:
     from genlab.models.contract import Model
 
-__all__ = ["DrawnRow", "sample", "stream"]
+__all__ = ["DrawnRow", "count_passes", "sample", "stream"]
 
 
 def sample(
@@ -34,6 +34,7 @@ def sample(
     temperature: float = 1.0,
     on_progress: Callable[[int, int], None] | None = None,
     on_row: Callable[[DrawnRow], None] | None = None,
+    on_pass: Callable[[int, NDArray[Any]], None] | None = None,
     dtype: str = "float32",
     **options: Any,
 ) -> NDArray[Any]:
@@ -47,7 +48,8 @@ def sample(
         model: Any model, or a painter.
         n: Number of examples; 0 gives an empty array.
         seed: Decides the draws; at least 0.
-        backend: ``"native"``, ``"torch"`` (the same cached algorithm), ``"naive"`` (a full forward pass for each pixel) or ``"auto"``.
+        backend: ``"native"``, ``"torch"`` (the same cached algorithm), ``"naive"`` (a full forward pass for each pixel), ``"jacobi"`` (all
+            pixels guessed at once, and full forward passes until none changes) or ``"auto"``. All draw the same images.
         known: Levels to complete, ``(C, H, W)`` for all images alike or ``(n, C, H, W)``. What stands where nothing is known is ignored.
             Booleans will do for two levels.
         known_mask: bool, true where a pixel of `known` is kept: ``(H, W)``, ``(C, H, W)`` or ``(n, C, H, W)``.
@@ -57,6 +59,8 @@ def sample(
         on_progress: Called with (rows drawn, rows in all); by a model that draws all at once, once with (1, 1).
         on_row: Called with each row as soon as it is drawn in all images, and what it was drawn from; the drawing waits for it. `stream`
             is the same as an iterator. Not with ``"naive"``, and not for a painter.
+        on_pass: Called with (full forward passes so far, the images as they are guessed now), with ``"jacobi"`` alone; `count_passes`
+            tells how many any backend needs.
         dtype: ``"float32"`` or ``"bfloat16"``, the number format of the network's arithmetic.
         **options: What else the model knows.
 
@@ -68,7 +72,7 @@ def sample(
         BackendError: The backend cannot compute this here.
     """
     asked: dict[str, Any] = {"backend": backend, "known": known, "known_mask": known_mask, "labels": labels, "condition": condition}
-    asked |= {"temperature": temperature, "on_row": on_row, "dtype": dtype}
+    asked |= {"temperature": temperature, "on_row": on_row, "on_pass": on_pass, "dtype": dtype}
     usual = {"backend": "auto", "temperature": 1.0, "dtype": "float32"}
     options |= {name: value for name, value in asked.items() if value is not None and not _is(value, usual.get(name))}
     if isinstance(model, Drawer):
@@ -108,7 +112,7 @@ def stream(
     if not isinstance(model, Drawer):
         require(model, "causal", "stream")
         raise InputError(f"model must draw from given uniforms to be streamed; {model.name!r} has no draw")
-    resolve_backend(backend, allowed=("native", "torch"))
+    resolve_backend(backend, allowed=("native", "torch", "jacobi"))
     refuse_painter(model, "stream does not take")
     options = {"backend": backend, "known": known, "known_mask": known_mask, "labels": labels, "condition": condition}
     return _rows(model, prepare(model, n, seed, {**options, "temperature": temperature, "dtype": dtype}))

@@ -19,7 +19,7 @@ from genlab.domain import Domain
 from genlab.errors import InputError
 from genlab.models.causal.model import CausalModel
 
-BACKENDS = ["native", "torch", "naive"]
+BACKENDS = ["native", "torch", "naive", "jacobi"]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ FULL = {"known": np.zeros((1, 6, 5), np.uint8), "known_mask": np.ones((6, 5), bo
         ({"n": 2.5}, "n must be a whole number; got 2.5"),
         ({"seed": -1}, "seed must be at least 0 and below .*; got -1"),
         ({"seed": "x"}, "seed must be a whole number; got 'x'"),
-        ({"backend": "cuda"}, "backend must be one of auto, naive, native, torch; got 'cuda'"),
+        ({"backend": "cuda"}, "backend must be one of auto, jacobi, naive, native, torch; got 'cuda'"),
         ({"n": 0, "backend": "cuda"}, "backend must be one of"),
         ({"temperature": 0.0}, "temperature must be a finite number above 0; got 0"),
         ({"temperature": math.nan}, "temperature .* got nan"),
@@ -144,7 +144,7 @@ def test_completing_real_digits_keeps_their_upper_halves() -> None:
     assert np.array_equal(genlab.sample(model, 3, known=known, known_mask=half)[:, :, :4], known[:, :, :4])
 
 
-@pytest.mark.parametrize("backend", ["native", "torch"])
+@pytest.mark.parametrize("backend", ["native", "torch", "jacobi"])
 @pytest.mark.parametrize("n", [1, 5, 150])
 def test_a_stream_hands_out_the_rows_of_a_sample_with_what_they_were_drawn_from(model: CausalModel, backend: str, n: int) -> None:
     images = genlab.sample(model, n, seed=3, backend=backend)
@@ -160,7 +160,7 @@ def test_a_stream_hands_out_the_rows_of_a_sample_with_what_they_were_drawn_from(
     assert [row.y for row in rows] == list(range(model.image_shape[1]))
     assert np.array_equal(np.stack([row.levels for row in rows], axis=2), images)
     probabilities = np.stack([row.probabilities for row in rows], axis=2)
-    expected = model.logits(images, backend=backend).softmax(-1).numpy()
+    expected = model.logits(images, backend="auto" if backend == "jacobi" else backend).softmax(-1).numpy()
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
@@ -169,7 +169,7 @@ def test_leaving_a_stream_stops_the_drawing_and_its_errors_arrive(model: CausalM
         assert row.y == 0
         break
     assert not [thread for thread in threading.enumerate() if thread.name == "genlab-stream"]
-    with pytest.raises(InputError, match="backend must be one of auto, native, torch; got 'naive'"):
+    with pytest.raises(InputError, match="backend must be one of auto, jacobi, native, torch; got 'naive'"):
         genlab.stream(model, 2, backend="naive")
     with pytest.raises(InputError, match="on_row must be None with backend 'naive', which keeps no record of what it drew from"):
         genlab.sample(model, 2, backend="naive", on_row=print)

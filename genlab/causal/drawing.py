@@ -24,8 +24,8 @@ from genlab.native import resolve_backend
 if TYPE_CHECKING:
     from genlab.causal import Graph
 
-BACKENDS = ("native", "torch", "naive")
-OPTIONS = ("backend", "condition", "dtype", "known", "known_mask", "labels", "on_progress", "on_row", "temperature")
+BACKENDS = ("native", "torch", "naive", "jacobi")
+OPTIONS = ("backend", "condition", "dtype", "known", "known_mask", "labels", "on_pass", "on_progress", "on_row", "temperature")
 
 
 @runtime_checkable
@@ -114,9 +114,43 @@ def draw_images(model: Drawer, n: int, seed: int, options: Mapping[str, Any]) ->
         raise InputError("on_row must be None with backend 'naive', which keeps no record of what it drew from")
     if on_row is not None:
         refuse_painter(model, "on_row must be None for")
+    on_pass = options.get("on_pass")
+    if on_pass is not None and options.get("backend") != "jacobi":
+        raise InputError(
+            f"on_pass must be None unless the backend is 'jacobi', which alone draws by passes; got {options.get('backend', 'auto')!r}"
+        )
     if len(drawing.uniforms) == 0:
         return np.zeros((0, *model.image_shape), np.uint8)
-    return drawing.run(model) if on_row is None else drawing.run(model, on_rows=row_by_row(model, on_row))
+    more: dict[str, Any] = {} if on_row is None else {"on_rows": row_by_row(model, on_row)}
+    return drawing.run(model, **more, **({} if on_pass is None else {"on_pass": on_pass}))
+
+
+def count_passes(model: Drawer, n: int = 1, *, seed: int = 0, backend: str = "auto", **options: Any) -> int:
+    """How many whole forward passes it takes to draw `n` images at once: one is every node, computed once at every pixel.
+
+        naive            C · H · W: one for each value drawn
+        native, torch    1: what was computed is remembered, so that nothing is computed twice
+        jacobi           as many as it takes until no value changes; they are drawn, and counted
+
+    Args:
+        model: Who draws.
+        n: Number of images; 0 needs no pass.
+        seed: Decides the draws, as in `genlab.sample`.
+        backend: As in `genlab.sample`.
+        **options: As in `genlab.sample`.
+
+    Raises:
+        InputError: As for `genlab.sample`.
+        BackendError: The backend is not available here.
+    """
+    prepare(model, n, seed, {**options, "backend": backend})
+    if n == 0:
+        return 0
+    if backend != "jacobi":
+        return math.prod(model.image_shape) if backend == "naive" else 1
+    counted: list[int] = []
+    draw_images(model, n, seed, {**options, "backend": backend, "on_pass": lambda passes, _: counted.append(passes)})
+    return counted[-1]
 
 
 def prepare(model: Drawer, n: int, seed: int, options: Mapping[str, Any]) -> Drawing:

@@ -45,7 +45,7 @@ def add_drawing(parser: argparse.ArgumentParser) -> None:
     """What every verb that draws can be told."""
     parser.add_argument("--seed", type=int, default=0, help="decides the draws (default: 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 favours the likely (default: 1)")
-    parser.add_argument("--backend", default="auto", help="native, torch, naive or auto (default: auto)")
+    parser.add_argument("--backend", default="auto", help="native, torch, naive, jacobi or auto (default: auto)")
     parser.add_argument("--weights", default="best", help="best, ema or raw (default: best)")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +53,28 @@ def require_count(count: int) -> None:
         raise InputError(f"-n must be at least 1; got {count}")
 
 
-def draw(model: Any, arguments: argparse.Namespace, count: int, options: dict[str, Any]) -> Any:
+def draw(model: Any, arguments: argparse.Namespace, images_wanted: int, options: dict[str, Any]) -> Any:
     """What the model draws, as the arguments of `add_drawing` say."""
     from genlab.sampling import sample
 
     # What isn't asked for isn't passed on: not every model knows every option.
     usual = {"backend": "auto", "temperature": 1.0}
     chosen = {name: getattr(arguments, name) for name, value in usual.items() if getattr(arguments, name) != value}
+    passes = 0
+
+    def count(now: int, _: Any) -> None:
+        nonlocal passes
+        passes = now
+
+    if arguments.backend == "jacobi":
+        chosen["on_pass"] = count
     with sampling_progress() as show:
         if show is not None:
             chosen["on_progress"] = show
-        return sample(model, count, seed=arguments.seed, **chosen, **options)
+        images = sample(model, images_wanted, seed=arguments.seed, **chosen, **options)
+    if passes:
+        print(f"genlab: {passes} full forward passes, where one for each value is {model.domain.size}", file=sys.stderr)
+    return images
 
 
 def write_images(path: Path, images: Any, model: Any, text: str, arrays: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from genlab import proofs
-from genlab.causal.drawing import Drawer
+from genlab.causal.drawing import BACKENDS, Drawer
 from genlab.errors import BackendError, InputError
 from genlab.native import native_info
 from genlab.sampling import sample
@@ -58,7 +58,7 @@ def backends_draw_alike(case: Case) -> str:
     if not isinstance(model, Drawer):
         return "not tried: it does not draw from given uniforms"
     given = case.options(_DRAWS)
-    backends = ["native", "torch", "naive"] if native_info()["available"] else ["torch", "naive"]
+    backends = [backend for backend in BACKENDS if backend != "native" or native_info()["available"]]
     drawn = {backend: sample(model, _DRAWS, seed=case.seed, backend=backend, **given) for backend in backends}
     for backend in backends[1:]:
         alike = int((drawn[backend] == drawn[backends[0]]).all(axis=(1, 2, 3)).sum())

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.autograd import forward_ad
 
-from genlab.causal import LABELS, Graph, native_walk, torch_walk
-from genlab.causal.drawing import draw_images
+from genlab.causal import LABELS, Graph, jacobi, native_walk, torch_walk
+from genlab.causal.drawing import BACKENDS, draw_images
+from genlab.causal.jacobi import Passes
 from genlab.causal.native_program import CausalNetwork
 from genlab.causal.torch_walk import Progress, Rows
 from genlab.domain import Batch
@@ -159,13 +160,7 @@ class CausalModel(nn.Module, CausalNetwork):
     ) -> torch.Tensor:
         """The logits of each pixel's level given the pixels before it, ``(N, C, H, W, levels)``; arguments as in `loss`."""
         levels, maps = self._inputs(images, labels, given, "images")
-        if self._resolve(backend, levels, *maps.values(), dtype=dtype) == "native":
-            parameters_at = native_walk.parameters_map(
-                self.graph, self._parameters_by_node(), levels, given=maps, bfloat16=dtype == "bfloat16"
-            )
-        else:
-            parameters_at = self._torch_map(levels, maps, dtype)
-        return torch_walk.logits(self.graph, parameters_at, levels)
+        return torch_walk.logits(self.graph, self._output_map(levels, maps, backend, dtype), levels)
 
     @torch.no_grad()
     def draw(
@@ -178,6 +173,7 @@ class CausalModel(nn.Module, CausalNetwork):
         on_progress: Progress | None = None,
         dtype: str = "float32",
         on_rows: Rows | None = None,
+        on_pass: Passes | None = None,
         *,
         labels: ArrayLike | torch.Tensor | None = None,
         given: Mapping[str, Any] | None = None,
@@ -188,12 +184,14 @@ class CausalModel(nn.Module, CausalNetwork):
             uniforms: float64 ``(N, H, W, C)`` in [0, 1).
             known: Levels ``(N, C, H, W)``, kept where `known_mask` is true.
             known_mask: bool ``(N, C, H, W)``.
-            backend: ``"native"``, ``"torch"`` (the same cached algorithm), ``"naive"`` (one full forward pass a pixel) or ``"auto"``.
+            backend: ``"native"``, ``"torch"`` (the same cached algorithm), ``"naive"`` (one full forward pass a pixel), ``"jacobi"`` (full
+                forward passes until no pixel changes) or ``"auto"``.
             temperature: Logits are divided by it.
             on_progress: Called with (rows drawn, rows in all).
             dtype: As in `loss`.
             on_rows: Called with (rows drawn in every image, levels ``(N, C, H, W)``, the output map ``(N, H, W, C · parameters)`` they
                 were drawn from) as rows are finished; not with ``"naive"``.
+            on_pass: Called with (full forward passes so far, levels ``(N, C, H, W)`` as guessed now); with ``"jacobi"`` alone.
             labels: As in `loss`.
             given: As in `loss`.
 
@@ -202,7 +200,7 @@ class CausalModel(nn.Module, CausalNetwork):
         """
         uniforms, known = self.check_drawing(uniforms, known, known_mask, temperature)
         maps = self._given(len(uniforms), labels, given)
-        chosen = self._resolve(backend, *maps.values(), allowed=("native", "torch", "naive"), dtype=dtype)
+        chosen = self._resolve(backend, *maps.values(), allowed=BACKENDS, dtype=dtype)
         self.refuse_unfinite_parameters()
         if chosen == "native":
             return native_walk.sample(
@@ -217,18 +215,24 @@ class CausalModel(nn.Module, CausalNetwork):
                 on_progress=on_progress,
                 on_rows=on_rows,
             )
-        device = next(self.parameters()).device
         if chosen == "naive" and on_rows is not None:
             raise InputError("on_rows must be None with backend 'naive', which keeps no record of what it drew from")
-        walk = partial(torch_walk.sample, on_rows=on_rows) if chosen == "torch" else torch_walk.sample_naive
+
+        def predict(levels: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+            return self._output_map(levels, {name: value[which] for name, value in maps.items()}, "auto", dtype)
+
+        network = self.graph, self._parameters_by_node()
+        walks = {
+            "torch": partial(torch_walk.sample, *network, given=maps, on_rows=on_rows),
+            "naive": partial(torch_walk.sample_naive, *network, given=maps),
+            "jacobi": partial(jacobi.sample, self.graph, predict, on_rows=on_rows, on_pass=on_pass),
+        }
+        device = next(self.parameters()).device
         with self._autocast(dtype):
-            drawn = walk(
-                self.graph,
-                self._parameters_by_node(),
+            drawn = walks[chosen](
                 torch.from_numpy(uniforms).to(device),
                 known=None if known is None else torch.from_numpy(known).to(device).long(),
                 known_mask=None if known_mask is None else torch.from_numpy(known_mask).to(device),
-                given=maps,
                 temperature=temperature,
                 on_progress=on_progress,
             )
@@ -257,6 +261,12 @@ class CausalModel(nn.Module, CausalNetwork):
             labels = labels.numpy(force=True)
         device = next(self.parameters()).device
         return {name: torch.as_tensor(value).to(device) for name, value in self.given_maps(n, labels, given).items()}
+
+    def _output_map(self, levels: torch.Tensor, maps: Mapping[str, torch.Tensor], backend: str, dtype: str) -> torch.Tensor:
+        """The output node's channels at every pixel, ``(N, output channels, H, W)``, by one whole forward pass."""
+        if self._resolve(backend, levels, *maps.values(), dtype=dtype) == "native":
+            return native_walk.parameters_map(self.graph, self._parameters_by_node(), levels, given=maps, bfloat16=dtype == "bfloat16")
+        return self._torch_map(levels, maps, dtype)
 
     def _torch_map(self, levels: torch.Tensor, maps: Mapping[str, torch.Tensor], dtype: str) -> torch.Tensor:
         """The output node's channels by the torch walk, under autocast if `dtype` asks for it."""
