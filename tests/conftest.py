@@ -17,7 +17,28 @@ if TYPE_CHECKING:
 
     from tests.browser import Server
 
-_LEFT_OUT = pytest.StashKey[str]()
+FEW_FILES = 3  # are sooner done than workers are started
+MOST_WORKERS = 4  # each has a Chromium and torch in memory
+_LEFT_OUT = "no Chromium: "
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Many files are shared out, a worker a core (pytest-xdist), unless told otherwise: ``-n 0``, ``-p no:xdist``, ``--pdb``, ``-s``.
+
+    Said here and not in pyproject.toml: a few files are sooner done without workers, and without the plugin ``-n`` would be an error.
+    """
+    option = config.option
+    untold = getattr(option, "numprocesses", 0) is None and option.dist == "no" and not hasattr(config, "workerinput")
+    if untold and not option.usepdb and option.capture != "no" and _are_many(config.args):
+        option.numprocesses, option.dist = min(os.cpu_count() or 1, MOST_WORKERS), "worksteal"
+        # Threads that wait for each other must not spin on a core that another worker would use.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def _are_many(arguments: list[str]) -> bool:
+    files = {argument.split("::")[0] for argument in arguments}
+    return len(files) > FEW_FILES or any(Path(file).is_dir() for file in files)
 
 
 def pytest_configure() -> None:
@@ -42,18 +63,17 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
         except NoChromiumError as error:
             if os.environ.get("CI"):
                 pytest.fail(f"CI must run the browser tests. {error}", pytrace=False)
-            request.config.stash[_LEFT_OUT] = str(error)
-            pytest.skip("no Chromium")
+            pytest.skip(f"{_LEFT_OUT}{error}")
         yield browser
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     """Below everything else, one line says what was left out for want of a browser."""
     yield
-    if (reason := config.stash.get(_LEFT_OUT, None)) is not None:
-        count = sum("no Chromium" in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
-        terminalreporter.write_line(f"LEFT OUT: {count} browser tests. {reason}", red=True, bold=True)
+    reasons = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ()) if isinstance(report.longrepr, tuple)]
+    if left_out := [reason.partition(_LEFT_OUT)[2] for reason in reasons if _LEFT_OUT in reason]:
+        terminalreporter.write_line(f"LEFT OUT: {len(left_out)} browser tests. {left_out[0]}", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ ONE = "tests/test_quiz_browser.py::test_it_fits_a_telephone"
 @pytest.mark.parametrize("ci", ["", "true"])
 def test_browser_tests_are_left_out_aloud_and_ci_insists_on_them(tmp_path: Path, ci: str) -> None:
     environment = {**os.environ, "PATH": str(tmp_path), "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path), "CI": ci}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", ONE]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n1", ONE]  # a worker's word too
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if ci:
         assert ended.returncode == 1
