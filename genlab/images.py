@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genlab.errors import InputError
+from genlab.errors import InputError, RunError
 
 PADDING_VALUE = 224  # light enough to part dark images, dark enough to part white ones
 LARGEST = 2**30  # values of a picture of many images: more is a slip of the pen
@@ -101,7 +101,8 @@ def save_png(path: str | os.PathLike[str], array: NDArray[Any], *, text: Mapping
         text: Keywords (1 to 79 ASCII characters) and texts, kept in the file as tEXt chunks (iTXt beyond Latin-1).
 
     Raises:
-        InputError: The array is no such picture, a keyword breaks its rule, or the file cannot be written.
+        InputError: The array is no such picture, or a keyword breaks its rule.
+        RunError: The folder is missing, or the disk is full or refuses.
     """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
@@ -122,4 +123,4 @@ def save_png(path: str | os.PathLike[str], array: NDArray[Any], *, text: Mapping
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"path {str(target)!r} cannot be written: {error.strerror or error}") from error
+        raise RunError(f"{target} could not be written: {error.strerror or error}; what was there before is kept") from error

@@ -6,7 +6,8 @@
 - `native_is_torch` (causal): both walks give the same likelihoods, gradients and drawn images.
 
 A check that could not have failed proves nothing; it then says that the claim cannot be decided, and why. A network of convolutions has no
-size of its own, so tiny images are scored by the model's own trained weights (`on_tiny_images`). Leaves out class-conditional models.
+size of its own, so tiny images are scored by the model's own trained weights (`on_tiny_images`). A conditional model promises all this of
+p(x | class, maps): every image of a check is given the same class and the same maps, tiny ones the corner of the maps.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from genlab.domain import Batch
 from genlab.errors import InputError
@@ -43,6 +44,9 @@ _P_VALUE = 0.001
 _EXPECTED_IN_A_CELL = 5  # below it a χ² statistic is not distributed like χ²
 _CELLS_AT_LEAST = 8  # a model that is certain of a tiny image draws only that one, and nothing could fail
 _TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+
+
+Condition = Mapping[str, ArrayLike] | None
 
 
 class Scored(Model, Likelihood, Protocol):
@@ -75,13 +79,59 @@ class Proof:
         return "cannot be decided" if self.holds is None else "holds" if self.holds else "does not hold"
 
 
-def no_leak(model: Autoregressive, *, seed: int = 0, values_at_most: int = 256) -> Proof:
+@dataclass(frozen=True)
+class _Given:
+    """What every image of a check is given before it is drawn: a class, maps ``(1, C, H, W)`` by name, both or nothing."""
+
+    label: int | None
+    maps: Mapping[str, NDArray[Any]]
+
+    @property
+    def words(self) -> str:
+        """To begin a sentence with."""
+        parts = [f"class {self.label}"] * (self.label is not None) + list(self.maps)
+        return f"Given {' and '.join(parts)}: " if parts else ""
+
+    def to_score(self, n: int) -> dict[str, Any]:
+        """Of `n` images, as `log_prob`, `logits` and `Batch` take it."""
+        told: dict[str, Any] = {} if self.label is None else {"labels": np.full(n, self.label)}
+        return told | ({"given": {name: np.repeat(array, n, axis=0) for name, array in self.maps.items()}} if self.maps else {})
+
+    def to_draw(self, n: int) -> dict[str, Any]:
+        """The same as `sample` takes it."""
+        return {"condition" if name == "given" else name: value for name, value in self.to_score(n).items()}
+
+    def cropped(self, shape: tuple[int, ...], tiny: tuple[int, ...]) -> _Given:
+        """For images of shape `tiny` instead of `shape`: the upper left corner of every map, however fine it is."""
+        corners = {}
+        for name, array in self.maps.items():
+            height, width = (math.ceil(size * small / full) for size, small, full in zip(array.shape[2:], tiny[1:], shape[1:], strict=True))
+            corners[name] = array[:, :, :height, :width]
+        return replace(self, maps=corners)
+
+
+def _given(model: Model, labels: int | None, condition: Condition) -> _Given:
+    """What was asked for, checked as far as one image goes; the model checks the rest."""
+    maps = {name: np.asarray(value) for name, value in (condition or {}).items()}
+    for name, array in maps.items():
+        if array.ndim != 4 or len(array) != 1:
+            raise InputError(f"condition must hold maps of shape (1, C, H, W), one for all images; {name!r} has {array.shape}")
+    if labels is None and getattr(model, "classes", None):
+        labels = 0
+    return _Given(labels, maps)
+
+
+def no_leak(
+    model: Autoregressive, *, seed: int = 0, values_at_most: int = 256, labels: int | None = None, condition: Condition = None
+) -> Proof:
     """Change one value of an image, and no prediction at or before it may change, not in one bit.
 
     Args:
         model: A causal model.
         seed: Decides the image, which the model draws, and which values are changed.
         values_at_most: So many values are changed, one at a time, or as many as memory allows; an image of fewer has each changed.
+        labels: The class that every image is given, for a class-conditional model; by default the first.
+        condition: Maps that every image is given, ``(1, C, H, W)`` by the name of the model's given node.
 
     Raises:
         InputError: The model is not causal, or an argument breaks a rule.
@@ -90,7 +140,8 @@ def no_leak(model: Autoregressive, *, seed: int = 0, values_at_most: int = 256) 
     require(model, "causal", "no_leak")
     _at_least_one("values_at_most", values_at_most)
     levels = _levels(model)
-    image = sample(model, 1, seed=seed)
+    given = _given(model, labels, condition)
+    image = sample(model, 1, seed=seed, **given.to_draw(1))
     flat = _in_order(image)[0]
     rng = np.random.default_rng(seed)
     count = min(values_at_most, max(1, _LOGITS_AT_MOST // (flat.size * levels)))
@@ -98,14 +149,14 @@ def no_leak(model: Autoregressive, *, seed: int = 0, values_at_most: int = 256) 
     changed = np.repeat(flat[None], len(chosen), axis=0)
     shift = rng.integers(1, levels, len(chosen))
     changed[np.arange(len(chosen)), chosen] = (flat[chosen] + shift) % levels
-    before = _predictions(model, image)
-    after = _predictions(model, _as_images(changed, image.shape[1:]))
+    before = _predictions(model, image, given)
+    after = _predictions(model, _as_images(changed, image.shape[1:]), given)
     difference = np.abs(after - before).max(-1)
     known = np.arange(flat.size)[None] <= chosen[:, None]
     leaked = float(difference[known].max())
     reached = int(((difference > 0) & ~known).any(1).sum())
     sentence = (
-        f"{len(chosen)} values were changed, one at a time. Of the {int(known.sum()):,} predictions at or before a change, "
+        f"{given.words}{len(chosen)} values were changed, one at a time. Of the {int(known.sum()):,} predictions at or before a change, "
         f"{int((difference[known] > 0).sum()):,} moved. After it, {reached} of the {len(chosen)} changes moved a prediction."
     )
     holds: bool | None = leaked == 0
@@ -127,11 +178,11 @@ def no_leak(model: Autoregressive, *, seed: int = 0, values_at_most: int = 256) 
     return Proof(holds, sentence, figures, time.perf_counter() - start)
 
 
-def sums_to_one(model: Scored) -> Proof:
+def sums_to_one(model: Scored, *, labels: int | None = None, condition: Condition = None) -> Proof:
     """Σ_x p(x) = 1, by enumerating every image of a tiny size under the model's own weights.
 
     A model of large images may be all but certain of a tiny one (the corner of a digit is black); whatever the others have, the sum is 1.
-    A causal model is then heated too, until no image is certain, and that sum counts as well.
+    A causal model is then heated too, until no image is certain, and that sum counts as well. `labels` and `condition` as in `no_leak`.
 
     Raises:
         InputError: The model has no exact likelihood, or even its smallest images have too many values to be enumerated.
@@ -139,17 +190,20 @@ def sums_to_one(model: Scored) -> Proof:
     start = time.perf_counter()
     require(model, "likelihood", "sums_to_one")
     tiny = on_tiny_images(model)
+    given = _given(model, labels, condition).cropped(model.domain.shape, tiny.domain.shape)
     images = all_images(tiny.domain.shape, _levels(tiny))
-    probabilities = tiny.log_prob(images).double().exp().numpy(force=True)
+    probabilities = tiny.log_prob(images, **given.to_score(len(images))).double().exp().numpy(force=True)
     total, likeliest = float(probabilities.sum()), float(probabilities.max())
     sentence = (
-        f"All {len(probabilities):,} images of {_size(tiny)} pixels with {_levels(tiny)} levels, by the same weights: "
+        f"{given.words}All {len(probabilities):,} images of {_size(tiny)} pixels with {_levels(tiny)} levels, by the same weights: "
         f"Σ p(x) = {total:.8f}. The likeliest has p = {likeliest:.3g}, the least likely {probabilities.min():.3g}."
     )
     figures = {"images": float(len(probabilities)), "Σ p(x)": total, "|Σ p(x) − 1|": abs(total - 1)}
     holds: bool | None = abs(total - 1) < _SUM_TOLERANCE
     if holds and likeliest > _CERTAIN:
-        temperature, heated = _heated(tiny, images, lambda heated: heated.max() <= _CERTAIN) if _is_causal(tiny) else (1.0, probabilities)
+        temperature, heated = 1.0, probabilities
+        if _is_causal(tiny):
+            temperature, heated = _heated(tiny, images, given, lambda heated: heated.max() <= _CERTAIN)
         total, likeliest = float(heated.sum()), float(heated.max())
         holds = abs(total - 1) < _SUM_TOLERANCE if likeliest <= _CERTAIN else None
         if holds is None:
@@ -160,12 +214,12 @@ def sums_to_one(model: Scored) -> Proof:
     return Proof(holds, sentence, figures, time.perf_counter() - start)
 
 
-def samples_fit(model: Scored, *, draws: int = 20_000, seed: int = 0) -> Proof:
+def samples_fit(model: Scored, *, draws: int = 20_000, seed: int = 0, labels: int | None = None, condition: Condition = None) -> Proof:
     """Pearson's χ² = Σ (observed − expected)² / expected over every image of a tiny size, by the model's own weights.
 
     Images that are expected less than five times share cells. A model of large images may be all but certain of a tiny one (the corner
     of a digit is black); a causal one is then heated, both where it draws and where it scores, until enough images are likely for a misfit
-    to show. Where fewer than two cells are expected five times, nothing can be decided.
+    to show. Where fewer than two cells are expected five times, nothing can be decided. `labels` and `condition` as in `no_leak`.
 
     Raises:
         InputError: As for `sums_to_one`; or `draws` is below 1.
@@ -174,21 +228,25 @@ def samples_fit(model: Scored, *, draws: int = 20_000, seed: int = 0) -> Proof:
     require(model, "likelihood", "samples_fit")
     _at_least_one("draws", draws)
     tiny = on_tiny_images(model)
+    given = _given(model, labels, condition).cropped(model.domain.shape, tiny.domain.shape)
     levels = _levels(tiny)
     images = all_images(tiny.domain.shape, levels)
     if _is_causal(tiny):
         temperature, probabilities = _heated(
-            tiny, images, lambda heated: int((heated * draws >= _EXPECTED_IN_A_CELL).sum()) >= _CELLS_AT_LEAST or _is_spread(heated, draws)
+            tiny,
+            images,
+            given,
+            lambda heated: (heated * draws >= _EXPECTED_IN_A_CELL).sum() >= _CELLS_AT_LEAST or _is_spread(heated, draws),
         )
-        drawn = sample(tiny, draws, seed=seed, temperature=temperature)
+        drawn = sample(tiny, draws, seed=seed, temperature=temperature, **given.to_draw(draws))
     else:
-        temperature, probabilities = 1.0, tiny.log_prob(images).double().exp().numpy(force=True)
-        drawn = sample(tiny, draws, seed=seed)
+        temperature, probabilities = 1.0, tiny.log_prob(images, **given.to_score(len(images))).double().exp().numpy(force=True)
+        drawn = sample(tiny, draws, seed=seed, **given.to_draw(draws))
     counts = np.bincount(_codes(drawn, levels), minlength=len(probabilities))
     observed, expected = _cells(counts, probabilities / probabilities.sum() * draws)
     figures = {"images drawn": float(draws), "temperature": temperature, "cells": float(len(observed))}
     heated = f", at temperature {temperature:.0f}," if temperature > 1 else ""
-    begin = f"{draws:,} images of {_size(tiny)} pixels were drawn by the same weights{heated} and counted against p(x): "
+    begin = f"{given.words}{draws:,} images of {_size(tiny)} pixels were drawn by the same weights{heated} and counted against p(x): "
     if len(observed) < 2:
         certain = probabilities.max() > _CERTAIN
         why = "the model is all but certain of one image" if certain else f"so few draws fill no two cells of {_EXPECTED_IN_A_CELL} each"
@@ -201,8 +259,12 @@ def samples_fit(model: Scored, *, draws: int = 20_000, seed: int = 0) -> Proof:
     return Proof(p_value > _P_VALUE, sentence, {**figures, "χ²": statistic, "p-value": p_value}, time.perf_counter() - start)
 
 
-def native_is_torch(model: Autoregressive, *, images: int = 4, seed: int = 0) -> Proof:
+def native_is_torch(
+    model: Autoregressive, *, images: int = 4, seed: int = 0, labels: int | None = None, condition: Condition = None
+) -> Proof:
     """The native walks against the torch walks: likelihoods, gradients of the loss, and images from the same uniform numbers.
+
+    `labels` and `condition` as in `no_leak`.
 
     Raises:
         InputError: The model is not causal, or `images` is below 1.
@@ -211,16 +273,17 @@ def native_is_torch(model: Autoregressive, *, images: int = 4, seed: int = 0) ->
     start = time.perf_counter()
     require(model, "causal", "native_is_torch")
     _at_least_one("images", images)
-    native, torch_drawn = (sample(model, images, seed=seed, backend=backend) for backend in ("native", "torch"))
+    given = _given(model, labels, condition)
+    native, torch_drawn = (sample(model, images, seed=seed, backend=backend, **given.to_draw(images)) for backend in ("native", "torch"))
     # A uniform number within rounding of a border between two levels may fall on either side, and then the rest of that image differs.
     alike = int((native == torch_drawn).all(axis=(1, 2, 3)).sum())
-    nats = [model.log_prob(native, backend=backend).numpy(force=True) for backend in ("native", "torch")]
+    nats = [model.log_prob(native, backend=backend, **given.to_score(images)).numpy(force=True) for backend in ("native", "torch")]
     nats_apart = float(np.abs(nats[0] - nats[1]).max())
-    gradients_apart = _gradients_apart(model, native)
+    gradients_apart = _gradients_apart(model, Batch(native, **given.to_score(images)))
     nats_allowed = _NATS_TOLERANCE + _NATS_ROUNDING * float(np.abs(nats[1]).max())
     holds = nats_apart < nats_allowed and gradients_apart < _GRADIENT_TOLERANCE and alike > images // 2
     sentence = (
-        f"{alike} of {images} images drawn from the same random numbers are the same, pixel for pixel. Their log-likelihoods, "
+        f"{given.words}{alike} of {images} images drawn from the same random numbers are the same, pixel for pixel. Their log-likelihoods, "
         f"{nats[0].mean():.3f} nats on average, differ by {nats_apart:.1e} nats at most, gradients by {gradients_apart:.1e} of the largest."
     )
     figures = {
@@ -314,19 +377,21 @@ def _codes(images: NDArray[np.uint8], levels: int) -> NDArray[np.int64]:
     return codes
 
 
-def _gradients_apart(model: Autoregressive, images: NDArray[np.uint8]) -> float:
+def _gradients_apart(model: Autoregressive, batch: Batch) -> float:
     """The largest difference between the two walks' gradients of the loss, over the largest gradient of the same parameter."""
     parameters = [parameter for _, parameter in model.named_parameters() if parameter.requires_grad]
-    totals = [model.terms(model.players[0].name, Batch(images), Compute(backend=backend)).total for backend in ("native", "torch")]
+    totals = [model.terms(model.players[0].name, batch, Compute(backend=backend)).total for backend in ("native", "torch")]
     native, reference = (torch.autograd.grad(total, parameters) for total in totals)
     return max(
         float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-12)) for ours, theirs in zip(native, reference, strict=True)
     )
 
 
-def _heated(model: Any, images: NDArray[np.uint8], enough: Callable[[NDArray[np.float64]], bool]) -> tuple[float, NDArray[np.float64]]:
+def _heated(
+    model: Any, images: NDArray[np.uint8], given: _Given, enough: Callable[[NDArray[np.float64]], Any]
+) -> tuple[float, NDArray[np.float64]]:
     """The lowest temperature at which the images' probabilities are `enough`, or the highest there is, and the probabilities."""
-    logits = torch.from_numpy(_predictions(model, images)).double()
+    logits = torch.from_numpy(_predictions(model, images, given)).double()
     values = torch.from_numpy(_in_order(images).astype(np.int64))[..., None]
     for temperature in _TEMPERATURES:
         probabilities = (logits / temperature).log_softmax(-1).gather(-1, values).sum((-2, -1)).exp().numpy()
@@ -362,9 +427,9 @@ def _at_least_one(argument: str, value: int) -> None:
         raise InputError(f"{argument} must be at least 1; got {value}")
 
 
-def _predictions(model: Causal, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _predictions(model: Any, images: NDArray[np.uint8], given: _Given) -> NDArray[np.float32]:
     """Logits in the order of drawing, ``(N, H · W · C, levels)``."""
-    logits = model.logits(images).permute(0, 2, 3, 1, 4)
+    logits = model.logits(images, **given.to_score(len(images))).permute(0, 2, 3, 1, 4)
     predictions: NDArray[np.float32] = logits.reshape(len(images), -1, logits.shape[-1]).numpy(force=True)
     return predictions
 

@@ -9,8 +9,10 @@ from scipy.stats import chisquare
 
 import genlab
 from genlab import proofs
+from genlab.causal import Categorical, GraphBuilder
 from genlab.errors import InputError
 from genlab.models.causal.model import CausalModel
+from genlab.models.causal.own import of_graph
 
 
 def pixelcnn(shape=(1, 6, 5), levels=3):
@@ -206,3 +208,36 @@ def test_rare_images_share_a_cell():
     assert observed.sum() == counts.sum()
     assert wanted.sum() == pytest.approx(expected.sum())
     assert (wanted >= 5).all()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_class_conditional_model_passes_given_each_class(check):
+    torch.manual_seed(1)
+    model = genlab.create_model("pixelcnn", image_shape=(1, 4, 4), levels=2, channels=4, blocks=1, classes=3)
+    with torch.no_grad():
+        model.nodes["output"].weight.mul_(6)
+    for asked, said in ((None, 0), (2, 2)):
+        proof = check(model, labels=asked)
+        assert proof.holds, proof.sentence
+        assert proof.sentence.startswith(f"Given class {said}: ")
+    with pytest.raises(InputError, match="labels must be classes from 0 to 2; got 3"):
+        check(model, labels=3)
+    with pytest.raises(InputError, match="is not class-conditional"):
+        check(pixelcnn(), labels=0)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_model_that_is_given_maps_passes(check):
+    torch.manual_seed(1)
+    builder = GraphBuilder((1, 2, 3))
+    hint = builder.conv("seen", builder.given("hint", 2), 3, kernel_size=3, taps=[(0, 0), (1, 1)], visit="given")
+    before = builder.conv("before", builder.image, 3, kernel_size=3, mask_type="A")
+    model = of_graph(builder.build(builder.conv("output", builder.add("both", before, hint), 2), Categorical(2)))
+    with torch.no_grad():
+        model.nodes["output"].weight.mul_(6)
+    maps = np.random.default_rng(0).random((1, 2, 2, 3), np.float32)
+    proof = check(model, condition={"hint": maps})
+    assert proof.holds, proof.sentence
+    assert proof.sentence.startswith("Given hint: ")
+    with pytest.raises(InputError, match=r"condition must hold maps of shape \(1, C, H, W\), one for all images; 'hint' has \(2, 2, 3\)"):
+        check(model, condition={"hint": maps[0]})

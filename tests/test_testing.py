@@ -100,6 +100,8 @@ def test_a_class_conditional_model_passes() -> None:
     found = check_model(tiny_model(image_shape=(1, 2, 3), channels=2, classes=3))
     assert found["backends_draw_alike"] == "native, torch, naive alike"
     assert found["logits_are_what_log_prob_sums"] == "sum up to log p"
+    for check in ("native_is_torch", "no_leak", "sums_to_one", "samples_fit"):
+        assert found[check].startswith("holds: Given class ")
 
 
 def test_sound_models_of_other_families_pass_and_are_left_alone() -> None:

@@ -145,10 +145,11 @@ def judgements_are_probabilities(case: Case) -> str:
 
 def proof(check: Callable[..., proofs.Proof], case: Case) -> str:
     """A claim of `genlab.proofs`, or why it was not tried."""
-    if case.batch.labels is not None or case.batch.given:
-        return "not tried: the proofs leave out what is conditional"
+    given = case.part(slice(0, 1)).options(1)
+    if "labels" in given:
+        given["labels"] = int(given["labels"][0])
     try:
-        found = check(case.copy().eval())
+        found = check(case.copy().eval(), **given)
     except (InputError, BackendError) as reason:
         return f"not tried: {reason}"
     if found.holds is False:
