@@ -31,8 +31,8 @@ class Convolutional(Causal, Protocol):
 
     nodes: Any
 
-    def given_maps(self, n: int, labels: ArrayLike | None, given: Mapping[str, Any] | None) -> dict[str, Any]:
-        """What must be there before `n` images are scored, by node, checked."""
+    def given_beside(self, levels: Any, labels: ArrayLike | None, given: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What must be there before images are scored, by node, checked; what is made from them is made."""
         ...
 
 
@@ -71,7 +71,7 @@ def gradients(
             raise InputError(f"{argument} must be from 0 to {size - 1}; got {value}")
     parameters: dict[str, tuple[Any, Any]] = {name: (layer.weight, layer.bias) for name, layer in model.nodes.items()}
     like = next(iter(parameters.values()))[0]
-    given = {name: torch.as_tensor(maps).to(like) for name, maps in model.given_maps(len(levels), labels, condition).items()}
+    given = {name: torch.as_tensor(maps).to(like) for name, maps in model.given_beside(levels, labels, condition).items()}
     levels = levels.to(like.device)
     seen = levels.to(like.dtype).requires_grad_()
     with torch.enable_grad():

@@ -30,7 +30,7 @@ def sample(
     known: ArrayLike | None = None,
     known_mask: ArrayLike | None = None,
     labels: ArrayLike | None = None,
-    condition: Mapping[str, ArrayLike] | None = None,
+    condition: ArrayLike | Mapping[str, ArrayLike] | None = None,
     temperature: float = 1.0,
     on_progress: Callable[[int, int], None] | None = None,
     on_row: Callable[[DrawnRow], None] | None = None,
@@ -54,7 +54,8 @@ def sample(
             Booleans will do for two levels.
         known_mask: bool, true where a pixel of `known` is kept: ``(H, W)``, ``(C, H, W)`` or ``(n, C, H, W)``.
         labels: Classes to draw, for a class-conditional model: one for all, or ``(n,)``.
-        condition: Maps ``(n, C, H, W)`` that are given before an example is drawn, by the name of the model's given node.
+        condition: What is known before an example is drawn: levels of the image that the model goes by (small, grey), one for all or
+            ``(n, c, h, w)``; or maps by the name of the model's given node.
         temperature: Logits are divided by it: below 1 the likely is favoured, 1 is the model's own distribution.
         on_progress: Called with (rows drawn, rows in all); by a model that draws all at once, once with (1, 1).
         on_row: Called with each row as soon as it is drawn in all images, and what it was drawn from; the drawing waits for it. `stream`
@@ -97,7 +98,7 @@ def stream(
     known: ArrayLike | None = None,
     known_mask: ArrayLike | None = None,
     labels: ArrayLike | None = None,
-    condition: Mapping[str, ArrayLike] | None = None,
+    condition: ArrayLike | Mapping[str, ArrayLike] | None = None,
     temperature: float = 1.0,
     dtype: str = "float32",
 ) -> Iterator[DrawnRow]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, runtime_checkabl
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from genlab.causal.condition import CONDITION
 from genlab.causal.native_program import Painter
 from genlab.errors import InputError, unknown_name
 from genlab.native import resolve_backend
@@ -170,7 +171,7 @@ def prepare(model: Drawer, n: int, seed: int, options: Mapping[str, Any]) -> Dra
         "temperature": _temperature(options.get("temperature", 1.0)),
         "on_progress": options.get("on_progress"),
         "dtype": _dtype(options.get("dtype", "float32")),
-        **_known_before(model, options.get("labels"), options.get("condition")),
+        **_known_before(model, n, options.get("labels"), options.get("condition")),
     }
     channels, height, width = model.image_shape
     try:
@@ -240,13 +241,19 @@ def _dtype(value: Any) -> str:
     return str(value)
 
 
-def _known_before(model: Drawer, labels: ArrayLike | None, condition: Mapping[str, Any] | None) -> dict[str, Any]:
+def _known_before(model: Drawer, n: int, labels: ArrayLike | None, condition: ArrayLike | Mapping[str, Any] | None) -> dict[str, Any]:
     """What a model knows before it draws, for models that know anything then; the walk checks it against its given nodes."""
-    given_nodes = [node.name for node in model.graph.nodes if node.operation == "given"]
+    given_nodes = model.graph.given
     if labels is not None and not getattr(model, "classes", 0):
         raise InputError(f"labels must be None: model {model.name!r} is not class-conditional; got {np.shape(labels)} labels")
     if condition is not None and not given_nodes:
         raise InputError(f"condition must be None: model {model.name!r} has no given maps; got {type(condition).__name__!r}")
+    if condition is not None and not isinstance(condition, Mapping):
+        made = next((node.condition for node in given_nodes if node.condition), None)
+        if made is None:
+            names = ", ".join(node.name for node in given_nodes)
+            raise InputError(f"condition must be maps by name ({names}) for model {model.name!r}; got {type(condition).__name__!r}")
+        condition = {CONDITION: made.checked(condition, n)}
     return {"labels": labels, "given": condition} if given_nodes else {}
 
 

@@ -20,6 +20,7 @@ from typing import Literal
 
 import numpy as np
 
+from genlab.causal.condition import Condition
 from genlab.causal.distributions import Distribution
 from genlab.causal.graph_checks import check
 from genlab.causal.node import VISITS, Node, Offset, Tap, Visit
@@ -134,7 +135,7 @@ class GraphBuilder:
         self.image = "image"
         self._nodes = [Node("image", "image", (), self.image_shape[0], scale=scale, shift=shift)]
 
-    def given(self, name: str, channels: int, *, everywhere: bool = False) -> str:
+    def given(self, name: str, channels: int, *, everywhere: bool = False, condition: Condition | None = None) -> str:
         """A map that is known before drawing starts.
 
         Args:
@@ -142,8 +143,9 @@ class GraphBuilder:
             channels: Number of feature maps.
             everywhere: It is ``(N, channels, 1, 1)``, the same at every pixel, such as a class; otherwise ``(N, channels, H, W)``, such as
                 an image in low resolution.
+            condition: How it is made from the image that is drawn; a walk then makes it where it is not handed over.
         """
-        return self._append(Node(name, "given", (), channels, visit="given", everywhere=everywhere))
+        return self._append(Node(name, "given", (), channels, visit="given", everywhere=everywhere, condition=condition))
 
     def conv(
         self,

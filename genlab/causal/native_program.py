@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genlab.causal.graph import LABELS, Graph
+from genlab.causal.condition import Condition
+from genlab.causal.graph import LABELS, Graph, Node
 from genlab.causal.program import Mode, lower
 from genlab.domain import Domain
 from genlab.errors import BackendError, InputError, unknown_name
@@ -184,6 +185,11 @@ class CausalNetwork:
         """Number of classes that it tells apart; 0: it is not class-conditional."""
         return next((node.channels for node in self.graph.given if node.name == LABELS), 0)
 
+    @property
+    def condition(self) -> Condition | None:
+        """How the image that it is drawn given is made from another; None: it is drawn given none."""
+        return next((node.condition for node in self.graph.given if node.condition), None)
+
     def parameter_count(self) -> int:
         """Number of live parameters: masked weights do not count."""
         return self.graph.parameter_count()
@@ -212,16 +218,43 @@ class CausalNetwork:
         for node in self.graph.given:
             if node.name == LABELS and LABELS not in maps:
                 raise InputError(f"labels must say which of the {self.classes} classes of model {self.name!r} each image has; got None")
+            if node.condition is not None and node.name not in maps:
+                raise InputError(f"condition must be what model {self.name!r} draws images given, a {node.condition.words}; got None")
             if node.name not in maps:
                 raise InputError(f"given must hold a map of the node {node.name!r} of model {self.name!r}; got {sorted(maps)}")
-            array = maps[node.name] = maps[node.name] if hasattr(maps[node.name], "detach") else np.asarray(maps[node.name])
-            sizes = [(1, 1)] if node.everywhere else [self.image_shape[1:], (1, 1)]
-            if tuple(array.shape[:2]) != (n, node.channels) or tuple(array.shape[2:]) not in sizes:
-                shapes = " or ".join(str((n, node.channels, *size)) for size in sizes)
-                raise InputError(f"given map of the node {node.name!r} must have shape {shapes}; got {tuple(array.shape)}")
-            if isinstance(array, np.ndarray) and (array.dtype.kind not in "fiub" or not np.isfinite(array).all()):
-                raise InputError(f"given map of the node {node.name!r} must hold finite numbers; got {array.dtype}")
+            maps[node.name] = self._given_map(node, n, maps[node.name])
         return {node.name: maps[node.name] for node in self.graph.given}
+
+    def given_beside(self, levels: Any, labels: ArrayLike | None, given: Mapping[str, Any] | None) -> dict[str, Any]:
+        """As `given_maps` of images that are there, from which what is not given but made from them is made.
+
+        Args:
+            levels: Checked levels ``(N, C, H, W)``, an array or a tensor.
+            labels: Classes.
+            given: Maps by node.
+        """
+        made = {
+            node.name: node.condition.of(levels.numpy(force=True) if hasattr(levels, "detach") else levels)
+            for node in self.graph.given
+            if node.condition is not None and node.name not in (given or {})
+        }
+        return self.given_maps(len(levels), labels, {**made, **(given or {})})
+
+    def _given_map(self, node: Node, n: int, value: Any) -> Any:
+        """The checked map of a given node: an array, or the tensor that it was; an image that is known comes in levels too."""
+        is_tensor = hasattr(value, "detach")
+        if node.condition is not None and not (is_tensor and value.is_floating_point()):
+            array = np.asarray(value.numpy(force=True) if is_tensor else value)
+            if array.dtype.kind != "f":
+                return node.condition.as_map(node.condition.checked(array, n))
+        array = value if is_tensor else np.asarray(value)
+        sizes = [(1, 1)] if node.everywhere else [self.image_shape[1:], (1, 1)]
+        if tuple(array.shape[:2]) != (n, node.channels) or tuple(array.shape[2:]) not in sizes:
+            shapes = " or ".join(str((n, node.channels, *size)) for size in sizes)
+            raise InputError(f"given map of the node {node.name!r} must have shape {shapes}; got {tuple(array.shape)}")
+        if isinstance(array, np.ndarray) and (array.dtype.kind not in "fiub" or not np.isfinite(array).all()):
+            raise InputError(f"given map of the node {node.name!r} must hold finite numbers; got {array.dtype}")
+        return array
 
     def _one_hot(self, n: int, labels: ArrayLike) -> NDArray[np.float32]:
         """``(n, classes, 1, 1)`` from a class for each image, or one for all."""

@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from genlab.causal.condition import Condition
+
 Offset = tuple[int, int, int]
 Tap = tuple[int, int]
 Visit = Literal["given", "row", "pixel"]
@@ -35,6 +37,7 @@ class Node:
         scale: The image enters as ``scale · level + shift`` (``image`` only).
         shift: See `scale`.
         everywhere: One pixel that is given stands for all, such as a class (``given`` only).
+        condition: How the map is made from the image that is drawn, if it is (``given`` only).
         parts: So many maps lie side by side in the channels, each with all of the image's channels in their order, such as what a
             gate's two halves or an LSTM's four gates are computed from.
     """
@@ -51,6 +54,7 @@ class Node:
     scale: float = 1.0
     shift: float = 0.0
     everywhere: bool = False
+    condition: Condition | None = None
     parts: int = 1
 
     def channel_groups(self, groups: int) -> np.ndarray:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from genlab import __version__
-from genlab.cli.files import require_place
+from genlab.cli.files import fitted, read_bytes, require_place
 from genlab.cli.parser import RUN, Commands, add_drawing
 from genlab.cli.sample import draw, require_count, write_images
-from genlab.errors import InputError, RunError
+from genlab.errors import InputError
 
 
 def add(commands: Commands) -> None:
@@ -37,14 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     require_place("--out", arguments.out, ".png", ".npz")
     require_count(arguments.n)
-    content = _read(arguments.image)
+    content = read_bytes("--image", arguments.image)
     model: Any = load_model(arguments.model, weights=arguments.weights)
     require(model, "causal", "genlab complete")
     height = model.domain.shape[1]
     rows = height // 2 if arguments.rows is None else arguments.rows
     if not 0 <= rows <= height:
         raise InputError(f"--rows must be from 0 to {height}, the rows of the model's images; got {rows}")
-    known = _fitted(content, model.domain, arguments.photograph)
+    known = fitted(content, model.domain, arguments.photograph)
     mask = np.zeros(model.domain.shape, bool)
     mask[:, :rows] = True
     images = draw(model, arguments, arguments.n, {"known": known, "known_mask": mask})
@@ -52,31 +52,3 @@ def run(arguments: argparse.Namespace) -> int:
     write_images(arguments.out, images, model, text, {"known": known, "known_mask": mask})
     print(arguments.out)
     return 0
-
-
-def _read(path: Path) -> bytes:
-    """The picture's bytes, and no more of them than a picture may have."""
-    from genlab.datasets.picture import PHOTOGRAPH_BYTES_AT_MOST
-
-    if not path.is_file():
-        raise InputError(f"--image must be a picture that exists; got {str(path)!r}")
-    try:
-        with path.open("rb") as file:
-            return file.read(PHOTOGRAPH_BYTES_AT_MOST + 1)
-    except OSError as error:
-        raise RunError(f"{path} could not be read: {error.strerror}") from None
-
-
-def _fitted(content: bytes, domain: Any, is_photograph: bool) -> Any:
-    """The picture as the model's images are: ink in levels, or three colours."""
-    from genlab.datasets.photograph import find_digit, read_photograph
-    from genlab.datasets.picture import read_colours, read_picture
-
-    channels, height, width = domain.shape
-    if is_photograph:
-        if channels != 1:
-            raise InputError(f"--photograph finds ink on paper, which a model of {channels} channels does not draw")
-        return find_digit(read_photograph(content), size=(height, width)).levels(domain.levels)[None]
-    if channels == 3:
-        return read_colours(content, size=(height, width), levels=domain.levels)
-    return read_picture(content, size=(height, width), levels=domain.levels)[None]

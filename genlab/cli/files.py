@@ -60,3 +60,56 @@ def write_arrays(path: Path, **arrays: Any) -> None:
             np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), entry.getvalue(), zipfile.ZIP_DEFLATED)
     write_aside(path, content.getvalue())
+
+
+def read_bytes(option: str, path: Path) -> bytes:
+    """A file's content, and no more of it than a picture may have.
+
+    Raises:
+        InputError: There is no such file.
+        RunError: It cannot be read.
+    """
+    from genlab.datasets.picture import PHOTOGRAPH_BYTES_AT_MOST
+
+    if not path.is_file():
+        raise InputError(f"{option} must be a picture that exists; got {str(path)!r}")
+    try:
+        with path.open("rb") as file:
+            return file.read(PHOTOGRAPH_BYTES_AT_MOST + 1)
+    except OSError as error:
+        raise RunError(f"{path} could not be read: {error.strerror}") from None
+
+
+def fitted(content: bytes, domain: Any, is_photograph: bool = False) -> Any:
+    """A picture as a model's images are: ink in levels, or three colours.
+
+    Raises:
+        InputError: It is no picture, or has no ink.
+    """
+    from genlab.datasets.photograph import find_digit, read_photograph
+    from genlab.datasets.picture import read_colours, read_picture
+
+    channels, height, width = domain.shape
+    if is_photograph:
+        if channels != 1:
+            raise InputError(f"--photograph finds ink on paper, which a model of {channels} channels does not draw")
+        return find_digit(read_photograph(content), size=(height, width)).levels(domain.levels)[None]
+    if channels == 3:
+        return read_colours(content, size=(height, width), levels=domain.levels)
+    return read_picture(content, size=(height, width), levels=domain.levels)[None]
+
+
+def read_array(path: Path) -> Any:
+    """The array of an ``.npy``, whose header is believed as far as the file bears it out.
+
+    Raises:
+        InputError: It is none, or torn.
+    """
+    from genlab.datasets.files import check_unpacked, open_file, size_of
+    from genlab.datasets.npy import read_header, read_values
+
+    what = f"npy file {str(path)!r}"
+    with open_file(path) as file:
+        header = read_header(file, what)
+        check_unpacked(header.size, size_of(file), what)
+        return read_values(file, header, what)

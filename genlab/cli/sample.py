@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genlab import __version__
-from genlab.cli.files import require_place, write_arrays, write_picture
+from genlab.cli.files import fitted, read_array, read_bytes, require_place, write_arrays, write_picture
 from genlab.cli.parser import RUN, Commands, add_drawing
 from genlab.cli.progress import sampling_progress
 from genlab.errors import InputError
@@ -26,6 +26,12 @@ def add(commands: Commands) -> None:
         "--out", type=Path, default=Path("samples.png"), metavar="FILE", help="a .png, or a .npz with the levels (default: samples.png)"
     )
     sample.add_argument("--labels", type=int, nargs="+", metavar="L", help="classes to draw: one for all, or one for each image")
+    sample.add_argument(
+        "--condition",
+        type=Path,
+        metavar="FILE",
+        help="what a model goes by that is given a small or a grey image: a PNG or JPEG to make it from, or its levels as .npy",
+    )
     add_drawing(sample)
     sample.set_defaults(run=run)
 
@@ -38,13 +44,26 @@ def run(arguments: argparse.Namespace) -> int:
     require_count(count)
     if labels and len(labels) not in (1, count):
         raise InputError(f"--labels must be one class for all images or {count}, one for each; got {len(labels)}")
-    options = {} if labels is None else {"labels": labels * count if len(labels) == 1 else labels}
+    options: dict[str, Any] = {} if labels is None else {"labels": labels * count if len(labels) == 1 else labels}
+    content = None if arguments.condition is None else read_bytes("--condition", arguments.condition)
     model: Any = load_model(arguments.model, weights=arguments.weights)
+    if content is not None:
+        options["condition"] = _condition(content, arguments.condition, model)
     images = draw(model, arguments, count, options)
     text = f"genlab {__version__}: {count} images of {model.name}, seed {arguments.seed}, temperature {arguments.temperature:g}"
     write_images(arguments.out, images, model, text, options)
     print(arguments.out)
     return 0
+
+
+def _condition(content: bytes, path: Path, model: Any) -> Any:
+    """The levels that a file holds, or that are made of the picture in it."""
+    made = getattr(model, "condition", None)
+    if made is None:
+        raise InputError(f"--condition must not be given: model {model.name!r} goes by no other image; got {str(path)!r}")
+    if path.suffix.lower() == ".npy":
+        return read_array(path)
+    return made.of(fitted(content, model.domain)[None])[0]
 
 
 def require_count(count: int) -> None:

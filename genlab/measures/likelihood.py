@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from genlab.causal.condition import CONDITION
 from genlab.errors import InputError, RunError
 from genlab.lecture import Published, published
 from genlab.measures.figures import generator_of, parts_of, split_figures, split_of
-from genlab.models.contract import Model, check_fits, require
+from genlab.models.contract import Model, check_fits, check_labels, require
 from genlab.runs import Run, load_model, open_run
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def log_prob(
     images: ArrayLike | torch.Tensor,
     *,
     labels: ArrayLike | None = None,
+    condition: ArrayLike | None = None,
     given: Mapping[str, ArrayLike] | None = None,
     backend: str = "auto",
 ) -> NDArray[np.float64]:
@@ -66,6 +68,7 @@ def log_prob(
         model: A model with an exact likelihood.
         images: Integer levels ``(N, C, H, W)``; N may be 0.
         labels: Classes ``(N,)``, or one for all, for a class-conditional model.
+        condition: Levels of the image that the model goes by (small, grey), one for all or ``(N, c, h, w)``; None makes it of each image.
         given: Maps ``(N, C, H, W)`` by name, for a model that knows something before.
         backend: ``"native"``, ``"torch"`` or ``"auto"``.
 
@@ -86,6 +89,11 @@ def log_prob(
     if known["labels"] is not None and known["labels"].ndim == 0:
         known["labels"] = np.full(len(images), labels)  # one for all
     maps = {name: np.asarray(value) for name, value in (given or {}).items()}
+    if condition is not None:
+        made = getattr(model, "condition", None)
+        if made is None:
+            raise InputError(f"condition must be None: model {model.name!r} goes by no other image; got {type(condition).__name__!r}")
+        maps[CONDITION] = made.checked(condition, len(images))
     for name, array in [*known.items(), *maps.items()]:
         if array is not None and array.shape[:1] != images.shape[:1]:
             raise InputError(f"{name} must be given for each of {len(images)} images; got shape {array.shape}")
@@ -136,6 +144,7 @@ def evaluate(
     require(model, "likelihood", "evaluate")
     chosen = split_of(data, split)
     check_fits(model, data.domain, data.name)
+    check_labels(model, chosen.labels, data.name)
     count = min(len(chosen.images), limit or len(chosen.images))
     dynamic = data.settings.binarize == "dynamic"
     draws = draws if dynamic else 1
@@ -148,8 +157,8 @@ def evaluate(
         images=count,
         split=split,
         draws=draws,
-        protocol=_protocol(data, draws, seed),
-        published=_published(data, split),
+        protocol=_protocol(data, draws, seed) + _given_words(model),
+        published=() if _given_words(model) else _published(data, split),
     )
 
 
@@ -194,6 +203,14 @@ def _published(data: Dataset, split: str) -> tuple[Published, ...]:
     if split != "test" or settings.size is not None or data.levels is None:
         return ()
     return tuple(published(data.name, levels=data.levels, binarize=settings.binarize))
+
+
+def _given_words(model: Model) -> str:
+    """What the model is told of an image before it scores it: log p(x | that) does not compare with log p(x)."""
+    condition = getattr(model, "condition", None)
+    told = ["its class"] if getattr(model, "classes", 0) else []
+    told += [f"the {condition.words} made from it"] if condition is not None else []
+    return f"; each image is scored given {' and '.join(told)}" if told else ""
 
 
 def _protocol(data: Dataset, draws: int, seed: int) -> str:

@@ -145,7 +145,8 @@ class Terms:
 class Model(Protocol):
     """A torch module that can be trained, validated, drawn from and rebuilt (on torch's meta device too, where nothing takes memory).
 
-    One that is drawn given a class has an attribute ``classes``, their number, and takes an option ``"labels"`` when sampled.
+    One that is drawn given a class has an attribute ``classes``, their number, and takes an option ``"labels"`` when sampled. One that is
+    drawn given another image has a ``condition`` (`genlab.causal.Condition`), and takes an option of that name.
     """
 
     name: str
@@ -322,3 +323,21 @@ def check_fits(model: Model, domain: Domain, name: str) -> None:
     for what, ours, theirs in ((shape, domain.shape, model.domain.shape), ("levels", domain.levels, model.domain.levels)):
         if ours != theirs:
             raise InputError(f"data must have the model's {what}, {theirs}; dataset {name!r} has {ours}")
+
+
+def check_labels(model: Model, labels: NDArray[np.int64] | None, name: str) -> None:
+    """Refuse data whose labels do not say which of its classes each example has, if the model has classes.
+
+    Args:
+        model: The model.
+        labels: Of all examples, or None.
+        name: What the data are called.
+
+    Raises:
+        InputError: There are none, or one is no class.
+    """
+    classes = getattr(model, "classes", 0)
+    if classes and labels is None:
+        raise InputError(f"data must have labels for a model of {classes} classes; dataset {name!r} has none")
+    if classes and labels is not None and labels.size and labels.max() >= classes:
+        raise InputError(f"classes must be above every label of dataset {name!r}, which go up to {labels.max()}; got {classes}")

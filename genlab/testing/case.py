@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
+from genlab.causal.condition import CONDITION
 from genlab.domain import Batch
 from genlab.errors import GenlabError
 from genlab.models.contract import Compute, Player, Terms
@@ -54,6 +55,9 @@ class Case:
             options["labels"] = np.resize(self.batch.labels, n)
         if self.batch.given:
             options["condition"] = {name: np.resize(maps, (n, *maps.shape[1:])) for name, maps in self.batch.given.items()}
+        elif condition := getattr(self.model, "condition", None):
+            made = condition.of(np.resize(self.batch.values, (n, *self.batch.values.shape[1:])))
+            options["condition"] = {CONDITION: condition.as_map(made)}
         return options
 
     def how(self, backend: str = "auto") -> Compute:

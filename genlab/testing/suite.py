@@ -87,7 +87,7 @@ def _examples(model: Any, seed: int) -> Batch:
     sizes = {
         node.name: (node.channels, *((1, 1) if node.everywhere else domain.shape[1:]))
         for node in nodes
-        if not (classes and node.name == LABELS)
+        if not (classes and node.name == LABELS) and node.condition is None
     }
     given = {name: rng.standard_normal((_EXAMPLES, *size)).astype(np.float32) for name, size in sizes.items()}
     return Batch(values, labels, given)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genlab.errors import RunError
 from genlab.images import grid
@@ -18,8 +19,15 @@ SAMPLES = 64
 _POINTS = 1024
 
 
-def save_sample(folder: Path, step: int, model: Model, backend: str) -> Path:
+def save_sample(folder: Path, step: int, model: Model, backend: str, real: NDArray[Any]) -> Path:
     """Draw from the model as it is, with seed 0, and write ``samples/step-00001234.png``; points become a ``.npz`` with ``values``.
+
+    Args:
+        folder: The run's.
+        step: Goes into the file's name.
+        model: The model.
+        backend: What computes it.
+        real: Validation examples, which a model's conditions are made from if it is drawn given another image.
 
     Raises:
         RunError: The disk is full or refuses.
@@ -31,6 +39,8 @@ def save_sample(folder: Path, step: int, model: Model, backend: str) -> Path:
         asked["backend"] = backend  # nobody else has a choice
     if classes := getattr(model, "classes", 0):
         asked["labels"] = np.arange(count) % classes  # each class in turn
+    if condition := getattr(model, "condition", None):
+        asked["condition"] = condition.of(real[np.arange(count) % len(real)])
     values = sample(model, count, seed=0, **asked)
     content = io.BytesIO()
     drawable = domain.is_image and domain.levels is not None and domain.shape[0] in (1, 3)

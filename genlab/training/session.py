@@ -263,7 +263,7 @@ class Session:
     def _save_sample(self) -> None:
         begun = time.perf_counter()
         with self._state.averaged(), torch.no_grad():
-            file = save_sample(self._run.path, self._step, self._model, self._settings.backend)
+            file = save_sample(self._run.path, self._step, self._model, self._settings.backend, self._data.valid.images)
         self._append("sample", {"file": file.relative_to(self._run.path).as_posix()})
         # Where drawing is slow, such as without the native walk, it may take a tenth of the time and no more.
         self._sample_pause = 9 * (time.perf_counter() - begun)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genlab.models.contract import Model, check_fits
+from genlab.models.contract import Model, check_fits, check_labels
 from genlab.runs import Run, write_config
 from genlab.training.config import check_is_catalogued, new_config, resumed_config, run_folder
 from genlab.training.records import Progress
@@ -64,6 +64,7 @@ def train(
     asked: dict[str, Any] = {"epochs": epochs, "seed": seed, "backend": None if backend == "auto" else backend, **settings}
     asked = {name: value for name, value in asked.items() if value is not None or name in settings}
     check_fits(model, data.domain, data.name)
+    check_labels(model, data.train.labels, data.name)
     check_players(model)
     check_is_catalogued(model)
     run = run_folder(model, data, out, resume=resume)

@@ -1,4 +1,4 @@
-"""Gated PixelCNN: two stacks without a blind spot, each layer gated by tanh · σ, conditional on a class if there are any.
+"""Gated PixelCNN: two stacks without a blind spot, each layer gated by tanh · σ, conditional on what is known beforehand.
 
 van den Oord et al. 2016b, "Conditional Image Generation with PixelCNN Decoders", section 2 and figure 2, with p = `channels`:
 
@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from genlab.causal import LABELS, Categorical, Graph, GraphBuilder
+from genlab.causal import Categorical, Graph, GraphBuilder
+from genlab.models.causal.before import Before, Classes, Factor, Given
 from genlab.settings import ItemsOfText
 from genlab.settings import Settings as _Settings
 
@@ -43,22 +44,20 @@ class Settings(_Settings):
     dilations: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], ItemsOfText] = Field(
         (1,), min_length=1, max_length=100, description="Distance between the taps of the layers after the first, in turn."
     )
-    classes: int = Field(0, ge=0, le=10_000, description="Number of classes that images are drawn and scored given; 0: none.")
+    classes: Classes = 0
+    given: Given = "none"
+    factor: Factor = 2
 
 
 def build(settings: Settings) -> Graph:
     """The list of nodes."""
     p = settings.channels
     builder = GraphBuilder(settings.image_shape, scale=2 / (settings.levels - 1), shift=-1)
-    labels = builder.given(LABELS, settings.classes, everywhere=True) if settings.classes else None
-
-    def given_class(source: str) -> str:
-        """Source + V h."""
-        return builder.add(f"{source}_given", source, builder.conv(f"{source}_class", labels, p, visit="given")) if labels else source
+    before = Before(builder, settings)
 
     def gated(name: str, halves: list[str]) -> str:
         """tanh(features + V h) ⊙ σ(gates + V h)."""
-        return builder.gate(name, *(given_class(half) for half in halves))
+        return builder.gate(name, *(before.added(half, half, p) for half in halves))
 
     def linked(name: str, left: str, above: list[str]) -> str:
         """What stands to the left, plus a 1×1 of all that the vertical stack holds before its gate."""

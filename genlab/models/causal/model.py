@@ -109,7 +109,8 @@ class CausalModel(nn.Module, CausalNetwork):
                 (natively where the processor has the instruction, else by torch's autocast).
             labels: Classes ``(N,)``, or one for all, of a class-conditional model.
             given: Maps of the model's given nodes by name, ``(N, channels, H, W)`` or, the same at every pixel,
-                ``(N, channels, 1, 1)``; gradients flow to tensors among them.
+                ``(N, channels, 1, 1)``; gradients flow to tensors among them. An image that is known (``condition``) may be integer
+                levels of its own shape, one for all or ``(N, c, h, w)``; where it is missing it is made from the images themselves.
 
         Returns:
             A differentiable scalar.
@@ -199,7 +200,7 @@ class CausalModel(nn.Module, CausalNetwork):
             uint8 levels ``(N, C, H, W)``.
         """
         uniforms, known = self.check_drawing(uniforms, known, known_mask, temperature)
-        maps = self._given(len(uniforms), labels, given)
+        maps = self._tensors(self.given_maps(len(uniforms), _array(labels), given))
         chosen = self._resolve(backend, *maps.values(), allowed=BACKENDS, dtype=dtype)
         self.refuse_unfinite_parameters()
         if chosen == "native":
@@ -253,14 +254,12 @@ class CausalModel(nn.Module, CausalNetwork):
                 labels = images.labels
             images = images.values
         levels = self._levels(images, argument)
-        return levels, self._given(len(levels), labels, given)
+        return levels, self._tensors(self.given_beside(levels, _array(labels), given))
 
-    def _given(self, n: int, labels: ArrayLike | torch.Tensor | None, given: Mapping[str, Any] | None) -> dict[str, torch.Tensor]:
-        """The checked given maps as tensors on the model's device."""
-        if isinstance(labels, torch.Tensor):
-            labels = labels.numpy(force=True)
+    def _tensors(self, maps: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """Given maps as tensors on the model's device."""
         device = next(self.parameters()).device
-        return {name: torch.as_tensor(value).to(device) for name, value in self.given_maps(n, labels, given).items()}
+        return {name: torch.as_tensor(value).to(device) for name, value in maps.items()}
 
     def _output_map(self, levels: torch.Tensor, maps: Mapping[str, torch.Tensor], backend: str, dtype: str) -> torch.Tensor:
         """The output node's channels at every pixel, ``(N, output channels, H, W)``, by one whole forward pass."""
@@ -342,6 +341,10 @@ class CausalModel(nn.Module, CausalNetwork):
             if low < 0 or high >= self.levels:
                 raise InputError(f"{argument} must hold levels from 0 to {self.levels - 1}; got {low if low < 0 else high}")
         return levels.to(next(self.parameters()).device)
+
+
+def _array(labels: ArrayLike | torch.Tensor | None) -> ArrayLike | None:
+    return labels.numpy(force=True) if isinstance(labels, torch.Tensor) else labels
 
 
 def is_transformed(tensor: torch.Tensor) -> bool:

@@ -6,8 +6,8 @@ van den Oord, Kalchbrenner and Kavukcuoglu 2016, "Pixel Recurrent Neural Network
     blocks of   ReLU, 1×1 → h;  ReLU, 3×3 mask B → h;  ReLU, 1×1 → 2h;  plus the block's input
     ReLU, 1×1 → 2h;  ReLU, 1×1 → C · levels;  softmax
 
-With `classes` a class h is known beforehand, and the first convolution, each block's 3×3 convolution and the head become W ∗ x + V h before
-their ReLU: the conditioning of van den Oord et al. 2016b (equation 4), without its gates.
+With `classes` or `given` something is known beforehand (`before.py`): it is added to the first convolution, each block's 3×3 convolution
+and the head before their ReLU, the conditioning of van den Oord et al. 2016b without its gates.
 
 NOTE: the image enters as 2·level/(levels − 1) − 1, so that the zero padding differs from every extreme level; the paper does not say.
 NOTE: `first_kernel` other than 7 and `dilations` other than 1 are not the paper's. Both let as few layers see further; a large first
@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from genlab.causal import LABELS, Categorical, Graph, GraphBuilder
+from genlab.causal import Categorical, Graph, GraphBuilder
+from genlab.models.causal.before import Before, Classes, Factor, Given
 from genlab.settings import ItemsOfText
 from genlab.settings import Settings as _Settings
 
@@ -40,29 +41,26 @@ class Settings(_Settings):
     dilations: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], ItemsOfText] = Field(
         (1,), min_length=1, max_length=100, description="Distance between the taps of the blocks' 3×3 convolutions, in turn."
     )
-    classes: int = Field(0, ge=0, le=10_000, description="Number of classes that images are drawn and scored given; 0: none.")
+    classes: Classes = 0
+    given: Given = "none"
+    factor: Factor = 2
 
 
 def build(settings: Settings) -> Graph:
     """The list of nodes."""
     h = settings.channels
     builder = GraphBuilder(settings.image_shape, scale=2 / (settings.levels - 1), shift=-1)
-    labels = builder.given(LABELS, settings.classes, everywhere=True) if settings.classes else None
-
-    def given_class(name: str, source: str, channels: int) -> str:
-        """Source + V h."""
-        return builder.add(f"{name}_given", source, builder.conv(f"{name}_class", labels, channels, visit="given")) if labels else source
-
+    before = Before(builder, settings)
     first = builder.conv("input", builder.image, 2 * h, kernel_size=settings.first_kernel, mask_type="A")
-    stream = given_class("input", first, 2 * h)
+    stream = before.added("input", first, 2 * h)
     for block, dilation in zip(range(1, settings.blocks + 1), cycle(settings.dilations), strict=False):
         name = f"block{block}"
         inner = builder.conv(f"{name}_reduce", builder.relu(f"{name}_relu1", stream), h)
         inner = builder.conv(f"{name}_conv", builder.relu(f"{name}_relu2", inner), h, kernel_size=3, dilation=dilation)
-        inner = given_class(f"{name}_conv", inner, h)
+        inner = before.added(f"{name}_conv", inner, h)
         inner = builder.conv(f"{name}_expand", builder.relu(f"{name}_relu3", inner), 2 * h)
         stream = builder.add(name, inner, stream)
-    hidden = given_class("head", builder.conv("head", builder.relu("head_relu", stream), 2 * h), 2 * h)
+    hidden = before.added("head", builder.conv("head", builder.relu("head_relu", stream), 2 * h), 2 * h)
     distribution = Categorical(settings.levels)
     output = builder.conv("output", builder.relu("output_relu", hidden), distribution.output_channels(settings.image_shape[0]))
     return builder.build(output, distribution)
