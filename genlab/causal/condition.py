@@ -65,12 +65,9 @@ class Condition:
         """The condition of each image: uint8 ``(N, c, h, w)`` from levels ``(N, C, H, W)``."""
         values = images.astype(np.int64)
         if self.kind == "grey":
-            weights = np.array(_LUMA)[:, None, None]
-            return ((2 * (weights * values).sum(1, keepdims=True) + 1000) // 2000).astype(np.uint8)
+            return _rounded((np.array(_LUMA)[:, None, None] * values).sum(1, keepdims=True), sum(_LUMA))
         channels, height, width = self.shape
-        area = self.factor**2
-        sums = values.reshape(-1, channels, height, self.factor, width, self.factor).sum((3, 5))
-        return ((2 * sums + area) // (2 * area)).astype(np.uint8)
+        return _rounded(values.reshape(-1, channels, height, self.factor, width, self.factor).sum((3, 5)), self.factor**2)
 
     def checked(self, condition: ArrayLike, n: int) -> NDArray[np.uint8]:
         """One condition for all of `n` images, or one for each, as uint8 ``(n, c, h, w)``.
@@ -98,3 +95,9 @@ class Condition:
         values = condition.astype(np.float32) * np.float32(2 / (self.levels - 1)) - 1
         up = 1 if self.kind == "grey" else self.factor
         return values.repeat(up, axis=2).repeat(up, axis=3)
+
+
+def _rounded(sums: NDArray[np.int64], count: int) -> NDArray[np.uint8]:
+    """Sums / count to the nearest level, halves up."""
+    levels: NDArray[np.uint8] = ((2 * sums + count) // (2 * count)).astype(np.uint8)
+    return levels

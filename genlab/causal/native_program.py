@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genlab.causal.condition import Condition
-from genlab.causal.graph import LABELS, Graph, Node
+from genlab.causal.graph import LABELS, Graph
+from genlab.causal.node import Node
 from genlab.causal.program import Mode, lower
 from genlab.domain import Domain
 from genlab.errors import BackendError, InputError, unknown_name
