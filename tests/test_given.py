@@ -19,6 +19,7 @@ from genlab.errors import InputError
 from genlab.models.causal.model import CausalModel
 from genlab.models.contract import Compute
 from genlab.runs import save_model
+from genlab.testing import check_model
 from tests.tiny import digits, tiny_model
 
 BACKENDS = ("native", "torch")
@@ -159,3 +160,8 @@ def test_a_conditional_model_from_training_to_the_command_line(tmp_path: Path, c
     ):
         assert main(["sample", *arguments, "--out", str(out)]) == 2
         assert sentence in capsys.readouterr().err
+
+
+def test_a_model_given_an_image_keeps_every_promise() -> None:
+    found = check_model(small(image_shape=(1, 4, 4), levels=2, blocks=1))
+    assert "not tried" not in found["backends_draw_alike"] + found["no_leak"]
