@@ -405,9 +405,10 @@ def test_what_was_chosen_is_found_again_on_other_pages_and_in_a_second_browser()
 
 def test_a_pixel_in_the_address_is_what_the_theatre_looks_at():
     seen = json.loads(components(opened("theatre", image=2, pixel="3,4"))[0].proto.json)
-    assert (seen["image"], seen["sight"]["row"], seen["sight"]["column"], seen["sight"]["asked"]) == (1, 2, 3, True)
+    assert (seen["image"], seen["sight"]["row"], seen["sight"]["column"], seen["sees"]) == (1, 2, 3, True)
     for nonsense in ("99,99", "x", "1", "0,0", "nan,1"):
-        assert json.loads(components(opened("theatre", image=0, pixel=nonsense))[0].proto.json)["sight"]["asked"] is False
+        unasked = json.loads(components(opened("theatre", image=0, pixel=nonsense))[0].proto.json)
+        assert (unasked["sees"], unasked["sight"]) == (True, None)  # sent before it is computed
 
 
 # --- temperature -----------------------------------------------------------------------------------------------------------------

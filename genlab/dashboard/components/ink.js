@@ -51,8 +51,12 @@ function mix(paper, ink, share) {
   return paper.map((value, channel) => value + (ink[channel] - value) * share);
 }
 
-function setPixel(image, x, y, [red, green, blue]) {
-  image.data.set([red, green, blue, 255], 4 * (y * image.width + x));
+function setPixel({ data, width }, x, y, [red, green, blue]) {
+  const at = 4 * (y * width + x);
+  data[at] = red;
+  data[at + 1] = green;
+  data[at + 2] = blue;
+  data[at + 3] = 255;
 }
 
 // The inverse of components.base64.
@@ -62,12 +66,21 @@ function bytes(base64) {
 
 // Puts the first `known` values of one image into a picture; values stand in the order of drawing: rows, columns, channels.
 function fillImage(image, left, top, values, known, { width, channels, levels }, [ink, paper]) {
+  const greys = channels === 3 ? null : shades(levels, ink, paper);
   for (let i = 0; i < known; i += channels) {
     const share = (channel) => (i + channel < known ? values[i + channel] / (levels - 1) : 0);
-    const colour = channels === 3 ? [0, 1, 2].map((channel) => 255 * share(channel)) : mix(paper, ink, share(0));
+    const colour = greys ? greys[values[i]] : [0, 1, 2].map((channel) => 255 * share(channel));
     const pixel = i / channels;
     setPixel(image, left + (pixel % width), top + Math.floor(pixel / width), colour);
   }
+}
+
+// The colour of every level, made once for all the pixels of all frames.
+let shadesMade = { key: "", colours: [] };
+function shades(levels, ink, paper) {
+  const key = `${levels} ${ink} ${paper}`;
+  if (shadesMade.key !== key) shadesMade = { key, colours: Array.from({ length: levels }, (_, level) => mix(paper, ink, level / (levels - 1))) };
+  return shadesMade.colours;
 }
 
 // Many images in one picture, with one gap of paper between them: how many to a row, and how large that is in their own pixels.

@@ -55,8 +55,8 @@ export default mounts(function createPhases(root) {
         const cell = row * data.xs.length + column;
         if (row >= data.rows_known) continue;
         const [a, b] = [shares.varied[cell] / data.runs_per_cell, shares.same[cell] / data.runs_per_cell];
-        const colour = none.map((value, i) => value * (1 - a - b) + varied[i] * a + same[i] * b);
-        setPixel(image, column, data.ys.length - 1 - row, colour);
+        const mixed = (channel) => none[channel] * (1 - a - b) + varied[channel] * a + same[channel] * b;
+        setPixel(image, column, data.ys.length - 1 - row, [mixed(0), mixed(1), mixed(2)]);
       }
     }
     canvas.getContext("2d").putImageData(image, 0, 0);

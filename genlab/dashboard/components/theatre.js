@@ -4,6 +4,7 @@
 // once, as typed arrays in that order; while they play, nothing is asked of the server. Leaves out any knowledge of models.
 
 const PAUSE_AT_THE_END = 1.8; // seconds in which the finished image can be looked at
+const FRAME = 1 / 30; // seconds; a picture an eye can follow, at half the work of all frames
 const FACTORS_SHOWN = 4;
 const COLOURS = ["red", "green", "blue"];
 
@@ -29,8 +30,11 @@ function createTheatre(root) {
   let records = null;
   let chosen = 0; // which image is looked at closely
   let position = 0; // pixels drawn so far; the fraction is time
-  let sight = null; // what the pixel that was pointed at sees
+  let sight = null; // what the pixel that was pointed at sees, once it was
+  let sees = false; // whether that can be had
   let showsSight = false; // beside the picture, instead of the bits that were spent
+  let wall = null; // how the images lie on it
+  let sincePainted = 0; // seconds
 
   function show(data) {
     const isNew = records?.id !== data.id;
@@ -39,11 +43,13 @@ function createTheatre(root) {
       chosen = data.image;
       part("scrub").max = records.pixels;
       paced();
+      fit();
       seek(player.wantsRest() ? records.pixels : 0);
       player.play(!player.wantsRest());
     }
+    sees = data.sees;
     const seen = data.sight && decodeSight(data.sight);
-    if (seen?.asked && !isSameSight(seen, sight)) {
+    if (seen && !isSameSight(seen, sight)) {
       showsSight = true;
       chosen = seen.image;
     }
@@ -53,7 +59,7 @@ function createTheatre(root) {
   }
 
   function isSameSight(one, other) {
-    return Boolean(other?.asked) && ["image", "row", "column"].every((name) => one[name] === other[name]);
+    return Boolean(other) && ["image", "row", "column"].every((name) => one[name] === other[name]);
   }
 
   function seek(pixels) {
@@ -71,7 +77,10 @@ function createTheatre(root) {
         choose((chosen + 1) % records.count);
         position = 0;
       }
-      if (Math.floor(position) !== before && before < records.pixels + 1) paint();
+      sincePainted += seconds;
+      // Slow play shows every pixel at once; quick play what a frame holds, and the finished image.
+      if (Math.floor(position) === before || before >= records.pixels + 1) return;
+      if (sincePainted >= FRAME || position >= records.pixels) paint();
     },
   });
 
@@ -89,7 +98,7 @@ function createTheatre(root) {
 
   function lookAt(pixel) {
     const { id, width } = records;
-    showsSight = Boolean(sight);
+    showsSight = sees;
     theatre.send("looked_at", { id, image: chosen, row: Math.floor(pixel / width), column: pixel % width });
   }
 
@@ -101,7 +110,7 @@ function createTheatre(root) {
   // An image that the visitor picks is the one that is looked at from then on; one that the play comes to is not.
   function pickImage(index) {
     choose(index);
-    if (sight?.asked) lookAt(sight.row * records.width + sight.column);
+    if (sight) lookAt(sight.row * records.width + sight.column);
   }
 
   function step(pixels) {
@@ -114,8 +123,9 @@ function createTheatre(root) {
     const hero = part("hero").clientWidth;
     fitCanvas(part("picture"), width, height, Math.min(hero, 340));
     fitCanvas(part("spent"), width, height, beside());
-    const wall = wallLayout();
-    fitCanvas(part("others"), wall.width, wall.height, part("wall").clientWidth);
+    const room = part("wall").clientWidth;
+    wall = wallOf(records.count, Math.min(records.count, room > 640 ? 16 : 8), records);
+    fitCanvas(part("others"), wall.width, wall.height, room);
     part("bars").width = part("bars").clientWidth * devicePixelRatio;
     part("bars").height = part("bars").clientHeight * devicePixelRatio;
   }
@@ -124,12 +134,9 @@ function createTheatre(root) {
     return Math.min(part("bits").clientWidth, 340);
   }
 
-  function wallLayout() {
-    return wallOf(records.count, Math.min(records.count, part("wall").clientWidth > 640 ? 16 : 8), records);
-  }
-
   function paint() {
     if (!records) return;
+    sincePainted = 0;
     const known = Math.min(Math.floor(position), records.pixels);
     const last = known - 1; // the pixel that was drawn most recently
     paintPicture(known, last);
@@ -152,7 +159,7 @@ function createTheatre(root) {
   }
 
   function paintBeside(known) {
-    part("views").hidden = !sight;
+    part("views").hidden = !sees;
     const seeing = showsSight && Boolean(sight);
     part("view-bits").setAttribute("aria-pressed", String(!seeing));
     part("view-sight").setAttribute("aria-pressed", String(seeing));
@@ -177,11 +184,12 @@ function createTheatre(root) {
     const [ink, paper] = inkAndPaper(canvas);
     const image = new ImageData(width, height);
     const most = Math.max(1, ...spentOn(pixels));
-    spentOn(known).forEach((bits, pixel) => {
+    const spent = spentOn(known);
+    spent.forEach((bits, pixel) => {
       setPixel(image, pixel % width, Math.floor(pixel / width), mix(paper, ink, Math.sqrt(bits / most)));
     });
     canvas.getContext("2d").putImageData(image, 0, 0);
-    const dearest = spentOn(known).reduce((least, bits) => Math.max(least, bits), 0);
+    const dearest = spent.reduce((least, bits) => Math.max(least, bits), 0);
     part("dearest").textContent = known ? `where the bits went: up to ${dearest.toFixed(1)} on a pixel` : "where the bits will go";
     canvas.setAttribute("aria-label", `Bits spent on each pixel, ${dearest.toFixed(1)} at most.`);
   }
@@ -196,7 +204,7 @@ function createTheatre(root) {
 
   function paintWall(known) {
     const canvas = part("others");
-    const { columns, across, down, width, height } = wallLayout();
+    const { columns, across, down, width, height } = wall;
     const colours = inkAndPaper(canvas);
     const image = new ImageData(width, height);
     for (let n = 0; n < records.count; n += 1) {
@@ -302,7 +310,7 @@ function createTheatre(root) {
   }
 
   function pick(event) {
-    const { columns, across, down, width, height } = wallLayout();
+    const { columns, across, down, width, height } = wall;
     const column = Math.floor(((event.offsetX / part("others").clientWidth) * width) / across);
     const row = Math.floor(((event.offsetY / part("others").clientHeight) * height) / down);
     pickImage(Math.min(row * columns + column, records.count - 1));
@@ -328,7 +336,7 @@ function createTheatre(root) {
   };
   part("view-sight").onclick = () => {
     showsSight = true;
-    if (sight.asked) paint();
+    if (sight) paint();
     else lookHere();
   };
   part("speed").oninput = paced;

@@ -101,7 +101,7 @@ def _records(model: CausalModel, images: NDArray[np.uint8], *, seconds: float, r
 
 
 def theatre(
-    records: Drawn, *, identity: str, caption: str, place: Place, asked: bool, sight: Sight | None, on_look: Callable[[Place], None]
+    records: Drawn, *, identity: str, caption: str, place: Place, sight: Sight | str | None, on_look: Callable[[Place], None]
 ) -> None:
     """Show the theatre.
 
@@ -110,8 +110,7 @@ def theatre(
         identity: As long as it stays the same, the play goes on where it is when the page runs again.
         caption: Stands below the wall of images.
         place: The pixel that is looked at.
-        asked: Whether the visitor pointed at it; then what it sees stands beside the picture.
-        sight: What its prediction depends on, if that can be had.
+        sight: What its prediction depends on, if the visitor pointed at it: it then stands beside the picture. Text if that cannot be had.
         on_look: Called with the pixel that the visitor points at.
     """
 
@@ -132,7 +131,8 @@ def theatre(
         "bits": base64(records.bits.astype("<f4")),
         "entropy": base64(records.entropy.astype("<f4")),
         "image": place.image,
-        "sight": {**sight.as_data(), "asked": asked} if sight is not None else None,
+        "sees": not isinstance(sight, str),
+        "sight": sight.as_data() if isinstance(sight, Sight) else None,
     }
     _mount(data=data, key="theatre", on_looked_at_change=looked)
 

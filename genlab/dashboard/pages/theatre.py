@@ -55,18 +55,19 @@ def play(source: Source) -> Sight | str:
             seed = address.again("Draw others", "seed", forget=("image",), width="stretch")
     with st.spinner("The model is drawing …"):
         records, words = (drawn(source, seed), "") if show == "drawn" else real(source)
+    identity = f"{source} {show} {seed}"
     place, asked = looked_at(records)
-    seen = sight(source, records, place)
+    # What nobody asked for yet is computed once the images are on their way: it takes longer than to draw them.
+    seen = sight(source, identity, place, records) if asked else None
     theatre(
         records,
-        identity=f"{source} {show} {seed}",
+        identity=identity,
         caption=f"{cost(records, source, words=words)} Click one to look closer.",
         place=place,
-        asked=asked,
-        sight=seen if isinstance(seen, Sight) else None,
+        sight=seen,
         on_look=lambda place: address.put(image=place.image + 1, pixel=f"{place.row + 1},{place.column + 1}"),
     )
-    return seen
+    return seen or sight(source, identity, place, records)
 
 
 def looked_at(records: Drawn) -> tuple[Place, bool]:
@@ -78,9 +79,10 @@ def looked_at(records: Drawn) -> tuple[Place, bool]:
     return (Place(image, row, column) if asked else Place(image, start.row, start.column)), asked
 
 
-def sight(source: Source, records: Drawn, place: Place) -> Sight | str:
-    """What the prediction of the chosen pixel depends on."""
-    images = _images(records)
+@st.cache_data(max_entries=32, show_spinner=False)
+def sight(source: Source, identity: str, place: Place, _records: Drawn) -> Sight | str:
+    """What the prediction of the chosen pixel depends on; `identity` says which records they are."""
+    images = _images(_records)
     order = [place.image, *(i for i in range(len(images)) if i != place.image)]
     try:
         return look(model_of(source), images[order[:WITNESSES]], place)

@@ -24,7 +24,7 @@ _FRAMES_OF_MANY = 60  # so that a million do not keep one waiting for the first
 _MANY = 50
 _STEP_ROWS = 50
 _SHOWN_RUNS = 24
-_REFRESH_SECONDS = 1.0
+_REFRESH_SECONDS, _REFRESH_SECONDS_OF_MANY = 1.0, 2.0  # on two cores no frame comes sooner
 _PATIENCE_SECONDS = 4.0
 _LIVE = "slanted_live"
 # Of a stripe: columns to either side, the share of runs that it lies below them, and how many of its runs are looked at, and when.
@@ -54,7 +54,8 @@ def million() -> None:
     # A map that is being worked on is not out of date: Streamlit would fade it.
     st.html("<style>.st-key-phases { opacity: 1 !important; }</style>")
     survey = _survey(asked)
-    st.fragment(_panel, run_every=None if survey.finished else _REFRESH_SECONDS)(asked, survey.finished)
+    pause = _REFRESH_SECONDS_OF_MANY if asked.runs > _MANY else _REFRESH_SECONDS
+    st.fragment(_panel, run_every=None if survey.finished else pause)(asked, survey.finished)
     if survey.chart and survey.finished:
         _stripe(survey.plan, survey.chart)
 
