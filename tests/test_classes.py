@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -32,28 +31,6 @@ def model() -> CausalModel:
 
 IMAGES = np.random.default_rng(0).integers(0, 3, (6, 1, 5, 4), dtype=np.uint8)
 LABELS = np.array([0, 1, 2, 3, 3, 0])
-
-
-def test_both_backends_score_train_and_draw_alike(model: CausalModel) -> None:
-    both = [model.log_prob(IMAGES, backend, labels=LABELS) for backend in BACKENDS]
-    torch.testing.assert_close(*both, atol=1e-4, rtol=1e-5)
-    assert not torch.allclose(both[0], model.log_prob(IMAGES, labels=(LABELS + 1) % 4)), "a class must matter"
-    parameters = list(model.parameters())
-    gradients = [torch.autograd.grad(model.loss(IMAGES, backend, labels=LABELS), parameters) for backend in BACKENDS]
-    for a, b in zip(*gradients, strict=True):
-        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
-    images = [genlab.sample(model, 6, seed=2, labels=LABELS, backend=backend) for backend in (*BACKENDS, "naive")]
-    assert np.array_equal(images[0], images[1])
-    assert np.array_equal(images[0], images[2])
-    assert not np.array_equal(images[0], genlab.sample(model, 6, seed=2, labels=1))
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_given_a_class_the_probabilities_of_all_images_sum_to_one(backend: str) -> None:
-    model = tiny_model(image_shape=(1, 2, 2), levels=3, classes=2)
-    images = np.array(list(itertools.product(range(3), repeat=4)), np.uint8).reshape(-1, 1, 2, 2)
-    for label in range(2):
-        assert abs(float(model.log_prob(images, backend, labels=label).exp().sum()) - 1) < 1e-5
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
