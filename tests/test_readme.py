@@ -52,7 +52,18 @@ def run(example):
 
 def test_every_command_of_its_table_exists(capsys):
     commands = re.findall(r"^\| `genlab (\w+)(.*?)` \|", README, re.MULTILINE)
-    assert {name for name, _ in commands} == {"train", "sample", "complete", "evaluate", "export", "runs", "bench", "quiz", "info"}
+    assert {name for name, _ in commands} == {
+        "train",
+        "sample",
+        "complete",
+        "evaluate",
+        "ablate",
+        "export",
+        "runs",
+        "bench",
+        "quiz",
+        "info",
+    }
     for name, arguments in commands:
         assert cli.main([name, "--help"]) == 0
         text = capsys.readouterr().out

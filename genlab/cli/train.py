@@ -114,18 +114,12 @@ def _asked(model_name: str, arguments: argparse.Namespace) -> _Asked:
 
 def _model_and_data(model_name: str, asked: _Asked) -> tuple[Any, Any]:
     """A model with seeded weights, made for the data's images."""
-    import torch
-
-    from genlab.models import create_model, settings_class
-    from genlab.settings import FROM_DATA, TrainSettings, validate
+    from genlab.models import create_for
+    from genlab.settings import TrainSettings, validate
 
     settings = validate(TrainSettings, asked.training)
     data = load_data(asked.data)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(settings.seed)
-        of_the_data = {name: getattr(data, name) for name in FROM_DATA if name in settings_class(model_name).model_fields}
-        model = create_model(model_name, **{**asked.model, **of_the_data})
-    return model, data
+    return create_for(data, model_name, settings.seed, asked.model), data
 
 
 def _print_summary(run: Run) -> None:

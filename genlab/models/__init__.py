@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from genlab.models.catalogue import Entry, entries, entry, module_of, register
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from genlab.causal import Graph
 
-__all__ = ["Entry", "build_graph", "create_model", "entries", "entry", "list_models", "register", "settings_class"]
+__all__ = ["Entry", "build_graph", "create_for", "create_model", "entries", "entry", "list_models", "register", "settings_class"]
 
 
 def list_models() -> list[str]:
@@ -53,3 +55,25 @@ def create_model(name: str, **settings: Any) -> Any:
 
     module = module_of(name)
     return module.create(name, validate(module.Settings, settings))
+
+
+def create_for(data: Any, name: str, seed: int, settings: Mapping[str, Any]) -> Any:
+    """A new model for the images of a dataset, with weights that follow from a seed.
+
+    Args:
+        data: The dataset; it decides the image's shape and levels.
+        name: One of `list_models`.
+        seed: Decides the weights.
+        settings: The model's other settings.
+
+    Raises:
+        InputError: As for `create_model`.
+    """
+    import torch
+
+    from genlab.settings import FROM_DATA
+
+    of_the_data = {each: getattr(data, each) for each in FROM_DATA if each in settings_class(name).model_fields}
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return create_model(name, **{**settings, **of_the_data})

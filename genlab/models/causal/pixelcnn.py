@@ -10,6 +10,7 @@ With `classes` or `given` something is known beforehand (`before.py`): it is add
 and the head before their ReLU, the conditioning of van den Oord et al. 2016b without its gates.
 
 NOTE: the image enters as 2·level/(levels − 1) − 1, so that the zero padding differs from every extreme level; the paper does not say.
+NOTE: `shortcuts` off is not the paper's either: it shows what its residual connections are worth.
 NOTE: `first_kernel` other than 7 and `dilations` other than 1 are not the paper's. Both let as few layers see further; a large first
 kernel also shows them what lies above to the right, where a stack of 3×3 masks is blind (van den Oord et al. 2016b, figure 1).
 """
@@ -41,6 +42,7 @@ class Settings(_Settings):
     dilations: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], ItemsOfText] = Field(
         (1,), min_length=1, max_length=100, description="Distance between the taps of the blocks' 3×3 convolutions, in turn."
     )
+    shortcuts: bool = Field(True, description="Whether a block adds its input to its output.")
     classes: Classes = 0
     given: Given = "none"
     factor: Factor = 2
@@ -59,7 +61,7 @@ def build(settings: Settings) -> Graph:
         inner = builder.conv(f"{name}_conv", builder.relu(f"{name}_relu2", inner), h, kernel_size=3, dilation=dilation)
         inner = before.added(f"{name}_conv", inner, h)
         inner = builder.conv(f"{name}_expand", builder.relu(f"{name}_relu3", inner), 2 * h)
-        stream = builder.add(name, inner, stream)
+        stream = builder.add(name, inner, stream) if settings.shortcuts else inner
     hidden = before.added("head", builder.conv("head", builder.relu("head_relu", stream), 2 * h), 2 * h)
     distribution = Categorical(settings.levels)
     output = builder.conv("output", builder.relu("output_relu", hidden), distribution.output_channels(settings.image_shape[0]))

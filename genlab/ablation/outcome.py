@@ -1,0 +1,196 @@
+"""What came of a study: a row a variant, with its interval, and what its trick is worth beside the first variant.
+
+mean ± t(0.975, S − 1) · s / √S   over S seeds (Student); of a trick's worth, over the differences seed by seed
+mean ± 1.96 · standard error      over the test images, where there is one seed
+
+Neither says what other data would show.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlab.errors import RunError
+
+_NORMAL = 1.959963985
+HEAD = ("variant", "bits/dim", "nats an image", "against {}", "verdict", "seeds", "parameters", "steps", "seconds")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and how far a 95% interval reaches to either side; `half` is None where nothing tells."""
+
+    mean: float
+    half: float | None
+
+    def text(self, digits: int, *, signed: bool = False) -> str:
+        """The mean ± half."""
+        mean = f"{self.mean:{'+' if signed else ''}.{digits}f}"
+        return mean if self.half is None else f"{mean} ± {self.half:.{digits}f}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variant.
+
+    Attributes:
+        name: Of the variant.
+        trick: What it turns on or off.
+        words: What differs.
+        seeds: How many have been trained.
+        bits_per_dim: Of the test images.
+        nats: Likewise, for a whole image.
+        worth: Bits/dim more than the first variant needs; None for the first itself, or where nothing can be compared.
+        verdict: The same in a word.
+        parameters: Number of parameters.
+        steps: Steps a training made, on average.
+        seconds: Seconds it took.
+        drawing_seconds: Seconds that `genlab.ablation.study.SAMPLES` images took.
+        failures: What went wrong, a sentence a seed.
+        samples: Images of the first seed, uint8 ``(n, C, H, W)``, or None.
+        levels: Of the images' values.
+    """
+
+    name: str
+    trick: str
+    words: str
+    seeds: int
+    bits_per_dim: Interval | None
+    nats: Interval | None
+    worth: Interval | None
+    verdict: str
+    parameters: int
+    steps: float
+    seconds: float
+    drawing_seconds: float
+    failures: tuple[str, ...]
+    samples: NDArray[np.uint8] | None
+    levels: int
+
+
+def rows(document: Mapping[str, Any]) -> list[Row]:
+    """A row for each variant of a study's document, in the plan's order.
+
+    Raises:
+        RunError: The document holds what a study does not write.
+    """
+    try:
+        variants = document["plan"]["variants"]
+        of_variant = {each["name"]: [record for record in document["runs"] if record["variant"] == each["name"]] for each in variants}
+        return [_row(each, of_variant[each["name"]], of_variant[variants[0]["name"]]) for each in variants]
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, binascii.Error) as error:
+        raise RunError(f"the file of the study holds what no study writes: {type(error).__name__} {error}") from None
+
+
+def how_sure(document: Mapping[str, Any]) -> str:
+    """What the intervals of a study are over, in a sentence."""
+    most = max((row.seeds for row in rows(document)), default=0)
+    if most > 1:
+        return f"± is a 95% interval over {most} seeds (Student's t); differences are taken seed by seed."
+    return "± is 1.96 standard errors over the test images, for there is one seed: what another seed would change is not in it."
+
+
+def table(document: Mapping[str, Any]) -> list[list[str]]:
+    """The rows as text, the head first."""
+    found = rows(document)
+    cells = [[words.format(found[0].name if found else "") for words in HEAD]]
+    for row in found:
+        cells.append(
+            [
+                row.name,
+                row.bits_per_dim.text(4) if row.bits_per_dim else "–",
+                row.nats.text(2) if row.nats else "–",
+                row.worth.text(4, signed=True) if row.worth else "",
+                row.verdict,
+                str(row.seeds),
+                f"{row.parameters:,}" if row.parameters else "–",
+                f"{row.steps:,.0f}",
+                f"{row.seconds:.0f}",
+            ]
+        )
+    return cells
+
+
+def _row(variant: Mapping[str, Any], records: Sequence[Mapping[str, Any]], first: Sequence[Mapping[str, Any]]) -> Row:
+    done = [record for record in records if "bits_per_dim" in record]
+    failures = tuple(f"seed {record['seed']}: {record['failed']}" for record in records if "failed" in record)
+    worth = None if records is first else _difference(done, [record for record in first if "bits_per_dim" in record])
+    with_samples = next((record for record in done if "samples" in record), None)
+    return Row(
+        name=str(variant["name"]),
+        trick=str(variant["trick"]),
+        words=str(variant["words"]),
+        seeds=len(done),
+        bits_per_dim=_over_seeds(done, "bits_per_dim"),
+        nats=_over_seeds(done, "nats"),
+        worth=worth,
+        verdict=_verdict(worth, bool(failures)),
+        parameters=int(done[0]["parameters"]) if done else 0,
+        steps=_mean(done, "steps"),
+        seconds=_mean(done, "seconds"),
+        drawing_seconds=_mean(done, "drawing_seconds"),
+        failures=failures,
+        samples=_images(with_samples["samples"]) if with_samples else None,
+        levels=int(with_samples["samples"]["levels"]) if with_samples else 2,
+    )
+
+
+def _over_seeds(records: Sequence[Mapping[str, Any]], name: str) -> Interval | None:
+    if not records:
+        return None
+    values = [float(record[name]) for record in records]
+    if len(values) > 1:
+        return student(values)
+    return Interval(values[0], _over_images(records[0], name))
+
+
+def _over_images(record: Mapping[str, Any], name: str) -> float | None:
+    """1.96 standard errors of one run's mean over the test images, in the unit of that figure."""
+    error = record["standard_error"]
+    return None if error is None else _NORMAL * float(error) * float(record[name]) / float(record["nats"])
+
+
+def _difference(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> Interval | None:
+    """Bits/dim more than theirs, seed by seed."""
+    bits = {record["seed"]: record for record in theirs}
+    pairs = [(record, bits[record["seed"]]) for record in ours if record["seed"] in bits]
+    if not pairs:
+        return None
+    values = [float(our["bits_per_dim"]) - float(their["bits_per_dim"]) for our, their in pairs]
+    if len(values) > 1:
+        return student(values)
+    # Of two means over the same images, which rise and fall together: the interval is wider than need be.
+    halves = [_over_images(record, "bits_per_dim") for record in pairs[0]]
+    return Interval(values[0], None if None in halves else math.hypot(*(half or 0.0 for half in halves)))
+
+
+def student(values: Sequence[float]) -> Interval:
+    """The mean of at least two values, and t(0.975, n − 1) · s / √n."""
+    from scipy.stats import t
+
+    spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return Interval(float(np.mean(values)), float(t.ppf(0.975, len(values) - 1)) * spread)
+
+
+def _verdict(worth: Interval | None, has_failed: bool) -> str:
+    if worth is None:
+        return "failed" if has_failed else ""
+    if worth.half is None or abs(worth.mean) <= worth.half:
+        return "undecided"
+    return "better" if worth.mean < 0 else "worse"
+
+
+def _mean(records: Sequence[Mapping[str, Any]], name: str) -> float:
+    return float(np.mean([float(record[name]) for record in records])) if records else 0.0
+
+
+def _images(stored: Mapping[str, Any]) -> NDArray[np.uint8]:
+    return np.frombuffer(base64.b64decode(stored["base64"], validate=True), np.uint8).reshape(stored["shape"])
