@@ -45,6 +45,14 @@ _ENTRIES: dict[str, Entry] = {
             "Masked convolutions see the pixels before; training is parallel, drawing goes pixel by pixel.",
         ),
         Entry(
+            "multiscale_pixelcnn",
+            "genlab.models.causal.multiscale_pixelcnn",
+            "autoregressive",
+            frozenset({"likelihood"}),
+            "van den Oord et al. 2016",
+            "A small image first, then the pixels between those that are there, scale by scale; a Gated PixelCNN draws each.",
+        ),
+        Entry(
             "gated_pixelcnn",
             "genlab.models.causal.gated_pixelcnn",
             "autoregressive",

@@ -8,6 +8,8 @@ them before a gate or a ReLU. All three uses (class-conditional drawing, super-r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
@@ -41,9 +43,10 @@ class Before:
     Args:
         builder: Of the model's list; the given nodes are put into it.
         settings: The model's.
+        beside: Channels of other maps that are known, by name.
     """
 
-    def __init__(self, builder: GraphBuilder, settings: ConditionalSettings) -> None:
+    def __init__(self, builder: GraphBuilder, settings: ConditionalSettings, beside: Mapping[str, int] = MappingProxyType({})) -> None:
         self._builder = builder
         self._known: dict[str, str] = {}
         if settings.classes:
@@ -52,7 +55,9 @@ class Before:
             factor = settings.factor if settings.given == "small" else 1
             condition = Condition(settings.given, settings.image_shape, settings.levels, factor)
             source = builder.given(CONDITION, condition.shape[0], condition=condition)
-            self._known["condition"] = self._features(source, settings.channels)
+            self._known[CONDITION] = self._features(source, settings.channels)
+        for name, channels in beside.items():
+            self._known[name] = self._features(builder.given(name, channels), settings.channels)
 
     def added(self, name: str, source: str, channels: int) -> str:
         """Source + V h + U c, of which nothing is there where nothing is known."""
@@ -62,11 +67,12 @@ class Before:
         known = terms[0] if len(terms) == 1 else self._builder.add(f"{name}_known", *terms)
         return self._builder.add(f"{name}_given", source, known)
 
-    def _features(self, source: str, channels: int) -> str:
-        """Two convolutions with kernels that see all around, each before a ReLU."""
+    def _features(self, known: str, channels: int) -> str:
+        """Two convolutions with kernels that see a map all around, each before a ReLU."""
+        source = known
         around = [(dy, dx) for dy in range(-(_SIDE // 2), _SIDE // 2 + 1) for dx in range(-(_SIDE // 2), _SIDE // 2 + 1)]
         for number in (1, 2):
-            name = f"{CONDITION}{number}"
+            name = f"{known}{number}"
             seen = self._builder.conv(name, source, channels, kernel_size=_SIDE, taps=around, visit="given")
             source = self._builder.relu(f"{name}_relu", seen)
         return source

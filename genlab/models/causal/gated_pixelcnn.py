@@ -17,7 +17,9 @@ NOTE: `dilations` other than 1 are not the paper's; they let as few layers see f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import cycle
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -49,11 +51,16 @@ class Settings(_Settings):
     factor: Factor = 2
 
 
-def build(settings: Settings) -> Graph:
-    """The list of nodes."""
+def build(settings: Settings, beside: Mapping[str, int] = MappingProxyType({})) -> Graph:
+    """The list of nodes.
+
+    Args:
+        settings: The model's.
+        beside: Channels of other maps that are known beforehand, by name.
+    """
     p = settings.channels
     builder = GraphBuilder(settings.image_shape, scale=2 / (settings.levels - 1), shift=-1)
-    before = Before(builder, settings)
+    before = Before(builder, settings, beside)
 
     def gated(name: str, halves: list[str]) -> str:
         """tanh(features + V h) ⊙ σ(gates + V h)."""
