@@ -145,7 +145,7 @@ def reach(graph: Graph) -> dict[str, Taps]:
     reaches: dict[str, Taps] = {}
     for node in graph.nodes:
         own: Taps = frozenset({(0, 0)} if node.operation == "image" else ())
-        taps = [tap for tap in node.taps if tap != (0, 0) or node.centre != "A" or graph.groups > 1]
+        taps = [tap for tap in node.image_taps if tap != (0, 0) or node.centre != "A" or graph.groups > 1]
         while True:
             sources = [own if name == node.name else reaches[name] for name in node.inputs]
             moved = {(y + dy, x + dx) for source in sources for y, x in source for dy, dx in taps}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from hypothesis import strategies as st
 
 from genlab.causal import Categorical, Graph, GraphBuilder
+from genlab.causal.node import VISITS
 
 VERTICAL_TAPS = [(-1, -1), (-1, 0), (-1, 1)]
 
@@ -28,9 +32,33 @@ def random_given(graph: Graph, n: int, *, seed: int, dtype: torch.dtype = torch.
     generator = torch.Generator().manual_seed(seed)
     maps = {}
     for index, node in enumerate(graph.given):
-        size = (1, 1) if node.everywhere or (seed + index) % 4 == 0 else graph.image_shape[1:]
+        size = (1, 1) if node.everywhere or (seed + index) % 4 == 0 else graph.size(node)
         maps[node.name] = torch.randn((n, node.channels, *size), generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
     return maps
+
+
+def strided(image_shape: tuple[int, int, int] = (1, 5, 6), levels: int = 3, channels: int = 4) -> Graph:
+    """PixelCNN++'s way down and up in miniature (Salimans et al. 2017): rows above and the row itself, twice by 2, with short-cuts."""
+    builder = GraphBuilder(image_shape, scale=2 / (levels - 1), shift=-1)
+    above = [(dy, dx) for dy in (-1, 0) for dx in (-1, 0, 1)]
+    left = [(dy, dx) for dy in (-1, 0) for dx in (-1, 0)]
+    u = builder.conv("u", builder.image, channels, kernel_size=3, taps=VERTICAL_TAPS, visit="row")
+    first = builder.conv("before", builder.image, channels, kernel_size=3, mask_type="A", taps=[(0, -1), (-1, 0)])
+    h = builder.add("h", first, builder.conv("link", u, channels))
+    shortcuts = []
+    for stride in (2, 4):
+        shortcuts.append((u, h))
+        u = builder.conv(f"u_down{stride}", u, channels, kernel_size=3, taps=above, visit="row", stride=stride)
+        h = builder.conv(f"h_down{stride}", h, channels, kernel_size=3, taps=left, stride=stride)
+        h = builder.add(f"h{stride}", builder.relu(f"relu{stride}", h), builder.conv(f"link{stride}", u, channels))
+    for stride in (2, 1):
+        u_skip, h_skip = shortcuts.pop()
+        u = builder.conv(f"u_up{stride}", u, channels, kernel_size=3, taps=above, visit="row", stride=stride)
+        u = builder.add(f"u_back{stride}", u, u_skip)
+        h = builder.conv(f"h_up{stride}", h, channels, kernel_size=3, taps=left, stride=stride)
+        h = builder.add(f"h_back{stride}", h, h_skip)
+    output = builder.conv("output", builder.add("both", h, builder.conv("link_back", u, channels)), image_shape[0] * levels)
+    return builder.build(output, Categorical(levels))
 
 
 def gated(image_shape: tuple[int, int, int] = (1, 5, 4), levels: int = 3, channels: int = 5) -> Graph:
@@ -49,49 +77,73 @@ def gated(image_shape: tuple[int, int, int] = (1, 5, 4), levels: int = 3, channe
     return builder.build(output, Categorical(levels))
 
 
+@dataclass(frozen=True)
+class Made:
+    """A node of a random list: the latest that it depends on (0 nothing, 1 earlier rows, 2 earlier pixels), and its stride."""
+
+    name: str
+    kind: int
+    stride: int
+
+
 @st.composite
-def graphs(draw: st.DrawFn) -> Graph:
-    """A random causal list: masks, residuals, gates and ReLUs in any order, rows beside pixels, shared and dead nodes included."""
+def graphs(draw: st.DrawFn, *, strides: bool = True) -> Graph:
+    """A random causal list: masks, residuals, gates, ReLUs and strides in any order, rows beside pixels, shared and dead nodes included."""
     shape = (draw(st.sampled_from([1, 1, 2, 3])), draw(st.integers(1, 5)), draw(st.integers(1, 6)))
     levels = draw(st.sampled_from([2, 3, 5]))
     channels = draw(st.sampled_from([1, 3, 6, 17]))
     builder = GraphBuilder(shape, scale=2 / (levels - 1), shift=-1)
     kernel = draw(st.sampled_from([1, 3, 5, (3, 5)]))
-    nodes = [builder.conv("n0", builder.image, channels, kernel_size=kernel, mask_type="A")]
-    rows = [builder.conv("rows", builder.image, channels, kernel_size=3, taps=VERTICAL_TAPS, visit="row")]
-    before = []  # what is known beforehand, at every pixel alike or not
-    if draw(st.booleans()):
-        before = [builder.given("known", channels, everywhere=draw(st.booleans()))]
-        before.append(builder.conv("class", builder.given("labels", 2, everywhere=True), channels, visit="given"))
-    for index in range(1, draw(st.integers(1, 8))):
-        operation = draw(st.sampled_from(["conv", "conv", "relu", "add", "add", "gate", "image", "row", "below", "before"]))
-        # What is computed beforehand, by rows and by pixels may meet in every operation.
-        first, second = draw(st.sampled_from([*nodes, *rows, *before])), draw(st.sampled_from([*nodes, *rows, *before]))
+    image = builder.image
+    nodes = [
+        Made(builder.conv("n0", image, channels, kernel_size=kernel, mask_type="A"), 2, 1),
+        Made(builder.conv("rows", image, channels, kernel_size=3, taps=VERTICAL_TAPS, visit="row"), 1, 1),
+    ]
+    if draw(st.booleans()):  # what is known beforehand, at every pixel alike or not
+        stride = draw(st.sampled_from([1, 2] if strides else [1]))
+        nodes.append(Made(builder.given("known", channels, everywhere=draw(st.booleans()), stride=stride), 0, stride))
+        nodes.append(Made(builder.conv("class", builder.given("labels", 2, everywhere=True), channels, visit="given"), 0, 1))
+
+    def stride_beside(source: Made) -> int:
+        """The same, coarser or finer."""
+        return draw(st.sampled_from([source.stride, 2 * source.stride, max(1, source.stride // 2)] if strides else [source.stride]))
+
+    def convolve(name: str, source: Made, kind: int, size: int | tuple[int, int] = 3, **options: Any) -> None:
+        stride = stride_beside(source)
+        builder.conv(name, source.name, channels, kernel_size=size, visit=VISITS[kind], stride=stride, **options)
+        nodes.append(Made(name, kind, stride))
+
+    for index in range(1, draw(st.integers(1, 9))):
         name = f"n{index}"
-        latest = max(
-            (nodes, rows, before), key=lambda kind: (first in kind or second in kind) * (3 - (kind is rows) - 2 * (kind is before))
-        )
-        alone = nodes if first in nodes else rows if first in rows else before
-        match operation:
+        # What is computed beforehand, by rows and by pixels may meet in every operation.
+        first = draw(st.sampled_from(nodes))
+        second = draw(st.sampled_from([node for node in nodes if node.stride == first.stride]))
+        both = Made(name, max(first.kind, second.kind), first.stride)
+        match draw(st.sampled_from(["conv", "conv", "relu", "add", "add", "gate", "image", "row", "below", "before"])):
             case "conv":
                 size, dilation = draw(st.sampled_from([(1, 1), (1, 1), (3, 1), (3, 2), ((3, 5), 2)]))
-                nodes.append(builder.conv(name, first, channels, kernel_size=size, dilation=dilation))
+                convolve(name, first, 2, size, dilation=dilation)
             case "relu":
-                alone.append(builder.relu(name, first))
+                builder.relu(name, first.name)
+                nodes.append(Made(name, first.kind, first.stride))
             case "add":
-                latest.append(builder.add(name, first, second))
+                builder.add(name, first.name, second.name)
+                nodes.append(both)
             case "gate":
-                latest.append(builder.gate(name, first, second))
+                builder.gate(name, first.name, second.name)
+                nodes.append(both)
             case "image":
-                nodes.append(builder.conv(name, builder.image, channels, kernel_size=3, mask_type="A"))
-            case "row":
-                source = draw(st.sampled_from([*rows, *before]))
-                rows.append(builder.conv(name, source, channels, kernel_size=3, taps=[(-1, 1), (0, -1), (0, 0), (0, 1)], visit="row"))
+                convolve(name, Made(image, 2, 1), 2, mask_type="A")
+            case "row" if first.kind < 2:
+                convolve(name, first, 1, taps=draw(st.sampled_from([[(-1, 1), (0, -1), (0, 0), (0, 1)], [(-1, 0), (0, 1)]])))
             case "below":
-                rows.append(builder.conv(name, first, channels, kernel_size=3, taps=VERTICAL_TAPS, visit="row"))
-            case "before" if before:
-                taps = draw(st.sampled_from([[(0, 0)], [(0, 0)], [(-1, 0), (0, 1), (1, 1)]]))
-                source = draw(st.sampled_from(before))
-                before.append(builder.conv(name, source, channels, kernel_size=3, taps=taps, visit="given"))
-    output = builder.conv("output", draw(st.sampled_from([nodes[-1], rows[-1]])), shape[0] * levels)
+                convolve(name, first, 1, taps=VERTICAL_TAPS)
+            case "before" if first.kind == 0:
+                convolve(name, first, 0, taps=draw(st.sampled_from([[(0, 0)], [(0, 0)], [(-1, 0), (0, 1), (1, 1)]])))
+    last = next(node for node in reversed(nodes) if node.kind > 0)
+    while last.stride > 1:  # whatever lies coarse at the end is brought back
+        finer = last.stride // 2
+        name = builder.conv(f"up{finer}", last.name, channels, kernel_size=3, visit=VISITS[last.kind], stride=finer)
+        last = Made(name, last.kind, finer)
+    output = builder.conv("output", last.name, shape[0] * levels)
     return builder.build(output, Categorical(levels))

@@ -68,6 +68,10 @@ class Graph:
         """Number of ordered channels within a pixel: those of the image, where each is drawn before the next is computed."""
         return self.image_shape[0] if self.distribution.channel_by_channel else 1
 
+    def size(self, node: Node) -> tuple[int, int]:
+        """``(height, width)`` of a node's map: ⌈H / stride⌉ × ⌈W / stride⌉."""
+        return -(-self.image_shape[1] // node.stride), -(-self.image_shape[2] // node.stride)
+
     @property
     def convolutions(self) -> tuple[Node, ...]:
         """The nodes with parameters, in order."""
@@ -82,9 +86,11 @@ class Graph:
     def everywhere(self) -> frozenset[str]:
         """The nodes that are the same at every pixel: given so, or computed from such alone; nobody reads them beyond the border."""
         alike: set[str] = set()
-        read_at_taps = {name for node in self.nodes for name in node.inputs if OPERATIONS[node.operation].taps(node) != CENTRE}
+        # A coarser map is not there at every pixel, even where it is the same wherever it is.
+        at_taps = {node.name for node in self.nodes if OPERATIONS[node.operation].taps(node) != CENTRE or node.up > 1}
+        read_at_taps = {name for node in self.nodes if node.name in at_taps for name in node.inputs}
         for node in self.nodes:
-            computed = node.visit == "given" and node.inputs and OPERATIONS[node.operation].taps(node) == CENTRE
+            computed = node.visit == "given" and node.inputs and node.name not in at_taps
             if (node.everywhere or (computed and alike.issuperset(node.inputs))) and node.name not in read_at_taps:
                 alike.add(node.name)
         return frozenset(alike)
@@ -117,8 +123,9 @@ class Graph:
         return mask
 
     def multiply_adds_per_pixel(self) -> int:
-        """Live multiply-adds that one pixel costs: the M of docs/performance.md."""
-        return int(sum(self.mask(node).sum() for node in self.convolutions))
+        """Live multiply-adds that one pixel of the image costs, on average over all: the M of docs/performance.md."""
+        coarser = {node.name: max(node.stride, node.source_stride or 1) for node in self.convolutions}
+        return round(sum(float(self.mask(node).sum()) / coarser[node.name] ** 2 for node in self.convolutions))
 
 
 class GraphBuilder:
@@ -135,17 +142,19 @@ class GraphBuilder:
         self.image = "image"
         self._nodes = [Node("image", "image", (), self.image_shape[0], scale=scale, shift=shift)]
 
-    def given(self, name: str, channels: int, *, everywhere: bool = False, condition: Condition | None = None) -> str:
+    def given(self, name: str, channels: int, *, everywhere: bool = False, condition: Condition | None = None, stride: int = 1) -> str:
         """A map that is known before drawing starts.
 
         Args:
             name: The node's name.
             channels: Number of feature maps.
-            everywhere: It is ``(N, channels, 1, 1)``, the same at every pixel, such as a class; otherwise ``(N, channels, H, W)``, such as
-                an image in low resolution.
+            everywhere: It is ``(N, channels, 1, 1)``, the same at every pixel, such as a class; otherwise
+                ``(N, channels, ⌈H / stride⌉, ⌈W / stride⌉)``, such as a grey image.
             condition: How it is made from the image that is drawn; a walk then makes it where it is not handed over.
+            stride: Its pixels lie so many of the image's apart, such as those of an image in low resolution.
         """
-        return self._append(Node(name, "given", (), channels, visit="given", everywhere=everywhere, condition=condition))
+        node = Node(name, "given", (), channels, visit="given", everywhere=everywhere, condition=condition, stride=stride)
+        return self._append(node)
 
     def conv(
         self,
@@ -159,6 +168,7 @@ class GraphBuilder:
         taps: Sequence[Tap] | None = None,
         visit: Visit = "pixel",
         parts: int = 1,
+        stride: int | None = None,
     ) -> str:
         """Σ over taps of weight · source, plus a bias.
 
@@ -172,6 +182,8 @@ class GraphBuilder:
             taps: Any other pattern of ``(dy, dx)`` in place of the raster mask; the centre then follows `mask_type`.
             visit: ``"row"`` for a node that depends on earlier rows alone.
             parts: Of so many maps side by side the output consists, for an operation that takes them apart.
+            stride: Of the result; None: the source's. From a finer map to a coarser one and back (then a transposed convolution: each
+                of the coarser map's pixels adds to the finer ones around it), taps count pixels of the finer one.
         """
         height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         if taps is None:
@@ -179,6 +191,7 @@ class GraphBuilder:
             taps = [(dilation * (int(row) - height // 2), dilation * (int(column) - width // 2)) for row, column in np.argwhere(live)]
             if mask_type == "A" and self.image_shape[0] == 1 and self._visit(source) != "given":
                 taps = [tap for tap in taps if tap != (0, 0)]
+        source_stride = self._find(source).stride
         return self._append(
             Node(
                 name,
@@ -191,6 +204,8 @@ class GraphBuilder:
                 dilation,
                 "all" if self._visit(source) == "given" else mask_type,
                 parts=parts,
+                stride=source_stride if stride is None else stride,
+                source_stride=source_stride,
             )
         )
 
@@ -223,7 +238,7 @@ class GraphBuilder:
         nodes = [self._find(source) for source in sources]
         # An operation on one pixel is computed as late as the latest of its inputs.
         visit = max((node.visit for node in nodes), key=VISITS.index)
-        return self._append(Node(name, operation, sources, nodes[0].channels, visit=visit, parts=nodes[0].parts))
+        return self._append(Node(name, operation, sources, nodes[0].channels, visit=visit, parts=nodes[0].parts, stride=nodes[0].stride))
 
     def _append(self, node: Node) -> str:
         self._nodes.append(node)

@@ -40,6 +40,8 @@ def check(graph: Graph) -> dict[str, Offset | None]:
             )
     if graph.output not in known:
         raise unknown_name("output", graph.output, known)
+    if known[graph.output].stride != 1:
+        raise InputError(f"node {graph.output!r} is the output and must have stride 1; got {known[graph.output].stride}")
     if known[graph.output].visit == "given":
         raise InputError(f"node {graph.output!r} is the output and must be visited by rows or pixels; its visit is 'given'")
     if not graph.convolutions:
@@ -77,6 +79,7 @@ def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
     for source in node.inputs:
         if source not in known and source != node.name:
             raise InputError(f"node {node.name!r} reads {source!r}, which is not an earlier node")
+    _check_stride(node, known)
     height, width = node.kernel_size
     if height < 1 or width < 1 or height % 2 == 0 or width % 2 == 0:
         raise InputError(f"kernel_size of node {node.name!r} must be odd; got {node.kernel_size}")
@@ -92,6 +95,20 @@ def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
     if node.centre not in CENTRES:
         raise unknown_name(f"centre of node {node.name!r}", node.centre, CENTRES)
     operation.check(node, known)
+
+
+def _check_stride(node: Node, known: Mapping[str, Node]) -> None:
+    if node.stride < 1:
+        raise InputError(f"stride of node {node.name!r} must be at least 1; got {node.stride}")
+    read = node.stride if node.source_stride is None else node.source_stride
+    for source in node.inputs:
+        stride = node.stride if source == node.name else known[source].stride
+        if stride != read:
+            raise InputError(
+                f"node {node.name!r} reads maps of stride {read}, but its input {source!r} has stride {stride}; they must agree"
+            )
+    if node.inputs and node.stride % read and read % node.stride:
+        raise InputError(f"stride of node {node.name!r} must be a multiple of its input's, {read}, or divide it; got {node.stride}")
 
 
 def _horizon(node: Node, known: Mapping[str, Node], horizons: Mapping[str, Offset | None], groups: int) -> Offset | None:

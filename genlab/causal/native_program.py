@@ -249,7 +249,7 @@ class CausalNetwork:
             if array.dtype.kind != "f":
                 return node.condition.as_map(node.condition.checked(array, n))
         array = value if is_tensor else np.asarray(value)
-        sizes = [(1, 1)] if node.everywhere else [self.image_shape[1:], (1, 1)]
+        sizes = [(1, 1)] if node.everywhere else [self.graph.size(node), (1, 1)]
         if tuple(array.shape[:2]) != (n, node.channels) or tuple(array.shape[2:]) not in sizes:
             shapes = " or ".join(str((n, node.channels, *size)) for size in sizes)
             raise InputError(f"given map of the node {node.name!r} must have shape {shapes}; got {tuple(array.shape)}")

@@ -29,7 +29,8 @@ class Node:
         inputs: Names of the nodes it reads. All but a node's own name must stand earlier in the list; a recurrent node names
             itself, at taps that are earlier than itself.
         channels: Number of feature maps.
-        taps: The neighbours ``(dy, dx)`` it reads; ``((0, 0),)`` for operations on one pixel.
+        taps: The neighbours ``(dy, dx)`` it reads; ``((0, 0),)`` for operations on one pixel. Between maps of different strides they
+            count pixels of the finer one, and read the coarser one where it has a pixel.
         visit: When it is computed: ``given``, ``row`` or ``pixel``.
         kernel_size: ``(height, width)``, odd, of the weight that holds the taps (``conv`` only).
         dilation: Distance in pixels between neighbouring entries of the weight (``conv`` only).
@@ -40,6 +41,9 @@ class Node:
         condition: How the map is made from the image that is drawn, if it is (``given`` only).
         parts: So many maps lie side by side in the channels, each with all of the image's channels in their order, such as what a
             gate's two halves or an LSTM's four gates are computed from.
+        stride: Its map has ⌈H / stride⌉ × ⌈W / stride⌉ pixels; pixel ``(Y, X)`` lies at the image's ``(stride·Y, stride·X)``, and is
+            computed when the image's pixel there is.
+        source_stride: That of the map it reads, where it is another: `stride` must be a multiple of it or the reverse (``conv`` only).
     """
 
     name: str
@@ -56,6 +60,34 @@ class Node:
     everywhere: bool = False
     condition: Condition | None = None
     parts: int = 1
+    stride: int = 1
+    source_stride: int | None = None
+
+    @property
+    def down(self) -> int:
+        """How many pixels of the map that it reads lie side by side on one of its own, if that map is the finer one; else 1."""
+        return max(1, self.stride // (self.source_stride or self.stride))
+
+    @property
+    def up(self) -> int:
+        """How many of its own pixels lie side by side on one of the map that it reads, if that map is the coarser one; else 1."""
+        return max(1, (self.source_stride or self.stride) // self.stride)
+
+    @property
+    def image_taps(self) -> tuple[Tap, ...]:
+        """The taps in pixels of the image."""
+        pixel = min(self.stride, self.source_stride or self.stride)
+        return tuple((pixel * dy, pixel * dx) for dy, dx in self.taps)
+
+    @property
+    def source_taps(self) -> tuple[Tap, ...]:
+        """The taps in pixels of the map that it reads, seen from the one that lies on its own pixel."""
+        return tuple((-(-dy // self.up), -(-dx // self.up)) for dy, dx in self.taps)
+
+    @property
+    def mirrored_taps(self) -> tuple[Tap, ...]:
+        """Where the gradient of its input reads that of its own map, in pixels of that, seen from the one that lies there."""
+        return tuple((-(dy // self.down), -(dx // self.down)) for dy, dx in self.taps)
 
     def channel_groups(self, groups: int) -> np.ndarray:
         """To which of the image's ordered channels each of its own belongs, int ``(channels,)``."""
@@ -67,9 +99,9 @@ class Node:
         return self.kernel_size[0] // 2 + tap[0] // self.dilation, self.kernel_size[1] // 2 + tap[1] // self.dilation
 
     def latest_tap(self, groups: int) -> Offset | None:
-        """The lexicographically latest offset this node reads at, or None if every tap is dead."""
+        """The lexicographically latest offset this node reads at, in pixels of the image, or None if every tap is dead."""
         onward = {"A": -1, "B": 0, "all": groups - 1}[self.centre]
-        offsets = [(dy, dx, onward if (dy, dx) == (0, 0) else groups - 1) for dy, dx in self.taps]
+        offsets = [(dy, dx, onward if (dy, dx) == (0, 0) else groups - 1) for dy, dx in self.image_taps]
         if self.centre == "A" and groups == 1:
             offsets = [offset for offset in offsets if offset[:2] != (0, 0)]
         return max(offsets, default=None)

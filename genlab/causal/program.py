@@ -22,6 +22,7 @@ from typing import Literal
 from genlab.causal.graph import Graph
 from genlab.causal.node import Tap
 from genlab.causal.operations import CENTRE
+from genlab.errors import BackendError
 
 Mode = Literal["score", "train", "sample"]
 Phase = Literal["given", "row", "pixel", "late"]
@@ -135,6 +136,9 @@ def lower(graph: Graph, mode: Mode, *, given_grads: bool = False) -> Program:
     from genlab.causal.lowering import Lowering
 
     graph.refuse_recurrence()
+    for node in graph.nodes:
+        if node.stride > 1:
+            raise BackendError(f"the native walk cannot run node {node.name!r} of stride {node.stride} yet; use backend 'torch'")
     lowering = Lowering(graph, mode)
     lowering.emit_forward()
     if mode == "train":

@@ -44,7 +44,7 @@ def parameters_map(
         graph: The list of nodes.
         parameters: Weights and biases; their dtype and device are those of the computation.
         levels: Integer levels ``(N, C, H, W)``.
-        given: The maps of the given nodes, ``(N, channels, H, W)`` or, the same at every pixel, ``(N, channels, 1, 1)``.
+        given: The maps of the given nodes, each of its node's size or, the same at every pixel, ``(N, channels, 1, 1)``.
 
     Returns:
         ``(N, C · parameters, H, W)``, differentiable.
@@ -56,23 +56,26 @@ def parameters_map(
     values[image.name] = levels.to(dtype) * image.scale + image.shift
     for node in graph.nodes:
         if not OPERATIONS[node.operation].is_source:
-            values[node.name] = _compute(node, values, parameters, live)
+            values[node.name] = _compute(graph, node, values, parameters, live)
     return values[graph.output]
 
 
 def given_maps(graph: Graph, given: Mapping[str, torch.Tensor] | None, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """The given nodes' values ``(N, channels, H, W)``; a map of one pixel is spread over all."""
-    return {node.name: (given or {})[node.name].to(dtype).expand(-1, -1, *graph.image_shape[1:]) for node in graph.given}
+    """The given nodes' values, each of its node's size; a map of one pixel is spread over all."""
+    return {node.name: (given or {})[node.name].to(dtype).expand(-1, -1, *graph.size(node)) for node in graph.given}
 
 
-def _compute(node: Node, values: Mapping[str, torch.Tensor], parameters: Parameters, live: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def _compute(
+    graph: Graph, node: Node, values: Mapping[str, torch.Tensor], parameters: Parameters, live: Mapping[str, torch.Tensor]
+) -> torch.Tensor:
     """A node's whole map."""
     operation = OPERATIONS[node.operation]
     own = None
     if operation.has_parameters:
         weight, bias = parameters[node.name]
         own = weight.where(live[node.name], 0), bias
-    return operation.forward(node, [values[name] for name in node.inputs], own)
+    height, width = graph.size(node)
+    return operation.forward(node, [values[name] for name in node.inputs], own)[..., :height, :width]
 
 
 def log_prob(graph: Graph, parameters_at: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
@@ -188,10 +191,9 @@ def sample_naive(
 
 
 class _Memory:
-    """The values remembered while drawing: for each node a map ``(H + border, W + border, N, channels)`` with a border of zeros."""
+    """The values remembered while drawing: for each node its map ``(height, width, N, channels)`` with a border of zeros around it."""
 
     def __init__(self, graph: Graph, parameters: Parameters, n: int, given: Mapping[str, torch.Tensor]) -> None:
-        _, height, width = graph.image_shape
         first = next(iter(parameters.values()))[0]
         self._graph = graph
         self._image = graph.nodes[0]
@@ -199,7 +201,9 @@ class _Memory:
         graph.refuse_recurrence()
         border = self._border
         self._values = {
-            node.name: torch.zeros((height + 2 * border, width + 2 * border, n, node.channels), dtype=first.dtype, device=first.device)
+            node.name: torch.zeros(
+                (*(size + 2 * border for size in graph.size(node)), n, node.channels), dtype=first.dtype, device=first.device
+            )
             for node in graph.nodes
         }
         self._weights = {node.name: self._pixel_parameters(node, *parameters[node.name]) for node in graph.convolutions}
@@ -207,8 +211,9 @@ class _Memory:
         live = masks(graph, first.device)
         before = given_maps(graph, given, first.dtype)
         for node in (node for node in computed if node.visit == "given"):
-            before[node.name] = _compute(node, before, parameters, live)
+            before[node.name] = _compute(graph, node, before, parameters, live)
         for name, value in before.items():
+            height, width = value.shape[2:]
             self._values[name][border : border + height, border : border + width] = value.permute(2, 3, 0, 1)
         self.row_nodes = [node for node in computed if node.visit == "row"]
         pixel_nodes = [node for node in computed if node.visit == "pixel"]
@@ -221,7 +226,7 @@ class _Memory:
         return OPERATIONS[node.operation].pixel_parameters(node, live, bias)
 
     def read(self, name: str, y: int, x: int) -> torch.Tensor:
-        """The value of a node at a pixel, ``(N, channels)``."""
+        """The value of a node at a pixel of its map, ``(N, channels)``."""
         return self._values[name][y + self._border, x + self._border]
 
     def write_image(self, y: int, x: int, levels: torch.Tensor) -> None:
@@ -230,8 +235,15 @@ class _Memory:
         value[y + self._border, x + self._border] = levels.to(value.dtype) * self._image.scale + self._image.shift
 
     def compute(self, node: Node, y: int, x: int) -> None:
-        """Computes one pixel of one node from what is remembered."""
-        value = OPERATIONS[node.operation].at_pixel(
-            node, lambda name, tap: self.read(name, y + tap[0], x + tap[1]), self._weights.get(node.name)
-        )
+        """Computes a node at a pixel of the image, if its map has one there, from what is remembered."""
+        if y % node.stride or x % node.stride:
+            return
+        y, x = y // node.stride, x // node.stride
+
+        def read(name: str, tap: tuple[int, int]) -> torch.Tensor:
+            fine = node.down * y + tap[0], node.down * x + tap[1]
+            value = self.read(name, fine[0] // node.up, fine[1] // node.up)
+            return value if fine[0] % node.up == fine[1] % node.up == 0 else torch.zeros_like(value)
+
+        value = OPERATIONS[node.operation].at_pixel(node, read, self._weights.get(node.name))
         self._values[node.name][y + self._border, x + self._border] = value

@@ -56,6 +56,11 @@ class Operation:
                 f"node {node.name!r} ({self.name}) works on one pixel and passes on what it reads there; kernel_size, dilation and "
                 f"centre must be (1, 1), 1 and 'B'; got {node.kernel_size}, {node.dilation} and {node.centre!r}"
             )
+        if node.down != 1 or node.up != 1:
+            raise InputError(
+                f"node {node.name!r} ({self.name}) works on one pixel; its stride must be that of its inputs, {node.source_stride}; "
+                f"got {node.stride}"
+            )
         for source in node.inputs:
             if source in known and known[source].channels != node.channels:
                 raise InputError(

@@ -33,8 +33,15 @@ class Conv(Operation):
         import torch.nn.functional as F
 
         assert parameters is not None
+        weight, bias = parameters
         padding = tuple(node.dilation * (size // 2) for size in node.kernel_size)
-        return F.conv2d(sources[0], *parameters, padding=padding, dilation=node.dilation)
+        if node.up == 1:
+            return F.conv2d(sources[0], weight, bias, stride=node.down, padding=padding, dilation=node.dilation)
+        # A transposed convolution reads at mirrored taps; the walk cuts what lies beyond the map.
+        mirrored = weight.flip(2, 3).transpose(0, 1)
+        return F.conv_transpose2d(
+            sources[0], mirrored, bias, stride=node.up, padding=padding, output_padding=node.up - 1, dilation=node.dilation
+        )
 
     def at_pixel(
         self, node: Node, read: Callable[[str, Tap], torch.Tensor], parameters: tuple[torch.Tensor, torch.Tensor] | None

@@ -24,6 +24,8 @@ class _Source(Operation):
                 f"node {node.name!r} ({self.name}) is put there, not computed; its visit must be {self.visit!r}, and taps, kernel_size, "
                 "dilation, centre and parts must be left alone"
             )
+        if node.source_stride is not None:
+            raise InputError(f"node {node.name!r} ({self.name}) reads nothing; its source_stride must be None, got {node.source_stride}")
         if not (math.isfinite(node.scale) and math.isfinite(node.shift)):
             raise InputError(f"scale and shift of node {node.name!r} must be finite; got {node.scale} and {node.shift}")
 
@@ -33,6 +35,11 @@ class Image(_Source):
 
     name = "image"
     visit = "pixel"
+
+    def check(self, node: Node, known: Mapping[str, Node]) -> None:
+        super().check(node, known)
+        if node.stride != 1:
+            raise InputError(f"node {node.name!r} is the image and must have stride 1; got {node.stride}")
 
 
 class Given(_Source):
