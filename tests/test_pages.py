@@ -30,7 +30,7 @@ from genlab.dashboard.components.tree import _as_data, pages_of
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
 from genlab.dashboard.proof_button import LABELS
 from genlab.dashboard.sampling_slot import SAMPLING_SLOT
-from genlab.dashboard.stage import causal, front, sources
+from genlab.dashboard.stage import causal, front, sources, uses
 from genlab.dashboard.taxonomy import TREE
 from genlab.datasets.test_digits import COUNT, mnist_test_digits
 from genlab.proofs import Proof
@@ -409,6 +409,43 @@ def test_a_pixel_in_the_address_is_what_the_theatre_looks_at():
     for nonsense in ("99,99", "x", "1", "0,0", "nan,1"):
         unasked = json.loads(components(opened("theatre", image=0, pixel=nonsense))[0].proto.json)
         assert (unasked["sees"], unasked["sight"]) == (True, None)  # sent before it is computed
+
+
+# --- what it is good for ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("use", "walls"), [("class", 1), ("small", 3), ("grey", 3)])
+def test_each_use_shows_many_answers_at_once_and_the_command_for_them(use, walls):
+    app = opened("uses", use=use)
+    assert len(components(app)) == walls
+    assert not app.warning
+    assert app.code[0].value.startswith("genlab sample ")
+    assert f"{uses.ANSWERS} drawn in " in app.caption[0].value
+    shown = json.loads(components(app)[-1].proto.json)
+    assert len(shown["words"]) == shown["count"] == uses.ANSWERS
+
+
+def test_what_is_drawn_for_a_use_costs_what_it_says():
+    [source] = uses.sources_of(uses.USES["small"])
+    true, shown, cost, answers = uses.of_condition(source, 2, 0)
+    model = sources.model_of(source)
+    assert (shown == model.condition.of(true[None])[0]).all()
+    assert cost == pytest.approx(-genlab.log_prob(model, true[None], condition=shown)[0] / np.log(2))
+    np.testing.assert_allclose(answers.bits, -genlab.log_prob(model, answers.images, condition=shown) / np.log(2))
+    shares = uses.believed(uses.sources_of(uses.USES["class"])[0], 7, 0)
+    np.testing.assert_allclose(shares.sum(1), 1)
+    assert (shares.argmax(1) == 7).mean() > 0.5
+
+
+def test_a_run_that_must_be_told_something_is_offered_where_it_is_told():
+    a_run("classy", classes=10)
+    a_run("blurred", given="small")
+    assert not {"classy", "blurred"} & {source.name for source in sources.sources()}
+    assert [source.name for source in uses.sources_of(uses.USES["class"])] == ["mnist-by-class", "classy"]
+    app = opened("uses", use="small", model="blurred")
+    assert app.selectbox[0].value == "blurred"
+    assert not app.error
+    assert "only when it is told something" in opened("theatre", model="classy").warning[0].value
 
 
 # --- temperature -----------------------------------------------------------------------------------------------------------------

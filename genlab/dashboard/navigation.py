@@ -42,6 +42,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("theatre", "Pixel theatre", **_CAUSAL, loads=("pandas",)),
         Entry("completion", "Finish my digit", **_CAUSAL, loads=("pandas",)),
         Entry("temperature", "Temperature", **_CAUSAL, loads=_CHARTS),
+        Entry("uses", "What it is good for", family="autoregressive"),
     ],
     "Your own models": [
         Entry("training", "Training", shares=_RUN, loads=_CHARTS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ UNTRAINED = Source("", 0, "an untrained model")
 
 
 def sources(needs: Iterable[str] = ()) -> list[Source]:
-    """What can draw: the models that come with genlab, then runs of one's own, the newest first.
+    """What can draw without being told anything: the models that come with genlab, then runs of one's own, the newest first.
 
     Args:
         needs: Abilities of `genlab.models.contract`; models that lack one are left out.
@@ -53,10 +53,29 @@ def sources(needs: Iterable[str] = ()) -> list[Source]:
     packaged = [(Run(path), f"{words}, comes with genlab") for name, words in PACKAGED.items() if (path := pretrained_path(name))]
     # A packaged model goes by its name, which stays the same wherever genlab lies.
     found = [Source(run.name, 0, words) for run, words in packaged if _can(run, needs)]
+    found += [source for source, told in _runs(needs) if not told]
+    return found or [UNTRAINED]
+
+
+def sources_told(packaged: str, fits: Callable[[Mapping[str, Any]], bool]) -> list[Source]:
+    """What draws only when it is told something: a model that comes with genlab, then runs of one's own.
+
+    Args:
+        packaged: The name of the one that comes with genlab.
+        fits: Whether a model of these settings is told what the page tells it.
+    """
+    found = [Source(packaged, 0, "comes with genlab")] if pretrained_path(packaged) else []
+    return found + [source for source, told in _runs(()) if told and fits(told)]
+
+
+def _runs(needs: Iterable[str]) -> Iterator[tuple[Source, Mapping[str, Any]]]:
+    """One's own runs with these abilities that have weights, and their model's settings if it has to be told something."""
     for run in list_runs()[:RUNS_AT_MOST]:
         if run.checkpoint_path.exists() and _can(run, needs):
-            found.append(Source(str(run.path.resolve()), run.checkpoint_path.stat().st_mtime_ns, f"run {run.label}"))
-    return found or [UNTRAINED]
+            source = Source(str(run.path.resolve()), run.checkpoint_path.stat().st_mtime_ns, f"run {run.label}")
+            settings = run.config["model"]["settings"]
+            is_told = settings.get("classes") or settings.get("given", "none") != "none"
+            yield source, settings if is_told else {}
 
 
 def _can(run: Run, needs: Iterable[str]) -> bool:
@@ -85,6 +104,8 @@ def choose_source(needs: Iterable[str]) -> Source:
 
 def _missing(asked: str, needs: Iterable[str]) -> str:
     """Why the model that the address asks for is not among those of the page."""
+    if any(source.name == asked and told for source, told in _runs(())):
+        return "The model in the address draws only when it is told something: see the page “What it is good for”."
     if any(source.name == asked for source in sources()):
         wanted = " and ".join(ABILITIES[ability][1] for ability in needs)
         return f"The model in the address has other abilities than this page shows: it takes {wanted}."
