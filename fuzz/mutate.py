@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import struct
@@ -173,7 +174,7 @@ def _change(tree: Any, rng: random.Random) -> None:
     elif kind == 4 and isinstance(parent, dict):
         parent[str(rng.choice(("x", "", "__class__", key + " ")))] = parent.pop(key)
     else:
-        parent[key] = rng.choice(VALUES)
+        parent[key] = copy.deepcopy(rng.choice(VALUES))  # a list of its own, which the next change may be made in
 
 
 def _places(tree: Any) -> list[tuple[Any, Any]]:

@@ -135,3 +135,10 @@ def test_what_is_found_is_kept_and_ends_with_code_1(tmp_path: Path, monkeypatch:
     assert [path.read_bytes() for path, _ in outcome.findings] == [b"mutant"]
     assert "ValueError: boom" in outcome.findings[0][1]
     assert outcome.executions >= 1
+
+
+def test_an_input_is_a_function_of_its_number_alone() -> None:
+    """A change once put a list that all trees shared into a tree, and the next one changed that list for all inputs to come."""
+    corpus = TARGETS["metrics"].corpus()
+    inputs = [worker.input_of("metrics", 4, number, corpus) for number in range(3000)]
+    assert [worker.input_of("metrics", 4, number, corpus) for number in range(3000)] == inputs
