@@ -3,6 +3,17 @@
 from genlab.causal.condition import CONDITION, Condition
 from genlab.causal.distributions import Categorical, Distribution
 from genlab.causal.graph import LABELS, Graph, GraphBuilder
+from genlab.causal.logistic_mixture import DiscretizedLogisticMixture
 from genlab.causal.node import Node
 
-__all__ = ["CONDITION", "LABELS", "Categorical", "Condition", "Distribution", "Graph", "GraphBuilder", "Node"]
+__all__ = [
+    "CONDITION",
+    "LABELS",
+    "Categorical",
+    "Condition",
+    "DiscretizedLogisticMixture",
+    "Distribution",
+    "Graph",
+    "GraphBuilder",
+    "Node",
+]

@@ -14,7 +14,7 @@ This file knows neither torch nor C++: it is what both executors read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -189,8 +189,6 @@ class GraphBuilder:
         if taps is None:
             live = channel_mask("B", 1, 1, (height, width))[0, 0]
             taps = [(dilation * (int(row) - height // 2), dilation * (int(column) - width // 2)) for row, column in np.argwhere(live)]
-            if mask_type == "A" and self.image_shape[0] == 1 and self._visit(source) != "given":
-                taps = [tap for tap in taps if tap != (0, 0)]
         source_stride = self._find(source).stride
         return self._append(
             Node(
@@ -223,7 +221,13 @@ class GraphBuilder:
 
     def build(self, output: str, distribution: Distribution) -> Graph:
         """The finished graph, checked."""
-        return Graph(tuple(self._nodes), output, distribution, self.image_shape)
+        # Where a pixel is drawn as one, mask A hides all of it: a centre that passes nothing on is no tap.
+        whole = self.image_shape[0] == 1 or not distribution.channel_by_channel
+        nodes = [
+            replace(node, taps=tuple(tap for tap in node.taps if tap != (0, 0))) if whole and node.centre == "A" else node
+            for node in self._nodes
+        ]
+        return Graph(tuple(nodes), output, distribution, self.image_shape)
 
     def _find(self, name: str) -> Node:
         for node in self._nodes:
