@@ -17,6 +17,13 @@
 #include "simd.hpp"
 
 namespace genlab {
+
+// From this instruction set's own object of csrc/logistic_kernels.cpp.
+template <class S>
+double GENLAB_JOIN(logistic_nats_, GENLAB_ISA)(const LogisticArgs<S>&);
+template <class S>
+int GENLAB_JOIN(logistic_draw_, GENLAB_ISA)(const LogisticArgs<S>&, int channel, double u, double temperature);
+
 namespace {
 
 #ifdef __AVX512F__
@@ -388,6 +395,8 @@ constexpr KernelTable<S> table() {
   t.gate_grad = &gate_grad<S>;
   t.pixel_sum = &pixel_sum<S>;
   t.softmax = &softmax<S>;
+  t.logistic_nats = &GENLAB_JOIN(logistic_nats_, GENLAB_ISA)<S>;
+  t.logistic_draw = &GENLAB_JOIN(logistic_draw_, GENLAB_ISA)<S>;
   t.narrow = &narrow<S>;
   t.widen = &widen<S>;
   t.interleave = &interleave<S>;

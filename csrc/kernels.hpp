@@ -130,6 +130,25 @@ struct SoftmaxArgs {
   S* grad;
 };
 
+// One pixel's levels, channel by channel.
+struct LogisticPixel {
+  const std::uint8_t* first;
+  std::ptrdiff_t channel_stride;
+  int level(int channel) const { return first[channel * channel_stride]; }
+};
+
+// A discretised mixture of logistics (csrc/logistic_kernels.cpp, where its parameters' order and its formula stand).
+template <class S>
+struct LogisticArgs {
+  const S* parameters;
+  int components, channels, levels;
+  LogisticPixel pixel;
+  Compute<S> scale;
+  S* grad;       // takes scale times the gradient of nats; or null
+  double* work;  // (2 + 4 channels + pairs of channels) rows of components, each padded to `logistic_padding`, and the levels
+};
+constexpr int logistic_padding = 8;
+
 template <class S>
 struct KernelTable {
   int lanes;  // values in a vector
@@ -146,6 +165,8 @@ struct KernelTable {
   void (*gate_grad)(const ElementArgs<S>&);
   void (*pixel_sum)(const PixelSumArgs<S>&);
   double (*softmax)(const SoftmaxArgs<S>&);
+  double (*logistic_nats)(const LogisticArgs<S>&);
+  int (*logistic_draw)(const LogisticArgs<S>&, int channel, double u, double temperature);  // given the levels of the channels before
   S (*narrow)(double);
   double (*widen)(S);
   // A row of `positions` pixels of `channels` as pairs of neighbours: (0, 1), (2, 3) … or, from `start` = 1 on, (1, 2), (3, 4) …;

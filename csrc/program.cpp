@@ -12,7 +12,7 @@ Program<S>::Program(const ProgramSpec& spec, const KernelTable<S>& kernels)
     : spec_(spec),
       kernels_(kernels),
       layers_(spec.layers, kernels, spec.mode == Mode::train),
-      head_(make_head<S>(spec.distribution, spec.channels, spec.levels, kernels)) {}
+      head_(make_head<S>(spec.distribution, spec.channels, spec.levels, spec.buffers[spec.output].channels, kernels)) {}
 
 template <class S>
 void Program<S>::prepare_lanes(int threads, int images) {
@@ -26,7 +26,7 @@ void Program<S>::load_given(const Lane<S>& lane, const Given& given, std::size_t
 }
 
 template <class S>
-double Program<S>::forward_image(Lane<S>& lane, const Given& given, const std::uint8_t* image, std::size_t n, T scale) const {
+double Program<S>::forward_image(Lane<S>& lane, const Given& given, const std::uint8_t* image, std::size_t n, T scale, double* scratch) const {
   lane.load_image(image);
   load_given(lane, given, n);
   lane.forward();
@@ -34,7 +34,8 @@ double Program<S>::forward_image(Lane<S>& lane, const Given& given, const std::u
   for (int y = 0; y < spec_.height; ++y)
     for (int x = 0; x < spec_.width; ++x) {
       const PixelLevels levels{image + static_cast<std::ptrdiff_t>(y) * spec_.width + x, static_cast<std::ptrdiff_t>(pixels())};
-      nats += head_->nats(lane.map(spec_.output).at(y, x), levels, scale, scale == 0 ? nullptr : lane.map(spec_.output_grad).at(y, x));
+      S* const grad = scale == 0 ? nullptr : lane.map(spec_.output_grad).at(y, x);
+      nats += head_->nats(lane.map(spec_.output).at(y, x), levels, scale, grad, scratch);
     }
   return nats;
 }
@@ -47,9 +48,10 @@ void Program<S>::score(const Parameters<T>& parameters, const Given& given, cons
   const int channels = head_->parameters();
   parallel(threads, [&](int thread) {
     Lane<S>& lane = *lanes_[thread];
+    std::vector<double> scratch(head_->scratch());
     const Share share = share_of(images, thread, threads);
     for (int n = share.begin; n < share.end; ++n) {
-      nats[n] = forward_image(lane, given, levels + n * values(), n, 0);
+      nats[n] = forward_image(lane, given, levels + n * values(), n, 0, scratch.data());
       if (!map) continue;
       T* to = map + n * pixels() * channels;
       for (int y = 0; y < spec_.height; ++y)
@@ -68,9 +70,10 @@ void Program<S>::train(const Parameters<T>& parameters, const Given& given, cons
   parallel(threads, [&](int thread) {
     Lane<S>& lane = *lanes_[thread];
     lane.clear_gradients();
+    std::vector<double> scratch(head_->scratch());
     const Share share = share_of(images, thread, threads);
     for (int n = share.begin; n < share.end; ++n) {
-      nats[n] = forward_image(lane, given, levels + n * values(), n, T(1) / images);
+      nats[n] = forward_image(lane, given, levels + n * values(), n, T(1) / images, scratch.data());
       lane.backward();
       for (std::size_t g = 0; g < given.size(); ++g)
         if (given[g].gradient) lane.store_given_gradient(spec_.given[g].grad, given[g], n);

@@ -47,7 +47,7 @@ class Program {
   void prepare_lanes(int threads, int images);
   void load_given(const Lane<S>& lane, const Given& given, std::size_t begin) const;
   // Loads an image, runs the forward instructions and returns −log p in nats; unless `scale` is 0, also the output's gradient times it.
-  double forward_image(Lane<S>& lane, const Given& given, const std::uint8_t* image, std::size_t n, T scale) const;
+  double forward_image(Lane<S>& lane, const Given& given, const std::uint8_t* image, std::size_t n, T scale, double* scratch) const;
   void sum_gradients(int threads, const std::vector<T*>& weight_grads, const std::vector<T*>& bias_grads) const;
   // Draws row y of images [begin, begin + count).
   void draw_row(Lane<S>& lane, const Drawing& to, int begin, int count, int y, double* scratch) const;

@@ -73,7 +73,7 @@ class Check {
     require(static_cast<double>(spec_.height) * spec_.width * spec_.channels < 2147483648.0, "image_shape must hold fewer than 2^31 values");
     require(spec_.levels >= 2 && spec_.levels <= 256, "levels must be from 2 to 256; got " + std::to_string(spec_.levels));
     require(std::isfinite(spec_.scale) && std::isfinite(spec_.shift), "scale and shift must be finite");
-    require(head_parameters(spec_.distribution, 1, 2) > 0, "the native walk knows the distribution 'categorical'; got '" + spec_.distribution + "'");
+    require(is_head(spec_.distribution), "the native walk knows the distributions " + head_names() + "; got '" + spec_.distribution + "'");
   }
 
   static void check_layer(const Layer& layer, const std::string& name) {
@@ -126,12 +126,14 @@ class Check {
     require(exists(spec_.output_grad) && !fixed_.count(spec_.output_grad) && spec_.output_grad != spec_.output,
             "output_grad must name a buffer of its own");
     check_output(spec_.output_grad, "output_grad");
+    require(spec_.buffers[spec_.output_grad].channels == spec_.buffers[spec_.output].channels, "output_grad must have the channels of output");
   }
 
   void check_output(int buffer, const std::string& name) const {
-    const int parameters = head_parameters(spec_.distribution, spec_.channels, spec_.levels);
-    require(spec_.buffers[buffer].channels == parameters, name + " must have a channel for each level" + ": " + std::to_string(parameters) +
-                                                              "; got " + std::to_string(spec_.buffers[buffer].channels));
+    const int parameters = spec_.buffers[buffer].channels;
+    require(head_fits(spec_.distribution, spec_.channels, spec_.levels, parameters),
+            name + " must have the channels that the distribution '" + spec_.distribution + "' takes for " + std::to_string(spec_.channels) +
+                " channel(s) of " + std::to_string(spec_.levels) + " levels; got " + std::to_string(parameters));
     require(is_full(spec_.buffers[buffer].shape), name + " must be of the image's size");
   }
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
-from genlab.causal import Categorical, Graph, GraphBuilder
+from genlab.causal import Categorical, DiscretizedLogisticMixture, Graph, GraphBuilder
 from genlab.causal.node import VISITS
 
 VERTICAL_TAPS = [(-1, -1), (-1, 0), (-1, 1)]
@@ -145,5 +145,6 @@ def graphs(draw: st.DrawFn, *, strides: bool = True) -> Graph:
         finer = last.stride // 2
         name = builder.conv(f"up{finer}", last.name, channels, kernel_size=3, visit=VISITS[last.kind], stride=finer)
         last = Made(name, last.kind, finer)
-    output = builder.conv("output", last.name, shape[0] * levels)
-    return builder.build(output, Categorical(levels))
+    distribution = draw(st.sampled_from([Categorical(levels), DiscretizedLogisticMixture(levels, 2)]))
+    output = builder.conv("output", last.name, distribution.output_channels(shape[0]))
+    return builder.build(output, distribution)

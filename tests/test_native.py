@@ -154,9 +154,9 @@ def test_the_module_checks_everything_again(program_and_arguments):
     ("key", "value", "sentence"),
     [
         ("dtype", "int8", "dtype must be one of the dtypes of info"),
-        ("distribution", "logistic", "knows the distribution 'categorical'"),
+        ("distribution", "logistic", "knows the distributions 'categorical', 'logistic_mixture'"),
         ("image", 99, "image and output must name buffers"),
-        ("levels", 5, "a channel for each level"),
+        ("levels", 5, r"must have the channels that the distribution 'categorical' takes for 1 channel\(s\) of 5 levels; got 2"),
         ("image_shape", (1, 2), "image_shape must be"),
     ],
 )

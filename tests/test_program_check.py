@@ -17,7 +17,7 @@ from tiny import tiny_model
 
 import genlab
 from genlab import _core
-from genlab.causal import Categorical, Graph, GraphBuilder
+from genlab.causal import Categorical, DiscretizedLogisticMixture, Graph, GraphBuilder
 from genlab.causal.native_program import specification
 from genlab.errors import BackendError
 
@@ -38,7 +38,19 @@ def rich() -> Graph:
     return b.build(b.conv("output", b.relu("last", stream), 4), Categorical(2))
 
 
-GRAPHS = {"rich": rich(), "gated": gated((1, 3, 3), levels=2, channels=2), "pixelcnn": tiny_model(image_shape=(1, 4, 3)).graph}
+def mixed() -> Graph:
+    """A pixel of two channels at once, from a mixture."""
+    b, mixture = GraphBuilder((2, 3, 3), scale=2 / 4, shift=-1), DiscretizedLogisticMixture(5, 3)
+    hidden = b.relu("relu", b.conv("input", b.image, 3, kernel_size=3, mask_type="A"))
+    return b.build(b.conv("output", hidden, mixture.output_channels(2)), mixture)
+
+
+GRAPHS = {
+    "rich": rich(),
+    "gated": gated((1, 3, 3), levels=2, channels=2),
+    "pixelcnn": tiny_model(image_shape=(1, 4, 3)).graph,
+    "mixed": mixed(),
+}
 
 
 def run(graph: Graph, mode: str, program: Any, spec: dict[str, Any]) -> Any:
@@ -76,7 +88,23 @@ def mutate(spec: dict[str, Any], chance: random.Random) -> None:
                 case x if x < 0.6 and isinstance(inner, int):
                     place[key] = chance.choice([*range(-2, 20), inner + 1, inner - 1, *odd[:3]])
                 case x if x < 0.7 and isinstance(inner, str):
-                    words = [*MODES, "given", "row", "pixel", "late", "maps", "rows", "relu", "add", "gate", "conv", "add_grad", "float64"]
+                    words = [
+                        *MODES,
+                        "given",
+                        "row",
+                        "pixel",
+                        "late",
+                        "maps",
+                        "rows",
+                        "relu",
+                        "add",
+                        "gate",
+                        "conv",
+                        "add_grad",
+                        "float64",
+                        "categorical",
+                        "logistic_mixture",
+                    ]
                     place[key] = chance.choice(words)
                 case x if x < 0.8 and isinstance(place, list):
                     place.insert(key, copy.copy(place[chance.choice(keys)]))

@@ -13,22 +13,22 @@ template <class S>
 class Categorical final : public Head<S> {
  public:
   static constexpr const char* name = "categorical";
-  static int parameters_of(int channels, int levels) { return channels * levels; }
+  static bool fits(int channels, int levels, int parameters) { return parameters == static_cast<long long>(channels) * levels; }
 
-  Categorical(int channels, int levels, const KernelTable<S>& kernels) : channels_(channels), levels_(levels), kernels_(kernels) {}
+  Categorical(int channels, int levels, int, const KernelTable<S>& kernels) : channels_(channels), levels_(levels), kernels_(kernels) {}
 
-  int parameters() const override { return parameters_of(channels_, levels_); }
+  int parameters() const override { return channels_ * levels_; }
   bool channel_by_channel() const override { return true; }
   typename Head<S>::Range read_by(int channel) const override { return {channel * levels_, (channel + 1) * levels_}; }
 
-  double nats(const S* parameters, PixelLevels levels, Compute<S> scale, S* grad) const override {
+  double nats(const S* parameters, PixelLevels levels, Compute<S> scale, S* grad, double*) const override {
     double sum = 0;
     for (int c = 0; c < channels_; ++c)
       sum += kernels_.softmax({parameters + c * levels_, levels_, levels[c], scale, grad ? grad + c * levels_ : nullptr});
     return sum;
   }
 
-  int scratch() const override { return 2 * levels_; }
+  std::size_t scratch() const override { return 2 * static_cast<std::size_t>(levels_); }
 
   // The number of levels k with P(level <= k) <= u.
   int draw(const S* parameters, int channel, PixelLevels, double u, double temperature, double* scratch) const override {

@@ -30,19 +30,21 @@ class Head {
     int first, last;
   };
   virtual Range read_by(int channel) const = 0;
+  // How many doubles of `scratch` the following work with.
+  virtual std::size_t scratch() const = 0;
   // −log p of a pixel in nats; unless `grad` is null, also scale times its gradient.
-  virtual double nats(const S* parameters, PixelLevels levels, Compute<S> scale, S* grad) const = 0;
-  // How many doubles `draw` works with.
-  virtual int scratch() const = 0;
+  virtual double nats(const S* parameters, PixelLevels levels, Compute<S> scale, S* grad, double* scratch) const = 0;
   // The level of a channel where the distribution function, given the earlier channels, reaches u.
   virtual int draw(const S* parameters, int channel, PixelLevels earlier, double u, double temperature, double* scratch) const = 0;
 };
 
-// Null if there is none of that name.
+// Null if there is none of that name that takes so many parameters.
 template <class S>
-std::unique_ptr<Head<S>> make_head(const std::string& name, int channels, int levels, const KernelTable<S>& kernels);
+std::unique_ptr<Head<S>> make_head(const std::string& name, int channels, int levels, int parameters, const KernelTable<S>& kernels);
 
-// As above, for who knows no kind of number: 0 if there is none of that name.
-int head_parameters(const std::string& name, int channels, int levels);
+// For who knows no kind of number: whether there is a head of that name, which there are, and whether one takes so many parameters.
+bool is_head(const std::string& name);
+std::string head_names();
+bool head_fits(const std::string& name, int channels, int levels, int parameters);
 
 }  // namespace genlab

@@ -94,11 +94,13 @@ class DiscretizedLogisticMixture(Distribution):
         return draw(self._next(self._split(parameters.double()), earlier), uniforms, temperature=temperature)
 
     def _split(self, parameters: torch.Tensor) -> _Parts:
+        import torch
+
         each = parameters.shape[-1] // self.components  # 1 + 2C + C(C − 1)/2, so that C = (√(8·each + 1) − 3)/2
         channels = (math.isqrt(8 * each + 1) - 3) // 2
         by_component = parameters.reshape(*parameters.shape[:-1], each, self.components)
-        logits, *others = by_component.split([1, channels, channels, each - 1 - 2 * channels], -2)
-        return _Parts(logits.squeeze(-2), *others)
+        logits, means, log_scales, coefficients = torch.split(by_component, [1, channels, channels, each - 1 - 2 * channels], -2)
+        return _Parts(logits.squeeze(-2), means, log_scales, coefficients)
 
     def _next(self, parts: _Parts, earlier: torch.Tensor) -> torch.Tensor:
         """Log p of every level ``(…, levels)`` of the channel after the `earlier` ones ``(…, c)``."""
