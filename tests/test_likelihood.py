@@ -112,7 +112,7 @@ def test_data_that_changed_since_training_are_refused(tmp_path: Path) -> None:
     [
         ({"data": None}, "data must be given with a model"),
         ({"split": "tset"}, "split must be one of test, train, valid; got 'tset'"),
-        ({"draws": 0}, "draws must be at least 1; got 0"),
+        ({"draws": 0}, "draws must be from 1 to 10,000; got 0"),
         ({"seed": -1}, "seed must be at least 0 and below .*; got -1"),
         ({"limit": 0}, "limit must be at least 1; got 0"),
         ({"backend": "naive"}, "backend must be one of auto, native, torch; got 'naive'"),

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+import tomllib
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 
 import genlab
 from genlab import proofs, runs, sampling
-from genlab.dashboard import long_lived, uploads
+from genlab.dashboard import charts, long_lived, uploads
 from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
 from genlab.dashboard.components.race import Race, Runner, run_race
@@ -533,3 +534,32 @@ def test_the_front_door_freezes_what_it_has_loaded(monkeypatch: pytest.MonkeyPat
     gc.unfreeze()  # what earlier tests' pages have frozen
     assert not AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run().exception
     assert gc.get_freeze_count() > 10_000
+
+
+def test_charts_are_legible_in_both_themes() -> None:
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    for scheme in ("light", "dark"):
+        ink, paper = config["theme"][scheme]["textColor"], config["theme"][scheme]["backgroundColor"]
+        chart = charts.legible(charts.bits_by_temperature({1.0: np.ones(2)}, real=1.0), ink=ink, paper=paper)
+        said = chart.to_dict()["config"]
+        for part in ("axis", "legend", "header"):
+            for words in ("labelColor", "titleColor"):
+                assert contrast(said[part][words], paper) >= 4.5
+        assert said["background"] == "transparent"
+
+
+def test_no_page_shows_a_chart_past_the_one_place_that_makes_it_legible() -> None:
+    dashboard = Path(charts.__file__).parent
+    assert [file.name for file in dashboard.rglob("*.py") if "st.altair_chart(" in file.read_text(encoding="utf-8")] == ["charts.py"]
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours ``#rrggbb``, as WCAG has it."""
+
+    def luminance(colour: str) -> float:
+        shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)

@@ -109,7 +109,7 @@ FULL = {"known": np.zeros((1, 6, 5), np.uint8), "known_mask": np.ones((6, 5), bo
         ({"dtype": "float16", "n": 0}, "dtype must be one of bfloat16, float32; got 'float16'"),
         ({"truncation": 0.5}, "option must be one of backend, .*temperature; got 'truncation'"),
         ({"condition": {}}, "condition must be None: model 'pixelcnn' has no given maps"),
-        ({"n": 10**15}, "n must be so few images that they fit into memory; got 1000000000000000"),
+        ({"n": 10**15}, "n must be so few images that they fit into memory, here and now .* values; got 1000000000000000"),
         ({**FULL, "known": [[1], [1, 2]]}, "known must be an array of integer levels; got 'list'"),
         ({**FULL, "known": torch.zeros(1, 6, 5, requires_grad=True)}, "known must be an array of integer levels; got 'Tensor'"),
         ({**FULL, "known": np.zeros((1, 6, 5), bool)}, "known must hold integer levels; got bool"),

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, runtime_checkable
 
 import numpy as np
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 BACKENDS = ("native", "torch", "naive", "jacobi")
 OPTIONS = ("backend", "condition", "dtype", "known", "known_mask", "labels", "on_pass", "on_progress", "on_row", "temperature")
+_BYTES_A_VALUE = 16  # a uniform in float64, and as much for levels, known ones and copies
 
 
 @runtime_checkable
@@ -174,6 +177,7 @@ def prepare(model: Drawer, n: int, seed: int, options: Mapping[str, Any]) -> Dra
         **_known_before(model, n, options.get("labels"), options.get("condition")),
     }
     channels, height, width = model.image_shape
+    _require_memory(n, channels * height * width)
     try:
         uniforms = np.random.Generator(np.random.Philox(key=seed)).random((n, height, width, channels))
         known, mask = _known_pixels(options.get("known"), options.get("known_mask"), n, model)
@@ -223,6 +227,23 @@ def natural(value: SupportsIndex, argument: str) -> int:
     if not 0 <= number < 2**63:
         raise InputError(f"{argument} must be at least 0 and below 2**63; got {number}")
     return number
+
+
+def _require_memory(n: int, values: int) -> None:
+    """Refuse more images than memory holds: the system grants it all the same, and ends the process once it is used."""
+    free = _free_memory()
+    if n * values * _BYTES_A_VALUE > free:
+        most = free // (values * _BYTES_A_VALUE)
+        raise InputError(f"n must be so few images that they fit into memory, here and now {most:,} of {values} values; got {n}")
+
+
+def _free_memory() -> int:
+    """Bytes that can be had without swapping; where the system does not say, all there are."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _temperature(value: Any) -> float:

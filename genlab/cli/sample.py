@@ -76,6 +76,7 @@ def draw(model: Any, arguments: argparse.Namespace, images_wanted: int, options:
     """What the model draws, as the arguments of `add_drawing` say."""
     from genlab.sampling import sample
 
+    _require_room(model, arguments.out, images_wanted)
     # What isn't asked for isn't passed on: not every model knows every option.
     usual = {"backend": "auto", "temperature": 1.0}
     chosen = {name: getattr(arguments, name) for name, value in usual.items() if getattr(arguments, name) != value}
@@ -96,6 +97,23 @@ def draw(model: Any, arguments: argparse.Namespace, images_wanted: int, options:
     return images
 
 
+def _require_room(model: Any, path: Path, count: int) -> None:
+    """Refuse more images than one picture holds, before they are drawn."""
+    from genlab.images import LARGEST
+
+    if path.suffix.lower() == ".png" and model.domain.is_image:
+        channels, height, width = model.domain.shape
+        most = LARGEST // (channels * (height * _scale(model) + 1) * (width * _scale(model) + 1))
+        if count > most:
+            raise InputError(f"-n must be at most {most:,}, which fill one picture; got {count}. Give an --out that ends in .npz for more")
+
+
+def _scale(model: Any) -> int:
+    """So many pixels of the picture to a side of an image's pixel, that one can see them."""
+    height, width = model.domain.shape[1:]
+    return int(max(1, 56 // max(height, width)))
+
+
 def write_images(path: Path, images: Any, model: Any, text: str, arrays: dict[str, Any]) -> None:
     """A grid of the images under a ``.png``, the levels themselves under a ``.npz``, with the other arrays."""
     from genlab.images import grid
@@ -106,4 +124,4 @@ def write_images(path: Path, images: Any, model: Any, text: str, arrays: dict[st
     elif not domain.is_image or domain.levels is None:
         raise InputError(f"--out must end in .npz for model {model.name!r}, which draws no images; got {str(path)!r}")
     else:
-        write_picture(path, grid(images, domain.levels, scale=max(1, 56 // max(domain.shape[1:]))), text)
+        write_picture(path, grid(images, domain.levels, scale=_scale(model)), text)

@@ -1,4 +1,7 @@
-"""Charts, all in one style; colours come from the theme in `.streamlit/config.toml`."""
+"""Charts, all in one style; colours come from the theme in `.streamlit/config.toml`.
+
+`show` puts a chart on the page, whoever made it: Streamlit would set the words at an axis in a grey too pale to be read.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import altair as alt
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
 
 from genlab.lecture import Published
@@ -23,6 +27,51 @@ class Axis(NamedTuple):
 
 _POINTS = 400
 _HEIGHT = 380
+_QUIET = 0.75  # share of ink in the words at axes and legends, the rest is paper
+
+
+def show(chart: alt.LayerChart | alt.FacetChart | alt.Chart, *, key: str, alt: str) -> None:
+    """Put a chart on the page, as wide as there is room, its words legible in either theme.
+
+    Args:
+        chart: Any chart.
+        key: Of this chart among those of the page.
+        alt: What there is to see, in words.
+    """
+    st.altair_chart(legible(chart, ink=ink(), paper=paper()), width="stretch", key=key, alt=alt)
+
+
+def legible(chart: Any, *, ink: str, paper: str) -> Any:
+    """The chart with words in ink that is a little diluted, and without a ground of its own, which would be grey on paper.
+
+    Args:
+        chart: Any chart.
+        ink: The theme's colour of words, ``#rrggbb``.
+        paper: Its ground.
+    """
+    words = mixed(paper, ink, _QUIET)
+    coloured = {"labelColor": words, "titleColor": words}
+    return chart.configure(background="transparent", axis=coloured, legend=coloured, header=coloured)
+
+
+def ink() -> str:
+    """The theme's colour of words."""
+    return _of_theme("textColor")
+
+
+def paper() -> str:
+    """The theme's ground."""
+    return _of_theme("backgroundColor")
+
+
+def mixed(paper: str, ink: str, share: float) -> str:
+    """Two colours ``#rrggbb``, so much of the second."""
+    pairs = ((int(paper[at : at + 2], 16), int(ink[at : at + 2], 16)) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(ground + (word - ground) * share):02x}" for ground, word in pairs)
+
+
+def _of_theme(colour: str) -> str:
+    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.{colour}"))
 
 
 def learning_curve(

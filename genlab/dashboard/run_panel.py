@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from genlab import jobs
+from genlab.dashboard import charts
 from genlab.dashboard.charts import Records, learning_curve, losses, scatter
 from genlab.dashboard.components.filmstrip import filmstrip
 from genlab.dashboard.frame import caught, say
@@ -110,7 +111,7 @@ def _samples(job: jobs.Job, story: Story) -> None:
         return
     values = read_values(files[-1])
     alt = f"{len(values)} examples that the model draws, their first two values"
-    st.altair_chart(scatter(values), width="stretch", key="points", alt=alt)
+    charts.show(scatter(values), key="points", alt=alt)
     st.caption(f"Drawn at {_when(story.sample[-1]['step'], story.train)}." if story.sample else "Drawn by the model.")
 
 
@@ -134,10 +135,10 @@ def _curve(story: Story, earlier: str | None) -> None:
         dimensions=story.domain.size,
         changes=[record["step"] for record in story.event if record.get("event") == "learning_rate"],
     )
-    st.altair_chart(chart, width="stretch", key="curve", alt=_curve_in_words(story))
+    charts.show(chart, key="curve", alt=_curve_in_words(story))
     game = losses(story.train)
     if game is not None:
-        st.altair_chart(game, width="stretch", key="losses", alt="What each player of the game loses, by step.")
+        charts.show(game, key="losses", alt="What each player of the game loses, by step.")
     st.caption(_protocol(story))
 
 

@@ -22,6 +22,8 @@ from genlab.runs import Run, load_model, open_run
 if TYPE_CHECKING:
     from genlab.datasets import Dataset, Split
 
+DRAWS_AT_MOST = 10_000  # more would take days, and no longer move a figure that is shown
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -135,9 +137,10 @@ def evaluate(
         RunError: The run cannot be read, or its data on disk is no longer what it was trained on.
         BackendError: The backend cannot compute this here.
     """
-    for argument, value in (("draws", draws), ("limit", limit)):
-        if value is not None and value < 1:
-            raise InputError(f"{argument} must be at least 1; got {value}")
+    if limit is not None and limit < 1:
+        raise InputError(f"limit must be at least 1; got {limit}")
+    if not 1 <= draws <= DRAWS_AT_MOST:
+        raise InputError(f"draws must be from 1 to {DRAWS_AT_MOST:,}; got {draws}")
     if not 0 <= seed < 2**63:
         raise InputError(f"seed must be at least 0 and below 2**63; got {seed}")
     model, data = _model_and_data(run, data)
@@ -148,7 +151,9 @@ def evaluate(
     count = min(len(chosen.images), limit or len(chosen.images))
     dynamic = data.settings.binarize == "dynamic"
     draws = draws if dynamic else 1
-    nats = np.mean([_nats(model, chosen, count, seed, draw, backend) for draw in range(draws)], axis=0)
+    nats = np.zeros(count)
+    for draw in range(draws):
+        nats += _nats(model, chosen, count, seed, draw, backend) / draws
     mean = float(nats.mean())
     return Evaluation(
         nats=mean,

@@ -1,7 +1,5 @@
 // A wall of images. If it is to be drawn, all images grow together, value by value, and then it stays still.
 
-const NARROWEST = 56; // CSS pixels of an image in a band; on a telephone an eighth of its width
-
 export default mounts(createWall);
 
 function createWall(root) {
@@ -17,7 +15,6 @@ function createWall(root) {
     if (isNew) {
       const [channels, height, width] = data.shape;
       shown = { ...data, channels, height, width, values: new Uint8Array(bytes(data.values)) };
-      root.querySelector(".wall").classList.toggle("bare", data.even);
       root.querySelector(".wall").classList.toggle("quantities", data.accent);
       build();
       begun = performance.now();
@@ -60,15 +57,16 @@ function createWall(root) {
     if (share() < 1) frame = requestAnimationFrame(tick);
   }
 
-  // How wide an image may be: in a band of whole rows, as wide as the most columns allow that are not too narrow to be seen.
+  // How wide an image may be: as wide as the most columns allow that are not too narrow to be seen. Rows are whole where that costs less
+  // than half of the columns.
   function room() {
-    if (!shown.even) return shown.large;
+    const { count, large, narrowest } = shown;
     const gap = parseFloat(getComputedStyle(list).columnGap);
-    const widthOf = (columns) => (list.clientWidth - gap * (columns - 1)) / columns;
-    const least = Math.min(NARROWEST, list.clientWidth / 8);
-    const columns = [...canvases.keys()].map((n) => shown.count - n).find((each) => shown.count % each === 0 && widthOf(each) >= least) ?? 1;
-    list.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
-    return Math.min(shown.large, widthOf(columns));
+    const most = Math.max(1, Math.min(count, Math.floor((list.clientWidth + gap) / (narrowest + gap))));
+    const whole = Array.from({ length: most }, (_, n) => most - n).find((columns) => count % columns === 0);
+    const columns = 2 * whole > most ? whole : most;
+    list.style.gridTemplateColumns = `repeat(${columns}, minmax(0, max-content))`;
+    return Math.min(large, (list.clientWidth - gap * (columns - 1)) / columns);
   }
 
   function paint() {

@@ -1,4 +1,4 @@
-"""Walls of images: drawn row by row before the visitor's eyes, or simply there; each may have words below it."""
+"""Walls of images in whole rows: drawn row by row before the visitor's eyes, or simply there; each may have words below it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def wall(
     given: int = 0,
     seconds: float = 0.0,
     large: int = 96,
-    even: bool = False,
+    narrowest: int = 56,
     accent: bool = False,
 ) -> None:
     """Show images.
@@ -39,7 +39,7 @@ def wall(
         given: So many rows from the top were given and not drawn; a line is put below them.
         seconds: How long the drawing is shown to take; with 0 the images are there at once.
         large: No image is shown wider than so many CSS pixels.
-        even: As a band of whole rows, without frames, the images as small as that takes.
+        narrowest: Nor narrower than so many; so many go beside each other as leave rows whole.
         accent: In the accent colour: quantities, not ink.
     """
     data: dict[str, Any] = {
@@ -52,7 +52,7 @@ def wall(
         "given": given,
         "seconds": seconds,
         "large": large,
-        "even": even,
+        "narrowest": narrowest,
         "accent": accent,
         "alt": alt,
     }

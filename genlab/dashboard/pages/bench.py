@@ -11,7 +11,7 @@ import streamlit as st
 
 from genlab import jobs
 from genlab.benchmark import TABLES, background
-from genlab.dashboard import bench_charts
+from genlab.dashboard import bench_charts, charts
 from genlab.dashboard.frame import caught, frame
 from genlab.dashboard.plain import plain
 
@@ -120,7 +120,7 @@ def roofline(kernels: Mapping[str, Any], roofs: Mapping[str, Any]) -> None:
         f"No code can be above the line. The best native kernel reaches **{best['share']:.0%}** of the peak ({best['case']})."
     )
     in_words = "; ".join(f"{point['case']}: {point['gigaflops']:.3g} billion operations a second" for point in points)
-    st.altair_chart(bench_charts.roofline(kernels, roofs), width="stretch", key="roofline", alt=f"Below the roof: {in_words}.")
+    charts.show(bench_charts.roofline(kernels, roofs), key="roofline", alt=f"Below the roof: {in_words}.")
 
 
 def results(table: Mapping[str, Any]) -> None:
@@ -131,16 +131,16 @@ def results(table: Mapping[str, Any]) -> None:
             st.error(plain(f"{case['name']}: {case['refusal']}"))
     figures = [{"figure": figure["meaning"], "value": in_figures(figure["value"])} for figure in table["figures"]]
     if has_peers(table):
-        st.altair_chart(bench_charts.leads(table, ink=ink()), width="stretch", key=f"leads {name}", alt=in_words(table))
+        charts.show(bench_charts.leads(table, ink=charts.ink()), key=f"leads {name}", alt=in_words(table))
         ahead_or_behind(table)
         with st.expander("one case in detail"):
             case = cases[st.selectbox("case", list(cases), key=f"case {name}")]
             words = f"Medians of {case['name']}, also in the table below."
-            st.altair_chart(bench_charts.times(table, case, ink=ink()), width="stretch", key=f"times {name}", alt=words)
+            charts.show(bench_charts.times(table, case, ink=charts.ink()), key=f"times {name}", alt=words)
             if any(side["role"] == "context" and side["median"] for side in case["sides"]):
                 st.markdown("**For comparison:** these compute something else; do not hold them against those above.")
-                chart = bench_charts.times(table, case, ink=ink(), context=True)
-                st.altair_chart(chart, width="stretch", key=f"context {name}", alt=f"What else was measured in {case['name']}.")
+                chart = bench_charts.times(table, case, ink=charts.ink(), context=True)
+                charts.show(chart, key=f"context {name}", alt=f"What else was measured in {case['name']}.")
             st.dataframe([agreement(table, side) for side in case["sides"]], hide_index=True, width="stretch", key=f"sides {name}")
     else:
         st.dataframe(figures, hide_index=True, width="stretch", key=f"figures {name}")
@@ -174,11 +174,6 @@ def in_figures(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def ink() -> str:
-    """The theme's colour of words, for the words in charts."""
-    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"))
 
 
 def has_peers(table: Mapping[str, Any]) -> bool:

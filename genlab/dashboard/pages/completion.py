@@ -119,6 +119,7 @@ def finish(source: Source, drawing: Drawing) -> None:
         given=drawing.rows,
         seconds=SHOWN_SECONDS,
         large=104,
+        narrowest=80,
     )
     drawn = (height - drawing.rows) * width * channels
     unit = "pixels" if channels == 1 else "values"

@@ -35,9 +35,12 @@ def page() -> None:
             st.switch_page(PAGES[opened].file)
         others = [entry for name, entry in PAGES.items() if name != FIRST and name not in pages_of(TREE)]
         if others:
-            st.header("And then", anchor=False)
-            for entry in others:
-                st.page_link(entry.file, label=entry.title)
+            # Which paper leaves out: it leads nowhere there.
+            with st.container(key="further"):
+                st.header("And then", anchor=False)
+                with st.container(horizontal=True):
+                    for entry in others:
+                        st.page_link(entry.file, label=f":primary[{entry.title}]")
         # Last: what stands above is there to be read meanwhile.
         with greeting, caught():
             greet()
@@ -77,7 +80,6 @@ def show(images: NDArray[np.uint8], levels: int, seed: int) -> None:
         alt="A digit that nobody wrote",
         seconds=SHOWN_SECONDS,
         large=64,
-        even=True,
     )
 
 

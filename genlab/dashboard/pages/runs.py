@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from genlab import jobs
-from genlab.dashboard import address
+from genlab.dashboard import address, charts
 from genlab.dashboard.charts import Axis, overlaid_curves
 from genlab.dashboard.downloads import downloads
 from genlab.dashboard.forms import as_text
@@ -179,7 +179,7 @@ def curves(comparable: Mapping[tuple[str, Axis], Mapping[str, Story]]) -> None:
             say(st.markdown, "**{}**", protocol)
         ends = "; ".join(f"{label} ends at {story.written(story.curve[-1])}" for label, story in stories.items() if story.curve)
         chart = overlaid_curves({label: story.curve for label, story in stories.items()}, axis, against=against.get(picked, "step"))
-        st.altair_chart(chart, width="stretch", alt=f"Curves {picked}. {ends}", key=f"curves {number}")
+        charts.show(chart, alt=f"Curves {picked}. {ends}", key=f"curves {number}")
     st.caption("Validation; training where no epoch is done yet.")
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from genlab.dashboard import address
-from genlab.dashboard.charts import bits_by_temperature
+from genlab.dashboard import address, charts
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import frame
 from genlab.dashboard.navigation import PAGES
@@ -14,6 +13,7 @@ from genlab.dashboard.stage.sources import Source, choose_source, model_of
 from genlab.dashboard.words import duration
 
 SHOWN = 10
+NARROWEST = 40  # pixels: so that ten stay beside each other on paper too
 
 
 def page() -> None:
@@ -47,7 +47,8 @@ def show(source: Source, seed: int) -> None:
                 key=f"heat {temperature}",
                 identity=f"{source} {temperature} {seed}",
                 alt=f"Drawn at temperature {temperature:g}",
-                large=56,
+                large=72,
+                narrowest=NARROWEST,
             )
     st.caption(f"{len(TEMPERATURES) * HEATED} images drawn in {duration(seconds)}; the first {SHOWN} of each {HEATED} are shown.")
     st.header("Likely is not the same as typical", anchor=False)
@@ -60,7 +61,7 @@ def show(source: Source, seed: int) -> None:
     real = real_cost(source)
     words = "; ".join(f"T = {temperature:g}: {bits.mean():.0f} bits" for temperature, bits in costs.items())
     alt = f"Cost of images by temperature: {words}." + (f" Real digits: {real:.0f} bits." if real is not None else "")
-    st.altair_chart(bits_by_temperature(costs, real), width="stretch", key="costs", alt=alt)
+    charts.show(charts.bits_by_temperature(costs, real), key="costs", alt=alt)
 
 
 page()

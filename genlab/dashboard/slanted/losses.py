@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from genlab import toy_gan
-from genlab.dashboard import address
+from genlab.dashboard import address, charts
 from genlab.dashboard.slanted.discriminator import weights
 from genlab.dashboard.slanted.pictures import picture, signed
 from genlab.lecture.worked import error_of
@@ -45,7 +45,7 @@ def _curves() -> None:
     words = f"At p = {p:.2f}: " + ", ".join(f"{name} is {errors[name]:.3f} with slope {signed(slopes[name])}" for name in errors) + "."
     chart, figures = st.columns([5, 2], gap="large", vertical_alignment="center")
     with chart:
-        st.altair_chart(error_curves(p, errors, slopes), width="stretch", key="error_curves", alt=words)
+        charts.show(error_curves(p, errors, slopes), key="error_curves", alt=words)
     with figures:
         st.metric(f"a real face: {REAL}", f"{errors[REAL]:.3f} nats")
         st.caption(f"slope −1/p = {signed(slopes[REAL])}; through the sigmoid, p − 1 = {signed(p - 1)}")

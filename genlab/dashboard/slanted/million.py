@@ -47,7 +47,7 @@ def million() -> None:
         size = address.choice("gans", tuple(SIZES))
         address.linked(st.segmented_control, "GANs", "gans", size, tuple(SIZES), forget=("cell",), required=True)
         loss = address.choice("loss", toy_gan.LOSSES)
-        address.linked(st.selectbox, "loss of G", "loss", loss, toy_gan.LOSSES, width=180)
+        address.linked(st.segmented_control, "loss of G", "loss", loss, toy_gan.LOSSES, required=True)
         asked = plan(across, size, loss)
         if _beforehand(asked):
             st.button("Compute it here", on_click=_live, args=(asked,), help="Watch the map fill, computed by this machine.")
