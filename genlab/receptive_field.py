@@ -17,6 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from genlab.causal import torch_walk
+from genlab.causal.operations import CENTRE, OPERATIONS
 from genlab.errors import InputError
 from genlab.models.contract import Causal, require
 
@@ -145,10 +146,17 @@ def reach(graph: Graph) -> dict[str, Taps]:
     reaches: dict[str, Taps] = {}
     for node in graph.nodes:
         own: Taps = frozenset({(0, 0)} if node.operation == "image" else ())
-        taps = [tap for tap in node.image_taps if tap != (0, 0) or node.centre != "A" or graph.groups > 1]
+        hides_centre = node.centre == "A" and graph.groups == 1
+        recurs = OPERATIONS[node.operation].is_recurrent
+        taps = {name: node.image_taps if name == node.name or not recurs else CENTRE for name in node.inputs}
         while True:
-            sources = [own if name == node.name else reaches[name] for name in node.inputs]
-            moved = {(y + dy, x + dx) for source in sources for y, x in source for dy, dx in taps}
+            moved = {
+                (y + dy, x + dx)
+                for name in node.inputs
+                for y, x in (own if name == node.name else reaches[name])
+                for dy, dx in taps[name]
+                if (dy, dx) != (0, 0) or not hides_centre
+            }
             grown = own | {(y, x) for y, x in moved if abs(y) < height and abs(x) < width}
             if grown == own or node.name not in node.inputs:
                 reaches[node.name] = grown

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from genlab.causal import Categorical, DiscretizedLogisticMixture, Graph, GraphBuilder
 from genlab.causal.node import VISITS
+from genlab.causal.operations import OPERATIONS
 
 VERTICAL_TAPS = [(-1, -1), (-1, 0), (-1, 1)]
 
@@ -20,9 +21,9 @@ def random_parameters(graph: Graph, *, seed: int, dtype: torch.dtype = torch.flo
     parameters = {}
     for node in graph.convolutions:
         mask = graph.mask(node)
-        fan_in = max(1, int(mask.reshape(node.channels, -1).sum(1).max()))
+        fan_in = max(1, int(mask.reshape(len(mask), -1).sum(1).max()))
         weight = torch.randn(mask.shape, generator=generator, dtype=torch.float64) * (2 / fan_in) ** 0.5
-        bias = torch.randn(node.channels, generator=generator, dtype=torch.float64) * 0.3
+        bias = torch.randn(OPERATIONS[node.operation].biases(node), generator=generator, dtype=torch.float64) * 0.3
         parameters[node.name] = (weight.to(dtype).requires_grad_(), bias.to(dtype).requires_grad_())
     return parameters
 

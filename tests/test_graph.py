@@ -1,14 +1,15 @@
 """The list's checks: whatever could leak a later pixel is refused, by the name of the node."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-import torch
-from causal_lists import VERTICAL_TAPS, gated, random_parameters
+from causal_lists import VERTICAL_TAPS, gated
 
 import genlab
-from genlab.causal import Categorical, Graph, GraphBuilder, Node, torch_walk
+from genlab.causal import Categorical, Graph, GraphBuilder, Node
 from genlab.causal.program import lower
-from genlab.errors import BackendError, InputError
+from genlab.errors import InputError
 
 BINARY = Categorical(2)
 
@@ -103,7 +104,7 @@ def test_a_leak_deep_in_the_list_names_the_node_where_it_enters():
         ([Node("image", "image", (), 1), Node("a", "conv", ("image",), 1, ((0, -1),))], "lies outside its 1×1 kernel"),
         ([Node("image", "image", (), 1), Node("a", "relu", ("image",), 2)], "they must agree"),
         ([Node("image", "image", (), 1), Node("a", "relu", ("image",), 1, ((0, -1),), kernel_size=(1, 3))], "works on one pixel"),
-        ([Node("image", "image", (), 1), Node("a", "conv", ("a",), 1)], "reads itself at"),
+        ([Node("image", "image", (), 1), Node("a", "conv", ("a",), 1)], "is not recurrent"),
         ([Node("image", "image", (), 1), Node("leak", "relu", ("image",), 1, centre="A")], "works on one pixel .* got .* 'A'"),
         ([Node("image", "image", (), 1), Node("a", "add", ("image", "image"), 1, dilation=2)], "works on one pixel"),
         ([Node("image", "image", (), 1), Node("a", "gate", ("image", "image"), 1, kernel_size=(3, 3))], "works on one pixel"),
@@ -145,16 +146,37 @@ def test_an_image_of_other_channels_than_image_shape_says_is_refused():
 
 def test_a_recurrent_node_may_read_itself_at_earlier_taps():
     image = Node("image", "image", (), 1)
-    graph = Graph((image, Node("state", "conv", ("state",), 2, ((-1, 0),), kernel_size=(3, 1))), "state", BINARY, (1, 4, 4))
-    assert graph.horizons["state"] is None
-    with pytest.raises(InputError, match="node 'state' reads itself at"):
-        Graph((image, Node("state", "conv", ("state",), 2, ((0, 0),), kernel_size=(3, 1))), "state", BINARY, (1, 4, 4))
-    with pytest.raises(InputError, match="node 'state' reads itself at"):
-        Graph((image, Node("state", "conv", ("state",), 2, ((0, -1),), "row", (1, 3))), "state", BINARY, (1, 4, 4))
-    with pytest.raises(BackendError, match="recurrent node 'state'"):
-        lower(graph, "score")
-    with pytest.raises(BackendError, match="recurrent node 'state'"):
-        torch_walk.parameters_map(graph, random_parameters(graph, seed=0), torch.zeros(1, 1, 4, 4, dtype=torch.int64))
+    gates = Node("gates", "conv", ("image",), 8, ((-1, 0),), kernel_size=(3, 1), parts=4)
+    state = Node("state", "lstm", ("gates", "state"), 2, ((-1, 0), (0, -1)), kernel_size=(3, 3), cell_tap=(0, -1))
+
+    def build(node: Node, gates: Node = gates) -> Graph:
+        return Graph((image, gates, node, Node("output", "conv", (node.name,), 2)), "output", BINARY, (1, 4, 4))
+
+    assert build(state).horizons["state"] == (-1, 0, 0)
+    assert build(state).mask(state).sum() == 2 * 8 * 2
+    assert build(state).parameter_count() == (8 + 8) + (2 * 8 * 2 + 4) + (4 + 2)
+    by_rows = replace(gates, visit="row")
+    left = replace(state, taps=((-1, 0), (0, 1)), cell_tap=(0, 1), scan="left", visit="row")
+    assert build(left, by_rows).horizons["state"] == (-1, 4, 0)
+    for wrong, sentence in (
+        (replace(state, taps=((0, 0), (0, -1))), r"node 'state' reads itself at \(dy, dx\) = \(\+0, \+0\)"),
+        (replace(state, taps=((0, 1), (0, -1))), r"node 'state' reads itself at \(dy, dx\) = \(\+0, \+1\)"),
+        (replace(left, taps=((0, -1), (0, 1))), r"node 'state' reads itself at \(dy, dx\) = \(\+0, -1\)"),
+        (replace(left, visit="pixel"), "must be visited by rows"),
+        (replace(left, scan="up"), "scan of node 'state' must be one of left, right"),
+        (replace(state, visit="given"), "must be visited by rows"),
+        (replace(state, cell_tap=(-1, -1)), "cell_tap of node 'state' must be one of its taps"),
+        (replace(state, cell_tap=None), "cell_tap of node 'state' must be one of its taps"),
+        (replace(state, inputs=("gates", "gates")), "must read its gates' sums and itself"),
+        (replace(state, channels=4), r"so 'gates' must have 16 in 4 parts; got 8 in 4"),
+        (replace(state, centre="A"), "parts, dilation and centre of node 'state'"),
+        (Node("state", "conv", ("state",), 2, ((-1, 0),), kernel_size=(3, 1)), r"node 'state' \(conv\) is not recurrent"),
+        (Node("state", "relu", ("gates",), 8, parts=4, scan="left"), r"node 'state' \(relu\) is not recurrent"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            build(wrong, by_rows if wrong.visit == "row" else gates)
+    with pytest.raises(InputError, match=r"node 'state' \(visit 'row'\) reads 'gates' \(visit 'pixel'\) before it is computed"):
+        build(left, replace(gates, taps=((0, 0),), centre="A", visit="pixel"))
 
 
 def test_the_output_must_hold_the_distribution():

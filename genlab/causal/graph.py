@@ -25,7 +25,7 @@ from genlab.causal.distributions import Distribution
 from genlab.causal.graph_checks import check
 from genlab.causal.node import VISITS, Node, Offset, Tap, Visit
 from genlab.causal.operations import CENTRE, OPERATIONS
-from genlab.errors import BackendError, InputError, unknown_name
+from genlab.errors import InputError, unknown_name
 from genlab.kernels.masked_conv2d import channel_mask
 
 LABELS = "labels"
@@ -87,32 +87,28 @@ class Graph:
         """The nodes that are the same at every pixel: given so, or computed from such alone; nobody reads them beyond the border."""
         alike: set[str] = set()
         # A coarser map is not there at every pixel, even where it is the same wherever it is.
-        at_taps = {node.name for node in self.nodes if OPERATIONS[node.operation].taps(node) != CENTRE or node.up > 1}
-        read_at_taps = {name for node in self.nodes if node.name in at_taps for name in node.inputs}
+        at_taps = {
+            (node.name, name)
+            for node in self.nodes
+            for name in node.inputs
+            if node.up > 1 or OPERATIONS[node.operation].taps(node, name) != CENTRE
+        }
+        read_at_taps = {name for _, name in at_taps}
         for node in self.nodes:
-            computed = node.visit == "given" and node.inputs and node.name not in at_taps
+            computed = node.visit == "given" and node.inputs and not any((node.name, name) in at_taps for name in node.inputs)
             if (node.everywhere or (computed and alike.issuperset(node.inputs))) and node.name not in read_at_taps:
                 alike.add(node.name)
         return frozenset(alike)
 
     def parameter_count(self) -> int:
         """Number of live parameters: masked weights do not count."""
-        return int(sum(self.mask(node).sum() + node.channels for node in self.convolutions))
-
-    def refuse_recurrence(self) -> None:
-        """For walks that cannot run a node that reads itself.
-
-        Raises:
-            BackendError: There is one; the sentence names it.
-        """
-        for node in self.nodes:
-            if node.name in node.inputs:
-                raise BackendError(f"no walk runs the recurrent node {node.name!r} yet: recurrent operations come with PixelRNN")
+        return int(sum(self.mask(node).sum() + OPERATIONS[node.operation].biases(node) for node in self.convolutions))
 
     def mask(self, node: Node) -> np.ndarray:
         """Which weights of a convolution are live: bool ``(C_out, C_in, height, width)``."""
-        source = self[node.inputs[0]]
-        shape = (node.channels, source.channels, *node.kernel_size)
+        operation = OPERATIONS[node.operation]
+        source = self[operation.weighs(node)]
+        shape = (operation.outputs(node), source.channels, *node.kernel_size)
         mask = np.zeros(shape, dtype=bool)
         for tap in node.taps:
             mask[:, :, *node.cell(tap)] = True
@@ -218,6 +214,33 @@ class GraphBuilder:
     def gate(self, name: str, features: str, gates: str) -> str:
         """tanh(features) · σ(gates), the gated activation of van den Oord et al. 2016b."""
         return self._elementwise(name, "gate", (features, gates))
+
+    def lstm(self, name: str, source: str, *, taps: Sequence[Tap], cell_tap: Tap, scan: Literal["right", "left"] = "right") -> str:
+        """The state h of an LSTM that walks over the image (`genlab.causal.operations.lstm` has the formula).
+
+        Args:
+            name: The node's name.
+            source: A convolution of four parts, the sums so far of its gates i, f, o and g.
+            taps: Where it reads its own h: pixels that come earlier in its scan.
+            cell_tap: Where it reads its own c: one of `taps`.
+            scan: Within a row from left to ``"right"``, or to the ``"left"``, which only a node can that is visited by rows.
+        """
+        found = self._find(source)
+        height, width = (1 + 2 * max((abs(tap[axis]) for tap in taps), default=0) for axis in (0, 1))
+        return self._append(
+            Node(
+                name,
+                "lstm",
+                (source, name),
+                found.channels // 4,
+                tuple(taps),
+                "row" if found.visit == "row" else "pixel",
+                (height, width),
+                cell_tap=cell_tap,
+                scan=scan,
+                stride=found.stride,
+            )
+        )
 
     def build(self, output: str, distribution: Distribution) -> Graph:
         """The finished graph, checked."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from genlab.causal.node import CENTRES, HERE, VISITS, Node, Offset
+from genlab.causal.node import CENTRES, HERE, SCANS, VISITS, Node, Offset
 from genlab.causal.operations import OPERATIONS
 from genlab.errors import InputError, unknown_name
 
@@ -28,7 +28,7 @@ def check(graph: Graph) -> dict[str, Offset | None]:
     for position, node in enumerate(graph.nodes):
         _check_form(node, position, known)
         known[node.name] = node
-        horizons[node.name] = _horizon(node, known, horizons, graph.groups)
+        horizons[node.name] = _horizon(node, known, horizons, graph.groups, graph.image_shape[2])
         horizon = horizons[node.name]
         if horizon is not None and horizon > HERE:
             raise InputError(f"node {node.name!r} would see a pixel that is drawn later: {_where(horizon)}")
@@ -76,6 +76,12 @@ def _check_form(node: Node, position: int, known: Mapping[str, Node]) -> None:
         raise InputError(f"node {node.name!r} ({node.operation}) must have {operation.arity} input(s); got {len(node.inputs)}")
     if node.everywhere and node.operation != "given":
         raise InputError(f"node {node.name!r} ({node.operation}) is computed; only a given node can be everywhere")
+    if not operation.is_recurrent and (node.name in node.inputs or (node.cell_tap, node.scan) != (None, "right")):
+        raise InputError(
+            f"node {node.name!r} ({node.operation}) is not recurrent: it must not read itself, and cell_tap and scan must be left alone"
+        )
+    if node.scan not in SCANS:
+        raise unknown_name(f"scan of node {node.name!r}", node.scan, SCANS)
     for source in node.inputs:
         if source not in known and source != node.name:
             raise InputError(f"node {node.name!r} reads {source!r}, which is not an earlier node")
@@ -111,24 +117,25 @@ def _check_stride(node: Node, known: Mapping[str, Node]) -> None:
         raise InputError(f"stride of node {node.name!r} must be a multiple of its input's, {read}, or divide it; got {node.stride}")
 
 
-def _horizon(node: Node, known: Mapping[str, Node], horizons: Mapping[str, Offset | None], groups: int) -> Offset | None:
+def _horizon(node: Node, known: Mapping[str, Node], horizons: Mapping[str, Offset | None], groups: int, width: int) -> Offset | None:
     """The latest offset that `node` depends on; also checks that each input is computed by the time it is read."""
     if node.operation == "image":
         return HERE
-    tap = node.latest_tap(groups)
+    operation = OPERATIONS[node.operation]
+    tap = HERE if operation.is_recurrent else node.latest_tap(groups)
     if tap is None:
         return None
     latest: Offset | None = None
     for source in node.inputs:
         if source == node.name:
-            if tap >= HERE or (node.visit == "row" and tap[0] >= 0):
-                raise InputError(f"node {node.name!r} reads itself at {_where(tap)}, which is not computed yet")
-            continue
+            continue  # earlier in its own scan: the operation's check sees to it
         _check_available(node, known[source], tap)
         horizon = horizons[source]
         if horizon is not None:
             reached = (horizon[0] + tap[0], horizon[1] + tap[1], horizon[2] + tap[2])
             latest = reached if latest is None else max(latest, reached)
+    if latest is not None and node.scan == "left":
+        latest = (latest[0], max(latest[1], width), groups - 1)  # all that its input sees, up to the end of the row
     return latest
 
 

@@ -144,7 +144,7 @@ class Lowering:
                 return False
         if self.program.mode == "sample":
             # While a pixel is drawn the sum is computed again and again, what runs in another phase is not.
-            at_taps = any(operation_of(r).taps(r) != CENTRE for n in (old, step.result) for r in self._readers[n.name])
+            at_taps = any(operation_of(r).taps(r, n.name) != CENTRE for n in (old, step.result) for r in self._readers[n.name])
             return self._phase(old) == self._phase(step.result) and not at_taps
         needed = any(operation_of(reader).needs_inputs for name in shared for reader in self._readers[name])
         return not (self.program.mode == "train" and (needed or operation_of(old).masks_gradient))
@@ -225,7 +225,7 @@ class Lowering:
         index = self._new_buffer(node.channels, everywhere=self._is_small(node))
         if self.program.mode == "sample" and node.visit != "given":
             buffer, readers = self.program.buffers[index], self._readers[node.name]
-            taps = [tap for reader in readers for tap in operation_of(reader).taps(reader)]
+            taps = [tap for reader in readers for tap in operation_of(reader).taps(reader, node.name)]
             buffer.rows = 1 + max((-dy for dy, _ in taps), default=0)
             buffer.scratch = not operation_of(node).is_source and node.visit == "pixel" and all(tap == (0, 0) for tap in taps)
         return index

@@ -15,6 +15,7 @@ Visit = Literal["given", "row", "pixel"]
 
 HERE: Offset = (0, 0, 0)
 VISITS: tuple[Visit, ...] = ("given", "row", "pixel")
+SCANS = ("right", "left")
 CENTRES = ("A", "B", "all")
 
 
@@ -25,7 +26,8 @@ class Node:
     Attributes:
         name: A word, unique in its graph; parameters are stored under it.
         operation: ``image`` (the picture itself, levels mapped to ``scale·level + shift``), ``given`` (a map known before drawing
-            starts), ``conv`` (Σ over taps of weight · input + bias), ``relu``, ``add`` or ``gate`` (tanh(first) · σ(second)).
+            starts), ``conv`` (Σ over taps of weight · input + bias), ``relu``, ``add``, ``gate`` (tanh(first) · σ(second)) or
+            ``lstm`` (a recurrent state).
         inputs: Names of the nodes it reads. All but a node's own name must stand earlier in the list; a recurrent node names
             itself, at taps that are earlier than itself.
         channels: Number of feature maps.
@@ -39,6 +41,8 @@ class Node:
         shift: See `scale`.
         everywhere: One pixel that is given stands for all, such as a class (``given`` only).
         condition: How the map is made from the image that is drawn, if it is (``given`` only).
+        cell_tap: Where a recurrent node reads its own cell (``lstm`` only).
+        scan: Within a row a recurrent node goes to the ``"right"`` or to the ``"left"`` (``lstm`` only).
         parts: So many maps lie side by side in the channels, each with all of the image's channels in their order, such as what a
             gate's two halves or an LSTM's four gates are computed from.
         stride: Its map has ⌈H / stride⌉ × ⌈W / stride⌉ pixels; pixel ``(Y, X)`` lies at the image's ``(stride·Y, stride·X)``, and is
@@ -59,6 +63,8 @@ class Node:
     shift: float = 0.0
     everywhere: bool = False
     condition: Condition | None = None
+    cell_tap: Tap | None = None
+    scan: Literal["right", "left"] = "right"
     parts: int = 1
     stride: int = 1
     source_stride: int | None = None
@@ -99,7 +105,7 @@ class Node:
         return self.kernel_size[0] // 2 + tap[0] // self.dilation, self.kernel_size[1] // 2 + tap[1] // self.dilation
 
     def latest_tap(self, groups: int) -> Offset | None:
-        """The lexicographically latest offset this node reads at, in pixels of the image, or None if every tap is dead."""
+        """The lexicographically latest offset this node reads its taps at, in pixels of the image, or None if every tap is dead."""
         onward = {"A": -1, "B": 0, "all": groups - 1}[self.centre]
         offsets = [(dy, dx, onward if (dy, dx) == (0, 0) else groups - 1) for dy, dx in self.image_taps]
         if self.centre == "A" and groups == 1:

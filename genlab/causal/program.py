@@ -135,7 +135,6 @@ def lower(graph: Graph, mode: Mode, *, given_grads: bool = False) -> Program:
     """
     from genlab.causal.lowering import Lowering
 
-    graph.refuse_recurrence()
     for node in graph.nodes:
         if node.stride > 1:
             raise BackendError(f"the native walk cannot run node {node.name!r} of stride {node.stride} yet; use backend 'torch'")

@@ -31,7 +31,6 @@ from the first number on are not drawn yet."""
 
 def masks(graph: Graph, device: torch.device) -> dict[str, torch.Tensor]:
     """The live weights of each convolution, by node name."""
-    graph.refuse_recurrence()
     return {node.name: torch.from_numpy(graph.mask(node)).to(device) for node in graph.convolutions}
 
 
@@ -75,7 +74,7 @@ def _compute(
         weight, bias = parameters[node.name]
         own = weight.where(live[node.name], 0), bias
     height, width = graph.size(node)
-    return operation.forward(node, [values[name] for name in node.inputs], own)[..., :height, :width]
+    return operation.forward(node, [values[name] for name in node.inputs if name != node.name], own)[..., :height, :width]
 
 
 def log_prob(graph: Graph, parameters_at: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
@@ -135,7 +134,7 @@ def sample(
         drawn_from = torch.zeros((len(uniforms), height, width, graph[graph.output].channels), device=uniforms.device)
     for y in range(height):
         for node in memory.row_nodes:
-            for x in range(width):
+            for x in range(width) if node.scan == "right" else reversed(range(width)):
                 memory.compute(node, y, x)
         for x in range(width):
             for channel in range(channels):
@@ -198,7 +197,6 @@ class _Memory:
         self._graph = graph
         self._image = graph.nodes[0]
         self._border = max((max(abs(dy), abs(dx)) for node in graph.nodes for dy, dx in node.taps), default=0)
-        graph.refuse_recurrence()
         border = self._border
         self._values = {
             node.name: torch.zeros(
@@ -206,6 +204,10 @@ class _Memory:
             )
             for node in graph.nodes
         }
+        for node in (node for node in graph.nodes if OPERATIONS[node.operation].is_recurrent):
+            initial = parameters[node.name][1]  # beyond the border and for ever, within it until it is computed
+            size = self._values[node.name].shape[:2]
+            self._values[OPERATIONS[node.operation].memory(node)] = initial.repeat(*size, n, 1)
         self._weights = {node.name: self._pixel_parameters(node, *parameters[node.name]) for node in graph.convolutions}
         computed = [node for node in graph.nodes if not OPERATIONS[node.operation].is_source]
         live = masks(graph, first.device)
@@ -246,4 +248,6 @@ class _Memory:
             return value if fine[0] % node.up == fine[1] % node.up == 0 else torch.zeros_like(value)
 
         value = OPERATIONS[node.operation].at_pixel(node, read, self._weights.get(node.name))
-        self._values[node.name][y + self._border, x + self._border] = value
+        if OPERATIONS[node.operation].is_recurrent:
+            self._values[OPERATIONS[node.operation].memory(node)][y + self._border, x + self._border] = value
+        self._values[node.name][y + self._border, x + self._border] = value[:, : node.channels]

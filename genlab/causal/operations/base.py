@@ -26,6 +26,7 @@ class Operation:
         arity: Number of inputs.
         is_source: It is put there, not computed.
         has_parameters: It holds a weight and a bias.
+        is_recurrent: It reads itself, at pixels that are computed earlier in its own scan.
         pointwise: It reads the pixel that it computes alone, and passes on channel by channel.
         rides_as: ``"sum"`` or ``"act"``, what a convolution before it can take along at no cost; else None.
         takes_along: It is such a convolution.
@@ -37,6 +38,7 @@ class Operation:
     arity: ClassVar[int] = 1
     is_source: ClassVar[bool] = False
     has_parameters: ClassVar[bool] = False
+    is_recurrent: ClassVar[bool] = False
     pointwise: ClassVar[bool] = True
     rides_as: ClassVar[str | None] = None
     takes_along: ClassVar[bool] = False
@@ -72,9 +74,23 @@ class Operation:
                     f"node {node.name!r} has {node.parts} part(s), but its input {source!r} has {known[source].parts}; they must agree"
                 )
 
-    def taps(self, node: Node) -> tuple[Tap, ...]:
-        """Where a node reads its inputs."""
+    def taps(self, node: Node, source: str) -> tuple[Tap, ...]:
+        """Where a node reads one of its inputs."""
         return CENTRE
+
+    # Of an operation with parameters
+
+    def weighs(self, node: Node) -> str:
+        """The input that the weight is multiplied by."""
+        return node.inputs[0]
+
+    def outputs(self, node: Node) -> int:
+        """What that gives: the first axis of the weight."""
+        return node.channels
+
+    def biases(self, node: Node) -> int:
+        """How many numbers the bias holds."""
+        return node.channels
 
     # In torch
 
@@ -91,6 +107,10 @@ class Operation:
     ) -> torch.Tensor:
         """One pixel ``(N, channels)`` out of those that `read` remembers; `parameters` as `pixel_parameters` made them."""
         return self.compute([read(name, (0, 0)) for name in node.inputs])
+
+    def memory(self, node: Node) -> str:
+        """The name under which the states of a recurrent node are remembered: what `at_pixel` returned, which begins with its value."""
+        return f"{node.name}.states"
 
     def pixel_parameters(self, node: Node, live: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The parameters in the form that `at_pixel` wants."""

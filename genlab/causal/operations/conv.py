@@ -26,7 +26,7 @@ class Conv(Operation):
     def check(self, node: Node, known: Mapping[str, Node]) -> None:
         """Nothing: kernel and taps are looked at for every node."""
 
-    def taps(self, node: Node) -> tuple[Tap, ...]:
+    def taps(self, node: Node, source: str) -> tuple[Tap, ...]:
         return node.taps
 
     def forward(self, node: Node, sources: Sequence[torch.Tensor], parameters: tuple[torch.Tensor, torch.Tensor] | None) -> torch.Tensor:

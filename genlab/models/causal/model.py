@@ -17,6 +17,7 @@ from genlab.causal import LABELS, Graph, jacobi, native_walk, torch_walk
 from genlab.causal.drawing import BACKENDS, draw_images
 from genlab.causal.jacobi import Passes
 from genlab.causal.native_program import CausalNetwork
+from genlab.causal.operations import OPERATIONS
 from genlab.causal.torch_walk import Progress, Rows
 from genlab.domain import Batch
 from genlab.errors import BackendError, InputError, unknown_name
@@ -51,7 +52,10 @@ class CausalModel(nn.Module, CausalNetwork):
         self.graph = graph
         self.nodes = nn.ModuleDict()
         for node in graph.convolutions:
-            layer = nn.Conv2d(graph[node.inputs[0]].channels, node.channels, node.kernel_size)
+            operation = OPERATIONS[node.operation]
+            layer = nn.Conv2d(graph[operation.weighs(node)].channels, operation.outputs(node), node.kernel_size)
+            if operation.is_recurrent:
+                layer.bias = nn.Parameter(layer.weight.new_empty(operation.biases(node)))
             if not layer.weight.is_meta:  # there is nothing to fill, and masks of a size that a stranger chose would take the memory
                 _initialise(layer, graph.mask(node), last=node.name == graph.output)
             self.nodes[node.name] = layer
@@ -299,6 +303,8 @@ class CausalModel(nn.Module, CausalNetwork):
             obstacle = f"the model's parameters are {parameter.dtype}; native kernels compute in float32 and float64"
         elif dtype == "bfloat16" and dtype not in native_info()["dtypes"]:
             obstacle = f"this processor or GENLAB_ISA has no bfloat16 dot product (instruction set: {native_info()['isa']})"
+        elif any(OPERATIONS[node.operation].is_recurrent for node in self.graph.nodes):
+            obstacle = "the model is recurrent, and the native walk knows no recurrence yet"
         if obstacle and backend == "native":
             raise BackendError(f"backend 'native' is not available: {obstacle}")
         if obstacle and backend == "auto":
