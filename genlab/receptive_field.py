@@ -3,12 +3,13 @@
     gradient at j = ∂ log p(x_i | x_1 … x_{i−1}) / ∂ x_j
 
 It is exactly zero for every x_j that the prediction of x_i cannot see: the later ones, and those in the blind spot of masked convolutions
-(van den Oord et al. 2016b, figure 1).
+(van den Oord et al. 2016b, figure 1). And from the list alone: which pixels must wait for which, when an image is scored and when it is
+drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -163,3 +164,64 @@ def reach(graph: Graph) -> dict[str, Taps]:
                 break
             own = grown
     return reaches
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Which pixels of an image wait for which.
+
+    Attributes:
+        steps: ``(H, W)``, from 1: when a pixel can be computed, if each waits for no more than it must.
+        awaited: bool ``(H, W, H, W)``: whether the first pixel waits for the second.
+    """
+
+    steps: NDArray[np.int64]
+    awaited: NDArray[np.bool_]
+
+
+def waiting_to_draw(graph: Graph) -> Waiting:
+    """Each pixel waits for all that its prediction can depend on, since none of it is known before it is drawn."""
+    before = [tap for tap in reach(graph)[graph.output] if tap < (0, 0)]
+    return _scanned(np.zeros(graph.image_shape[1:], np.int64), before, onward=1)
+
+
+def waiting_to_score(graph: Graph) -> Waiting:
+    """In an image that is known no pixel waits, but for the states of a recurrence: each waits for those before it.
+
+    Of recurrences that are laid upon each other the longest way through all of them counts.
+    """
+    size = graph.image_shape[1:]
+    ready: dict[str, NDArray[np.int64]] = {}
+    awaited = np.zeros((*size, *size), bool)
+    is_recurrent = any(node.name in node.inputs for node in graph.nodes)
+    for node in graph.nodes if is_recurrent else ():
+        sources = [name for name in node.inputs if name != node.name]
+        taps = node.taps if len(sources) == len(node.inputs) else ((0, 0),)
+        ready[node.name] = np.max([np.zeros(size, np.int64), *(_moved(ready[name], tap) for name in sources for tap in taps)], axis=0)
+        if len(sources) < len(node.inputs):
+            found = _scanned(ready[node.name], node.taps, onward=-1 if getattr(node, "scan", "right") == "left" else 1)
+            ready[node.name], awaited = found.steps, awaited | found.awaited
+    return Waiting(ready[graph.output] if is_recurrent else np.ones(size, np.int64), awaited)
+
+
+def _scanned(ready: NDArray[np.int64], taps: Iterable[tuple[int, int]], *, onward: int) -> Waiting:
+    """A map whose pixels each take a step after those at `taps`, which are earlier in its scan, and after what they read is ready."""
+    height, width = ready.shape
+    steps, awaited = np.zeros_like(ready), np.zeros((height, width, height, width), bool)
+    for y, x in np.ndindex(height, width):
+        column = x if onward > 0 else width - 1 - x
+        places = [(y + dy, column + dx) for dy, dx in taps if 0 <= y + dy < height and 0 <= column + dx < width]
+        steps[y, column] = 1 + max([ready[y, column], *(steps[place] for place in places)])
+        for place in places:
+            awaited[(y, column, *place)] = True
+    return Waiting(steps, awaited)
+
+
+def _moved(values: NDArray[np.int64], tap: tuple[int, int]) -> NDArray[np.int64]:
+    """What each pixel reads at a tap; nothing, 0, beyond the border."""
+    (height, width), (dy, dx) = values.shape, tap
+    moved = np.zeros_like(values)
+    if abs(dy) < height and abs(dx) < width:
+        there = values[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
+        moved[max(0, -dy) : height + min(0, -dy), max(0, -dx) : width + min(0, -dx)] = there
+    return moved

@@ -239,10 +239,22 @@ def test_who_wants_no_motion_gets_the_finished_image(browser: Browser, server: S
     tab.context.close()
 
 
+def test_pixels_light_up_in_the_order_in_which_they_wait(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "slow", motion="reduce")
+    tab.locator(".waits .scrub").fill("2")
+    gated = tab.get_by_role("img", name=re.compile("gated_pixelcnn: 64 steps"))
+    expect(gated.locator(".pixel.done")).to_have_count(1)
+    expect(gated.locator(".pixel.now")).to_have_count(1)
+    gated.locator(".pixel").nth(9).hover()
+    expect(gated.locator(".pixel.awaited")).to_have_count(9)
+    expect(tab.get_by_role("img", name="gated_pixelcnn: 1 step for 8×8 pixels").locator(".pixel.done")).to_have_count(64)
+    tab.context.close()
+
+
 def test_the_race_ends(browser: Browser, server: Server) -> None:
-    tab = visit(browser, server, "theatre")
+    tab = visit(browser, server, "slow")
     tab.get_by_role("button", name="Race them").click()
-    expect(tab.locator(".race .lane")).to_have_count(3)
+    expect(tab.locator(".race .lane")).to_have_count(4)
     expect(tab.locator(".race .home .clock").first).to_have_text(re.compile(r"[\d.]+ m?s"))
     expect(tab.locator(".race .sentence")).to_have_text(re.compile(r"^\d+ images?[.,] "))
     tab.context.close()

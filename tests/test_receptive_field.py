@@ -1,5 +1,7 @@
 """Receptive fields by gradient agree with finite differences, with the list of nodes, and with the blind spot of the literature."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -108,3 +110,40 @@ def test_only_a_causal_model_has_a_field():
     for look in (receptive_field.layers, lambda model: receptive_field.gradients(model, [], row=0, column=0)):
         with pytest.raises(InputError, match="receptive_field needs one value after another"):
             look(torch.nn.ReLU())
+
+
+def test_a_pixel_that_is_drawn_waits_for_all_it_can_see_and_one_that_is_scored_for_none():
+    graph = genlab.models.build_graph("gated_pixelcnn", image_shape=(1, 5, 6), channels=4, layers=6)
+    drawn, scored = receptive_field.waiting_to_draw(graph), receptive_field.waiting_to_score(graph)
+    np.testing.assert_array_equal(drawn.steps, 1 + np.arange(30).reshape(5, 6))
+    np.testing.assert_array_equal(drawn.awaited.reshape(30, 30), np.tri(30, k=-1, dtype=bool))
+    assert (scored.steps == 1).all()
+    assert not scored.awaited.any()
+
+
+def test_rows_overlap_where_a_blind_spot_hides_the_end_of_the_row_above():
+    # One 3×3 convolution: a pixel waits for the one above to the right, two columns ahead of the one to its left.
+    graph = pixelcnn((1, 3, 5), blocks=0).graph
+    nearest = receptive_field.waiting_to_draw(graph)
+    reached = max(dx for dy, dx in receptive_field.reach(graph)[graph.output] if dy == -1)
+    np.testing.assert_array_equal(nearest.steps, [[1 + x + y * min(reached + 1, 5) for x in range(5)] for y in range(3)])
+
+
+@pytest.mark.parametrize(
+    ("taps", "scan", "first_of_row", "steps"),
+    [
+        ([(-1, -1), (-1, 0), (-1, 1)], "right", [1, 2, 3], 3),  # rows
+        ([(-1, 0), (0, -1)], "right", [1, 2, 3], 3 + 4 - 1),  # diagonals
+        ([(-1, 0), (0, 1)], "left", [4, 5, 6], 3 + 4 - 1),
+    ],
+)
+def test_states_wait_for_the_states_they_read(taps, scan, first_of_row, steps):
+    """A recurrence over a known image, as `waiting_to_score` reads it off any list: here of the least that is needed."""
+    nodes = [
+        SimpleNamespace(name="image", inputs=(), taps=((0, 0),)),
+        SimpleNamespace(name="state", inputs=("image", "state"), taps=tuple(taps), scan=scan),
+    ]
+    found = receptive_field.waiting_to_score(SimpleNamespace(nodes=nodes, image_shape=(1, 3, 4), output="state"))
+    assert found.steps[:, 0].tolist() == first_of_row
+    assert found.steps.max() == steps
+    assert found.awaited.sum(axis=(2, 3)).max() == len(taps)

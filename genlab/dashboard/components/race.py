@@ -1,4 +1,4 @@
-"""The race: the same images drawn three ways, each row stamped by a real clock as it is finished."""
+"""The race: the same images drawn in several ways, each row stamped by a real clock as it is finished."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ SECONDS_AT_MOST = 10.0
 RUNNERS = {
     "native": "native: every pixel computed once, in C++",
     "torch": "torch: every pixel computed once, in Python",
+    "jacobi": "Jacobi: all pixels guessed at once, again and again until none changes",
     "naive": "torch, the textbook's way: one full pass for each pixel",
 }
 
@@ -37,16 +38,23 @@ class Runner:
         backend: Its name in `genlab.sample`.
         stamps: Pairs (seconds after the start, share of the rows that were finished by then).
         finished: Whether it came to the end.
+        passes: Full forward passes that it takes; of Jacobi, that it took until it came to the end or was stopped.
     """
 
     backend: str
     stamps: list[tuple[float, float]]
     finished: bool
+    passes: int = 1
 
     @property
     def seconds(self) -> float:
         """How long it ran."""
         return self.stamps[-1][0]
+
+    @property
+    def words(self) -> str:
+        """Above its lane."""
+        return f"{RUNNERS[self.backend]} ({self.passes:,} full pass{'es' if self.passes > 1 else ''})"
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class Race:
             return f"{count}; the native walk is not built here."
         if last.finished:
             faster = f"{last.seconds / first.seconds:,.0f} times faster than the textbook's way"
-            return f"{count}, drawn {faster}; {self.alike} come out alike in all three."
+            return f"{count}, drawn {faster}; {self.alike} come out alike in all {len(self.runners)} lanes."
         reached = f"{math.floor(100 * last.stamps[-1][1])}% of the way"  # whole rows, rounded down, as in its lane
         return (
             f"{count}. After {last.seconds:.0f} s the textbook's way was stopped, {reached}; "
@@ -88,33 +96,40 @@ class _TooSlow(Exception):  # noqa: N818 - not an error: it was stopped
     """Ends a draw."""
 
 
-def run_race(model: CausalModel, *, images: int, seed: int, seconds_at_most: float = SECONDS_AT_MOST) -> Race:
+def run_race(model: CausalModel, *, images: int, seed: int, label: int | None = None, seconds_at_most: float = SECONDS_AT_MOST) -> Race:
     """Draw the same images with every backend that is here, one after the other, each alone on the machine's cores.
 
     Args:
         model: The model.
         images: How many.
         seed: Decides the uniform numbers, which all share.
+        label: The class that is drawn, of a class-conditional model.
         seconds_at_most: When a runner other than the first is stopped.
     """
-    from genlab.sampling import sample
+    from genlab.sampling import count_passes, sample
 
+    given: dict[str, Any] = {} if label is None else {"labels": label}
     runners: list[Runner] = []
     drawn: list[NDArray[np.uint8]] = []
     for backend in [name for name in RUNNERS if name != "native" or native_info()["available"]]:
         stamps: list[tuple[float, float]] = []
+        asked, passes = dict(given), [1]
+        if backend == "jacobi":  # which alone does not know beforehand
+            asked["on_pass"] = lambda count, _, passes=passes: passes.append(count)
+        else:
+            passes.append(count_passes(model, images, backend=backend, **given))
         with SAMPLING_SLOT:
             if backend == "native":
-                sample(model, 1, seed=seed, backend=backend)  # packs the weights, which a program does once
+                sample(model, 1, seed=seed, backend=backend, **given)  # packs the weights, which a program does once
             start = time.perf_counter()
             # The first always comes home: it is what the others are compared with.
             limit = seconds_at_most if drawn else math.inf
             try:
-                drawn.append(sample(model, images, seed=seed, backend=backend, on_progress=_stamp(stamps, start, limit)))
+                drawn.append(sample(model, images, seed=seed, backend=backend, on_progress=_stamp(stamps, start, limit), **asked))
                 stamps.append((time.perf_counter() - start, 1.0))
-                runners.append(Runner(backend, stamps, True))
+                runners.append(Runner(backend, stamps, True, passes[-1]))
             except _TooSlow:
-                runners.append(Runner(backend, stamps, False))
+                runners.append(Runner(backend, stamps, False, passes[-1]))
     alike = np.all([(other == drawn[0]).all((1, 2, 3)) for other in drawn], axis=0)
     return Race(model.image_shape, model.levels, drawn[0], runners, int(alike.sum()))
 
@@ -142,6 +157,6 @@ def race(result: Race, *, identity: str) -> None:
         "count": len(result.images),
         "values": base64(result.images.transpose(0, 2, 3, 1)),
         "sentence": result.sentence,
-        "runners": [{"words": RUNNERS[runner.backend], "stamps": runner.stamps, "finished": runner.finished} for runner in result.runners],
+        "runners": [{"words": runner.words, "stamps": runner.stamps, "finished": runner.finished} for runner in result.runners],
     }
     _mount(data=data, key="race")

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from genlab.dashboard import address
 from genlab.dashboard.components.field import Place, Sight, field, look
-from genlab.dashboard.components.race import Race, race, run_race
 from genlab.dashboard.components.theatre import Drawn, middle, theatre
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import frame, say
@@ -37,7 +36,7 @@ def page() -> None:
         seen = play(source)
         masks(source, seen)
         likelihood(source)
-        racing(source)
+        speed(source)
 
 
 def play(source: Source) -> Sight | str:
@@ -134,23 +133,13 @@ def bits_of_real_digits(source: Source) -> None:
     say(st.caption, "Real digits: {}. The dearest pixel took {} bits.", words, f"{dearest:.1f}")
 
 
-def racing(source: Source) -> None:
-    """The textbook's sampler against the native one."""
+def speed(source: Source) -> None:
+    """That drawing need not take its time, and where to see it."""
     st.header("Slow? It need not be", anchor=False)
-    st.markdown(
-        "The textbook draws a pixel by running the whole network over the whole image, and does so for every pixel. "
-        "But nothing in the past changes: whoever remembers it computes each pixel of each layer once."
+    st.markdown("Nothing in the past changes: whoever remembers it computes each pixel of each layer once.")
+    st.page_link(
+        PAGES["slow"].file, label="Race them: why was PixelRNN slow? →", query_params={"model": source.name} if source.path else None
     )
-    model = model_of(source)
-    _, height, width = model.image_shape
-    images = 16 if height * width <= 256 else 4
-    if st.button("Race them", type="primary"):
-        with st.spinner("They are running, one after the other …"):
-            runs = st.session_state.get("race", (None, None, 0))[2] + 1
-            st.session_state["race"] = (source, run_race(model, images=images, seed=runs), runs)
-    raced, result, runs = st.session_state.get("race", (None, None, 0))
-    if isinstance(result, Race) and raced == source:
-        race(result, identity=f"{source} {runs}")
     proof_button("native_is_torch", "The native walk computes what torch computes: likelihoods, gradients and images.", source)
 
 

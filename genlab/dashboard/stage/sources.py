@@ -29,16 +29,18 @@ class Source:
         path: What `genlab.load_model` takes; empty for a model that was never trained.
         version: Changes when the weights do.
         words: For the reader.
+        system: Of a model that was never trained: its name in the catalogue.
     """
 
     path: str
     version: int
     words: str
+    system: str = ""
 
     @property
     def name(self) -> str:
         """What the address calls it."""
-        return Path(self.path).name
+        return Path(self.path).name or self.system
 
 
 UNTRAINED = Source("", 0, "an untrained model")
@@ -86,20 +88,45 @@ def _can(run: Run, needs: Iterable[str]) -> bool:
         return False
 
 
-def choose_source(needs: Iterable[str]) -> Source:
-    """The visitor's choice of a model that has these abilities, kept in the address: ``?model=…``; of old, ``?run=…``."""
-    found = {source.name: source for source in sources(needs)}
+def choose_source(needs: Iterable[str], others: Iterable[Source] = ()) -> Source:
+    """The visitor's choice of a model that has these abilities, kept in the address: ``?model=…``; of old, ``?run=…``.
+
+    Args:
+        needs: As for `sources`.
+        others: Stand below those.
+    """
+    found = {source.name: source for source in (*sources(needs), *others)}
     asked = address.text("model") or address.text("run")
     if asked and asked not in found:
         st.warning(_missing(asked, needs))
     name = asked if asked in found else next(iter(found))
     if len(found) > 1:
         words = {each: source.words for each, source in found.items()}
-        forgotten = ("run", "image", "pixel", "drawing")
+        forgotten = ("run", "image", "pixel", "drawing", "class")
         address.linked(st.selectbox, "model", "model", name, list(found), forget=forgotten, format_func=lambda each: words.get(each, each))
     if not found[name].path:
         st.warning("This model is untrained: it draws noise.")
+    if getattr(model_of(found[name]), "condition", None) is not None:
+        st.info("This model draws given another image, and this page has none to give it. Choose another model.")
+        st.stop()
     return found[name]
+
+
+def choose_class(source: Source) -> int | None:
+    """The visitor's choice of what a class-conditional model draws, kept in the address: ``?class=…``; None for any other model."""
+    classes = getattr(model_of(source), "classes", 0)
+    if not classes:
+        return None
+    asked = address.whole("class", 0, least=0, most=classes - 1)
+    chosen: int = address.linked(st.selectbox, "class", "class", asked, range(classes), width=160)
+    return chosen
+
+
+def untrained_systems(needs: Iterable[str]) -> list[Source]:
+    """The systems of the catalogue that have these abilities, each with random weights and the settings it begins with."""
+    from genlab.models import entries
+
+    return [Source("", 0, f"{entry.name}, untrained", entry.name) for entry in entries() if entry.abilities.issuperset(needs)]
 
 
 def _missing(asked: str, needs: Iterable[str]) -> str:
@@ -117,6 +144,8 @@ def model_of(source: Source) -> Any:
     """The model itself: a `genlab.models.contract.Model` with the abilities that its source was chosen for."""
     from genlab.models import create_model
 
+    if source.system:
+        return create_model(source.system).eval()
     if not source.path:
         return create_model("pixelcnn", image_shape=(1, 8, 8), levels=17, channels=32, blocks=5).eval()
     return load_model(source.path)
