@@ -27,6 +27,9 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--draws", type=int, default=1, help="binarisations drawn per image, if dynamic (default: 1)")
     evaluate.add_argument("--seed", type=int, default=0, help="decides those draws (default: 0)")
     evaluate.add_argument("--backend", default="auto", help="native, torch or auto (default: auto)")
+    evaluate.add_argument("--calibration", action="store_true", help="whether its probabilities mean what they say: the reliability curve")
+    evaluate.add_argument("--typicality", action="store_true", help="whether its own samples are as likely as these images")
+    evaluate.add_argument("--limit", type=int, metavar="N", help="only the first so many images (default: all)")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
     evaluate.set_defaults(run=run)
 
@@ -40,9 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     if is_file and arguments.data is None:
         raise InputError(f"--data must be given with a .safetensors file, which doesn't know its dataset; got none with {arguments.model}")
     run = None if is_file else open_run(arguments.model)
+    data = _other_data(arguments, run)
     result = evaluate(
         run or load_model(arguments.model),
-        _other_data(arguments, run),
+        data,
+        limit=arguments.limit,
         split=arguments.split,
         draws=arguments.draws,
         seed=arguments.seed,
@@ -53,9 +58,48 @@ def run(arguments: argparse.Namespace) -> int:
     print(result.protocol)
     for figure in result.published:
         print(f"published: {figure.value:g} {figure.unit}, {figure.model} ({figure.source})")
+    more = _more(arguments, run, data, result.images)
     if arguments.json is not None:
-        write_aside(arguments.json, (json.dumps({"model": str(arguments.model), **asdict(result)}, indent=2) + "\n").encode())
+        document = {"model": str(arguments.model), **asdict(result), **more}
+        write_aside(arguments.json, (json.dumps(document, indent=2) + "\n").encode())
     return 0
+
+
+def _more(arguments: argparse.Namespace, run: Run | None, data: Any, images: int) -> dict[str, Any]:
+    """What else was asked for, printed, and as plain values."""
+    if not (arguments.calibration or arguments.typicality):
+        return {}
+    import numpy as np
+
+    from genlab.measures.calibration import calibration
+    from genlab.measures.figures import generator_of, split_of
+    from genlab.measures.likelihood import load_run_data
+    from genlab.measures.typicality import QUANTILES, typicality
+
+    model: Any = load_model(arguments.model)
+    split = split_of(load_run_data(run) if data is None and run else data, arguments.split)
+    batch = split.batch(generator_of(arguments.seed, 0), np.arange(images))
+    asked = {"seed": arguments.seed, "backend": arguments.backend}
+    found: dict[str, Any] = {}
+    if arguments.calibration:
+        curve = calibration(model, batch, **asked)
+        print(f"calibration: expected error {curve.error.text(4)}, {curve.events:,} events in {curve.images} images")
+        print(f"{'said':>8}{'happened':>10}  {'95%':<16}{'events':>10}")
+        for each in curve.bins:
+            print(f"{each.said:8.3f}{each.happened.value:10.3f}  {each.happened.low:.3f} to {each.happened.high:.3f}{each.count:13,}")
+        found["calibration"] = asdict(curve)
+    if arguments.typicality:
+        both = typicality(model, batch, **asked)
+        print(f"typicality: a sample is {both.gap.text(2)} nats likelier than an image; {both.inside.text(2)} of the images are inside")
+        for words, spread in (("samples", both.drawn), ("images", both.held_out)):
+            at = ", ".join(f"{100 * share:g}% {value:.2f}" for share, value in zip(QUANTILES, spread.quantiles, strict=True))
+            print(f"  log p of {len(spread.values)} {words}: mean {spread.mean.text(2)}; quantiles {at}")
+        spreads = {
+            words: asdict(spread) | {"values": spread.values.tolist()}
+            for words, spread in (("drawn", both.drawn), ("held_out", both.held_out))
+        }
+        found["typicality"] = {**spreads, "gap": asdict(both.gap), "inside": asdict(both.inside)}
+    return found
 
 
 def _other_data(arguments: argparse.Namespace, run: Run | None) -> Any:

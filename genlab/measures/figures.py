@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +38,19 @@ class Figure:
     examples: int
 
 
+MORE = ("calibration_error", "typicality_gap", "typicality_inside")
+"""What can be measured beside a model's own figures, of models that predict value after value or have a likelihood."""
+
+
 def measure(
-    model: Model, data: Dataset, *, split: str = "test", limit: int | None = None, seed: int = 0, backend: str = "auto"
+    model: Model,
+    data: Dataset,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    seed: int = 0,
+    backend: str = "auto",
+    more: Sequence[str] = (),
 ) -> dict[str, Figure]:
     """Every figure that a model reports of a split, by name; ``model.report.key`` is among them.
 
@@ -50,15 +61,34 @@ def measure(
         limit: Only the first so many examples; None takes all.
         seed: Decides whatever is drawn.
         backend: ``"native"``, ``"torch"`` or ``"auto"``.
+        more: Names in `MORE`, measured too; `genlab.measures.calibration` and `typicality` have the whole curves behind them.
 
     Raises:
-        InputError: An unknown or empty split, or data that doesn't fit the model.
+        InputError: An unknown or empty split, data that doesn't fit the model, or a measure that is unknown or needs what it lacks.
     """
+    for name in more:
+        if name not in MORE:
+            raise unknown_name("more", name, MORE)
     check_fits(model, data.domain, data.name)
     chosen = split_of(data, split)
     count = min(len(chosen), limit or len(chosen))
     found = split_figures(model, chosen, count, seed=seed, backend=backend)
-    return {name: _figure(values, count) for name, values in found.items()}
+    batch = chosen.batch(generator_of(seed, 0), np.arange(count)) if more else None
+    return {name: _figure(values, count) for name, values in found.items()} | {
+        name: _estimated(name, model, batch, seed, backend) for name in more
+    }
+
+
+def _estimated(name: str, model: Model, batch: Any, seed: int, backend: str) -> Figure:
+    """One of `MORE`."""
+    from genlab.measures.calibration import calibration
+    from genlab.measures.typicality import typicality
+
+    if name == "calibration_error":
+        found = calibration(model, batch, seed=seed, backend=backend).error
+    else:
+        found = getattr(typicality(model, batch, seed=seed, backend=backend), name.removeprefix("typicality_"))
+    return Figure(found.value, found.standard_error, len(batch))
 
 
 def split_figures(
