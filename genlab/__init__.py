@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from genlab.native import native_info
     from genlab.runs import load_model
     from genlab.sampling import sample, stream
+    from genlab.simulation import simulate
     from genlab.training import train
 
 _HOME = {
@@ -42,6 +43,7 @@ _HOME = {
     "train": "genlab.training",
     "sample": "genlab.sampling",
     "stream": "genlab.sampling",
+    "simulate": "genlab.simulation",
     "log_prob": "genlab.measures.likelihood",
     "evaluate": "genlab.measures.likelihood",
     "load_model": "genlab.runs",
@@ -85,6 +87,7 @@ __all__ = [
     "receptive_field",
     "runs",
     "sample",
+    "simulate",
     "stream",
     "testing",
     "toy_gan",

@@ -43,7 +43,11 @@ class Own:
     variants: tuple[str, ...] = tuple(VARIANTS)
 
 
-OWN: dict[str, Own] = {}
+OWN: dict[str, Own] = {
+    "wave_pixelcnn": Own(
+        settings={"image_shape": (1, 1, 16)}, sizes={"listed": {"usual": (1, 6)}, "seen": {"usual": (1, 16)}}, variants=("binary",)
+    ),
+}
 
 CAUSAL = [entry.name for entry in entries() if "causal" in entry.abilities]
 CASES = [

@@ -444,6 +444,19 @@ def test_each_use_shows_many_answers_at_once_and_the_command_for_them(use, walls
     assert len(shown["words"]) == shown["count"] == uses.ANSWERS
 
 
+def test_a_series_goes_on_in_a_fan_of_futures():
+    app = opened("uses", use="series")
+    assert len(app.get("vega_lite_chart")) == 1
+    assert app.code[0].value.startswith("genlab simulate sunspots-wave ")
+    [source] = uses.sources_of(uses.USES["series"])
+    data, _, _ = uses.of_past(source, 0, 0)
+    assert data.futures.shape == (uses.FUTURES, len(data.came))
+    assert data.start == pytest.approx(1749 + (3177 - 264) / 12)
+    low, high = np.quantile(data.futures, [0.025, 0.975], axis=0)
+    assert 0.7 < ((low <= data.came) & (data.came <= high)).mean() <= 1
+    press(app, "Another past")
+
+
 def test_what_is_drawn_for_a_use_costs_what_it_says():
     [source] = uses.sources_of(uses.USES["small"])
     true, shown, cost, answers = uses.of_condition(source, 2, 0)

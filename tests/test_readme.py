@@ -56,6 +56,7 @@ def test_every_command_of_its_table_exists(capsys):
         "train",
         "sample",
         "complete",
+        "simulate",
         "evaluate",
         "ablate",
         "export",

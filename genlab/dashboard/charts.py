@@ -220,3 +220,52 @@ def bits_by_temperature(costs: Mapping[float, NDArray[np.float64]], real: float 
         layers.append(line.mark_rule(strokeWidth=1.5, strokeDash=[5, 4]))
         layers.append(line.mark_text(align="left", baseline="bottom", dy=-4, x=4, fontSize=13).encode(text="kind:N"))
     return alt.layer(*layers).properties(height=340)
+
+
+class Fan(NamedTuple):
+    """What a fan chart shows, in the series' own unit.
+
+    Attributes:
+        past: ``(T,)``.
+        futures: ``(n, steps)``.
+        came: What really came, ``(steps,)``; None if nobody knows.
+        start: The time of the first value of the past, in years.
+        step: Between two values, in years.
+        words: The series' name.
+    """
+
+    past: NDArray[np.float64]
+    futures: NDArray[np.float64]
+    came: NDArray[np.float64] | None
+    start: float
+    step: float
+    words: str
+
+
+_BANDS = ((0.025, 0.975, "95%"), (0.1, 0.9, "80%"), (0.25, 0.75, "50%"))
+_SINGLE = 3
+
+
+def fan(data: Fan) -> alt.LayerChart | alt.FacetChart:
+    """The past as a line, the futures as bands that hold 50, 80 and 95% of them, three of them as fine lines, and what really came."""
+    times = data.start + data.step * np.arange(len(data.past) + data.futures.shape[1])
+    before, after = times[: len(data.past)], times[len(data.past) :]
+    x = alt.X("year:Q", title="year", scale=alt.Scale(nice=False, domain=[times[0], times[-1]]), axis=alt.Axis(format="d", grid=False))
+    y = alt.Y("value:Q", title=data.words, axis=alt.Axis(tickCount=5))
+    layers: list[Any] = []
+    for low, high, share in _BANDS:
+        lines = np.quantile(data.futures, [low, high], axis=0)
+        rows = [{"year": float(t), "value": float(a), "high": float(b), "share": share} for t, a, b in zip(after, *lines, strict=True)]
+        shade = alt.Chart(alt.InlineData(values=rows)).mark_area(opacity=0.22, interpolate="monotone")
+        layers.append(shade.encode(x=x, y=y, y2="high:Q", tooltip=["share:N", alt.Tooltip("year:Q", format=".1f")]))
+    for future in data.futures[:_SINGLE]:
+        layers.append(_series(after, future).mark_line(strokeWidth=0.8, opacity=0.8).encode(x=x, y=y))
+    layers.append(_series(before, data.past).mark_line(strokeWidth=1.6).encode(x=x, y=y))
+    if data.came is not None:
+        came = _series(after[: len(data.came)], data.came)
+        layers.append(came.mark_line(strokeWidth=1.6, strokeDash=[4, 3]).encode(x=x, y=y))
+    return alt.layer(*layers).properties(height=_HEIGHT)
+
+
+def _series(times: NDArray[np.float64], values: NDArray[np.float64]) -> alt.Chart:
+    return alt.Chart(alt.InlineData(values=[{"year": float(t), "value": float(v)} for t, v in zip(times, values, strict=True)]))

@@ -43,7 +43,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("completion", "Finish my digit", **_CAUSAL, loads=("pandas",)),
         Entry("temperature", "Temperature", **_CAUSAL, loads=_CHARTS),
         Entry("slow", "Why was PixelRNN slow?", **_CAUSAL, loads=("pandas",)),
-        Entry("uses", "What it is good for", family="autoregressive"),
+        Entry("uses", "What it is good for", family="autoregressive", loads=_CHARTS),
     ],
     "Your own models": [
         Entry("training", "Training", shares=_RUN, loads=_CHARTS),

@@ -18,6 +18,7 @@ from genlab.datasets.image_folder import SUFFIXES, read_image_folder
 from genlab.datasets.mnist import mnist
 from genlab.datasets.npy import MAGIC
 from genlab.datasets.npz import read_npy, read_npz
+from genlab.datasets.series import sunspots
 from genlab.datasets.source import Source
 from genlab.errors import InputError
 from genlab.settings import DataSettings, validate
@@ -28,6 +29,7 @@ DATASETS: dict[str, Callable[[DataSettings], Source]] = {
     "mnist": mnist,
     "photos": photos,
     "slanted": slanted,
+    "sunspots": sunspots,
 }
 OWN_ARRAYS = "own arrays"
 
@@ -60,7 +62,8 @@ def load_dataset(
         levels: 2 to L0; None keeps L0.
         binarize: ``"threshold"``: 1 if x >= L0 / 2. ``"dynamic"``: 1 with probability x / (L0 - 1), anew at every
             ``Split.draw`` and once for ``.images``. None: neither.
-        size: Crop every image to its central square and scale it to `size` x `size`; ``"photos"`` is cut into patches of it.
+        size: Crop every image to its central square and scale it to `size` x `size`; ``"photos"`` is cut into patches of it, and
+            ``"sunspots"`` into stretches of so many months.
         seed: Decides what the source leaves open: the splits, and the one draw of ``.images``.
         source_levels: L0 where the source does not say it: 16 for values from 0 to 15. None takes 2 if every value is 0 or 1,
             else 256.

@@ -109,7 +109,7 @@ def build(source: Source, settings: DataSettings, name: str) -> Dataset:
         return _of_points(source, parts, how, settings, name)
     native = _native_levels(source, settings)
     levels = _levels(native, settings)
-    if settings.size is not None:
+    if settings.size is not None and not source.is_sized:
         parts = {split: Part(fit_square(part.images, settings.size), part.labels) for split, part in parts.items()}
     train, valid, test = (_finish(parts[split], native, levels, settings, index) for index, split in enumerate(SPLITS))
     _check_levels_left((train, valid, test), native, settings)

@@ -48,6 +48,7 @@ class Source:
         splits: How the source itself splits them, for the record; None if there is nothing to say.
         classes: What label 0, 1, ... is called, or None.
         notes: What a reader should know, such as which files were left out.
+        is_sized: Whether the images have been made of the size that was asked for.
     """
 
     parts: dict[str, Part]
@@ -56,6 +57,7 @@ class Source:
     splits: str | None = None
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    is_sized: bool = False
 
     def __post_init__(self) -> None:
         train = self.parts["train"]

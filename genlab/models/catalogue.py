@@ -45,6 +45,14 @@ _ENTRIES: dict[str, Entry] = {
             "Masked convolutions see the pixels before; training is parallel, drawing goes pixel by pixel.",
         ),
         Entry(
+            "wave_pixelcnn",
+            "genlab.models.causal.wave_pixelcnn",
+            "autoregressive",
+            _AUTOREGRESSIVE,
+            "van den Oord et al. 2016c",
+            "A series, step after step: dilated and gated convolutions, each layer twice as far back; simulates what comes next.",
+        ),
+        Entry(
             "multiscale_pixelcnn",
             "genlab.models.causal.multiscale_pixelcnn",
             "autoregressive",

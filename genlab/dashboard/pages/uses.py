@@ -1,14 +1,16 @@
-"""What it is good for: a digit of one's choice, a small picture made large, a grey one coloured; many answers, since there are many."""
+"""What it is good for: a digit of one's choice, a small picture made large, a grey one coloured, a series gone on with."""
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from genlab.dashboard import address
+from genlab.dashboard.charts import Fan, fan
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import caught, frame
 from genlab.dashboard.stage.sources import Source, model_of
-from genlab.dashboard.stage.uses import ANSWERS, USES, Answers, Use, believed, of_class, of_condition, sources_of
+from genlab.dashboard.stage.uses import ANSWERS, FUTURES, USES, Answers, Use, believed, of_class, of_condition, of_past, sources_of
 from genlab.dashboard.words import duration
 
 SHOWN_SECONDS = 1.2
@@ -20,7 +22,7 @@ def page() -> None:
     with frame(
         "What it is good for",
         "Tell the model something beforehand, and it draws the rest: *p*(*x* | told) = ∏ *p*(*xᵢ* | *x*₁ … *xᵢ*₋₁, told). "
-        "What is told is one more map that every layer reads, be it a class, a small image or a grey one.",
+        "What is told is one more map that every layer reads, be it a class, a small image or a grey one; of a series it is the past.",
     ):
         options = {"format_func": lambda each: USES[each].title, "required": True, "label_visibility": "collapsed"}
         chosen = address.choice("use", list(USES))
@@ -37,6 +39,8 @@ def show(name: str, use: Use) -> None:
         return
     if name == "class":
         show_class(source)
+    elif name == "series":
+        show_series(source)
     else:
         show_condition(source)
 
@@ -100,6 +104,34 @@ def show_condition(source: Source) -> None:
     command(f"genlab sample {source.name} --condition picture.png -n {ANSWERS} --seed {seed} --out drawn.png")
 
 
+def show_series(source: Source) -> None:
+    """A held-out stretch of a series, and how it may go on."""
+    one, other, _ = st.columns([1, 1, 2])
+    with one:
+        number = address.again("Another past", "image", width="stretch")
+    with other:
+        seed = address.again("Draw others", "seed", width="stretch")
+    data, cost, seconds = of_past(source, number, seed)
+    years = data.step * len(data.past)
+    st.markdown(
+        f"A series is an image one pixel high. Given {years:.0f} years of it, here are {FUTURES} futures: bands that hold 50, 80 and 95% "
+        "of them, three of them one by one, and, dashed, what really came, which the model never saw."
+    )
+    st.altair_chart(fan(data), width="stretch", key="fan", alt=described(data))
+    st.caption(
+        f"{FUTURES} futures of {data.futures.shape[1]} steps drawn in {duration(seconds)} by a network of "
+        f"{model_of(source).parameter_count():,} parameters. What really came costs −log₂ *p*(future | past) = {bits(cost)}, "
+        f"{cost / data.futures.shape[1]:.2f} a step. Sunspot numbers: WDC-SILSO, Royal Observatory of Belgium, Brussels."
+    )
+    command(f"genlab simulate {source.name} -n {FUTURES} --seed {seed} --out futures.npz")
+
+
+def described(data: Fan) -> str:
+    """The fan in words."""
+    low, middle, high = np.quantile(data.futures[:, -1], [0.1, 0.5, 0.9])
+    return f"{FUTURES} futures of {data.words}: at the end 80% lie between {low:.0f} and {high:.0f}, half of them below {middle:.0f}."
+
+
 def show_answers(source: Source, answers: Answers, identity: str, alt: str) -> None:
     """The answers, drawn before the visitor's eyes, with their bits."""
     model = model_of(source)
@@ -130,8 +162,12 @@ def command(line: str) -> None:
 
 def trained_by(name: str) -> str:
     """How such a model is trained."""
-    settings = {"class": "mnist5k --set binarize=dynamic classes=10", "small": "mnist5k --set levels=4 given=small factor=4"}
-    return f"genlab train pixelcnn --data {settings.get(name, 'photos --set levels=16 given=grey')}"
+    return {
+        "class": "genlab train pixelcnn --data mnist5k --set binarize=dynamic classes=10",
+        "small": "genlab train pixelcnn --data mnist5k --set data.levels=4 given=small factor=4",
+        "grey": "genlab train pixelcnn --data photos --set data.levels=16 given=grey",
+        "series": "genlab train wave_pixelcnn --data sunspots --set data.levels=32 channels=8",
+    }[name]
 
 
 page()

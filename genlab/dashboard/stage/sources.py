@@ -55,29 +55,32 @@ def sources(needs: Iterable[str] = ()) -> list[Source]:
     packaged = [(Run(path), f"{words}, comes with genlab") for name, words in PACKAGED.items() if (path := pretrained_path(name))]
     # A packaged model goes by its name, which stays the same wherever genlab lies.
     found = [Source(run.name, 0, words) for run, words in packaged if _can(run, needs)]
-    found += [source for source, told in _runs(needs) if not told]
+    found += [source for source, settings in _runs(needs) if not _is_told(settings)]
     return found or [UNTRAINED]
 
 
-def sources_told(packaged: str, fits: Callable[[Mapping[str, Any]], bool]) -> list[Source]:
-    """What draws only when it is told something: a model that comes with genlab, then runs of one's own.
+def sources_for(packaged: str, fits: Callable[[Mapping[str, Any]], bool]) -> list[Source]:
+    """What can draw for one use: a model that comes with genlab, then runs of one's own.
 
     Args:
         packaged: The name of the one that comes with genlab.
-        fits: Whether a model of these settings is told what the page tells it.
+        fits: Whether a model of these settings will do.
     """
     found = [Source(packaged, 0, "comes with genlab")] if pretrained_path(packaged) else []
-    return found + [source for source, told in _runs(()) if told and fits(told)]
+    return found + [source for source, settings in _runs({"causal"}) if fits(settings)]
 
 
 def _runs(needs: Iterable[str]) -> Iterator[tuple[Source, Mapping[str, Any]]]:
-    """One's own runs with these abilities that have weights, and their model's settings if it has to be told something."""
+    """One's own runs with these abilities that have weights, and their model's settings."""
     for run in list_runs()[:RUNS_AT_MOST]:
         if run.checkpoint_path.exists() and _can(run, needs):
             source = Source(str(run.path.resolve()), run.checkpoint_path.stat().st_mtime_ns, f"run {run.label}")
-            settings = run.config["model"]["settings"]
-            is_told = settings.get("classes") or settings.get("given", "none") != "none"
-            yield source, settings if is_told else {}
+            yield source, run.config["model"]["settings"]
+
+
+def _is_told(settings: Mapping[str, Any]) -> bool:
+    """Whether a model draws only when it is told a class or shown an image."""
+    return bool(settings.get("classes")) or settings.get("given", "none") != "none"
 
 
 def _can(run: Run, needs: Iterable[str]) -> bool:
@@ -131,7 +134,7 @@ def untrained_systems(needs: Iterable[str]) -> list[Source]:
 
 def _missing(asked: str, needs: Iterable[str]) -> str:
     """Why the model that the address asks for is not among those of the page."""
-    if any(source.name == asked and told for source, told in _runs(())):
+    if any(source.name == asked and _is_told(settings) for source, settings in _runs(())):
         return "The model in the address draws only when it is told something: see the page “What it is good for”."
     if any(source.name == asked for source in sources()):
         wanted = " and ".join(ABILITIES[ability][1] for ability in needs)
