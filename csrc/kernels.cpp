@@ -364,12 +364,12 @@ double softmax(const SoftmaxArgs<S>& a) {
 }
 
 template <class S>
-void interleave(const S* row, int positions, int channels, int start, int pairs, Pair<S>* to) {
+void interleave(const S* row, int positions, std::ptrdiff_t step, int channels, int start, int pairs, Pair<S>* to) {
   if constexpr (Numbers<S>::group == 2) {
     for (int j = 0; j < pairs; ++j, to += channels) {
       const int q = 2 * j + start;
-      const S* const first = row + static_cast<std::ptrdiff_t>(q) * channels;
-      const S* const second = first + channels;
+      const S* const first = row + q * step;
+      const S* const second = first + step;
       if (q + 1 < positions)
         for (int c = 0; c < channels; ++c) to[c] = first[c].bits | static_cast<std::uint32_t>(second[c].bits) << 16;
       else

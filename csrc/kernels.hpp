@@ -169,9 +169,9 @@ struct KernelTable {
   int (*logistic_draw)(const LogisticArgs<S>&, int channel, double u, double temperature);  // given the levels of the channels before
   S (*narrow)(double);
   double (*widen)(S);
-  // A row of `positions` pixels of `channels` as pairs of neighbours: (0, 1), (2, 3) … or, from `start` = 1 on, (1, 2), (3, 4) …;
-  // beyond the row there are zeros (bfloat16 only).
-  void (*interleave)(const S* row, int positions, int channels, int start, int pairs, Pair<S>* to);
+  // `positions` pixels of `channels`, `step` values apart, as pairs of neighbours: (0, 1), (2, 3) … or, from `start` = 1 on, (1, 2),
+  // (3, 4) …; beyond them there are zeros (bfloat16 only).
+  void (*interleave)(const S* row, int positions, std::ptrdiff_t step, int channels, int start, int pairs, Pair<S>* to);
 };
 
 struct ToyGanArgs;

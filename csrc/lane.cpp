@@ -69,8 +69,7 @@ template <class S>
 void Lane<S>::lay_out_buffer(int b) {
   const BufferSpec& spec = spec_.buffers[b];
   MapShape shape = spec.shape;
-  // A pixel of a map of one pixel stands for all; of a scratch map only the current one is there.
-  shape.everywhere = spec.scratch || (shape.height == 1 && shape.width == 1 && spec_.height * spec_.width > 1);
+  shape.everywhere = shape.everywhere || spec.scratch;  // of a scratch map only the current pixel is there
   const bool packed = b == spec_.image && image_is_packed_;
   const int stride = round_up(spec.channels, packed ? Numbers<S>::group : work_.kernels.lanes);
   const std::string what = "a map of " + std::to_string(spec.channels) + " channels over " + std::to_string(work_.images) + " image(s) of " +
@@ -168,17 +167,29 @@ void Lane<S>::forward_given() {
 
 template <class S>
 void Lane<S>::forward_row(int y) {
-  for (Operation<S>* operation : row_) operation->run(y, 0, spec_.width);
+  for (Operation<S>* operation : row_)
+    if (y % operation->apart() == 0) operation->run(y / operation->apart(), 0, operation->width());
+}
+
+template <class S>
+void Lane<S>::run_at(const std::vector<Operation<S>*>& list, int y, int x) {
+  for (Operation<S>* operation : list) {
+    const int apart = operation->apart();
+    if (apart == 1)
+      operation->run(y, x, 1);
+    else if (y % apart == 0 && x % apart == 0)
+      operation->run(y / apart, x / apart, 1);
+  }
 }
 
 template <class S>
 void Lane<S>::forward_pixel(int y, int x, bool with_late) {
-  for (Operation<S>* operation : with_late ? pixel_ : early_) operation->run(y, x, 1);
+  run_at(with_late ? pixel_ : early_, y, x);
 }
 
 template <class S>
 void Lane<S>::forward_late(int y, int x) {
-  for (Operation<S>* operation : late_) operation->run(y, x, 1);
+  run_at(late_, y, x);
 }
 
 template class Lane<float>;

@@ -53,6 +53,8 @@ class Lane {
 
   void lay_out_buffer(int buffer);
   Operations bind(const std::vector<Instruction>& list);
+  // Those whose map has a pixel at the image's (y, x).
+  static void run_at(const std::vector<Operation<S>*>& list, int y, int x);
   static void sweep(const std::vector<Instruction>& list, Operations& operations, bool reversed);
   bool is_read_by_convolutions_alone(int buffer) const;
 

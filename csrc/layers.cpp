@@ -13,13 +13,19 @@ Layers<S>::Layers(const std::vector<Layer>& layers, const KernelTable<S>& kernel
   for (int l = 0; l < size(); ++l) {
     const Layer& layer = layers_[l];
     Packed& packed = packed_[l];
-    packed.gradient_terms = forward_terms(layer);
-    packed.forward_terms = grouped(packed.gradient_terms, group);
-    packed.forward.resize(packed.forward_terms.size() * group * padded_outputs(l));
+    const auto add_part = [group](std::vector<Part>& parts, const std::vector<Term>& terms, std::size_t channels) {
+      parts.push_back({grouped(terms, static_cast<int>(group)), {}});
+      parts.back().weight.resize(parts.back().terms.size() * group * channels);
+    };
     packed.bias.resize(padded_outputs(l));
+    for (int phase = 0; phase < layer.up * layer.up; ++phase) {
+      const std::vector<Term> terms = forward_terms(layer, phase);
+      packed.gradient_terms.insert(packed.gradient_terms.end(), terms.begin(), terms.end());
+      add_part(packed.forward, terms, padded_outputs(l));
+    }
     if (!backward_) continue;
-    packed.backward_terms = grouped(backward_terms(layer), group);
-    packed.backward.resize(packed.backward_terms.size() * group * round_up(layer.in_channels, kernels_.lanes));
+    for (int phase = 0; phase < layer.down * layer.down; ++phase)
+      add_part(packed.backward, backward_terms(layer, phase), static_cast<std::size_t>(round_up(layer.in_channels, kernels_.lanes)));
   }
 }
 
@@ -29,8 +35,8 @@ void Layers<S>::pack(const Parameters<T>& parameters, int threads) {
     for (int l = thread; l < size(); l += threads) {
       const Layer& layer = layers_[l];
       Packed& packed = packed_[l];
-      pack_forward<S>(layer, packed.forward_terms, parameters.weights[l], kernels_, packed.forward.get());
-      if (backward_) pack_backward<S>(layer, packed.backward_terms, parameters.weights[l], kernels_, packed.backward.get());
+      for (Part& part : packed.forward) pack_forward<S>(layer, part.terms, parameters.weights[l], kernels_, part.weight.get());
+      for (Part& part : packed.backward) pack_backward<S>(layer, part.terms, parameters.weights[l], kernels_, part.weight.get());
       std::copy_n(parameters.biases[l], layer.out_channels, packed.bias.get());
     }
   });

@@ -25,9 +25,14 @@ class Layers {
 
   void pack(const Parameters<T>& parameters, int threads);
 
+  // What the pixels of one phase are computed from: terms with channels in groups, and their weights.
+  struct Part {
+    std::vector<Term> terms;
+    Aligned<S> weight;
+  };
   struct Packed {
-    std::vector<Term> gradient_terms, forward_terms, backward_terms;  // the last two with channels in groups
-    Aligned<S> forward, backward;
+    std::vector<Term> gradient_terms;     // ungrouped, phase after phase
+    std::vector<Part> forward, backward;  // a part for each phase
     Aligned<T> bias;
   };
   const Layer& layer(int index) const { return layers_[index]; }

@@ -63,13 +63,13 @@ struct Map {
   // From one pixel to the next as kernels count them: images side by side, or the positions of one image's row.
   std::ptrdiff_t stride(int images) const { return images > 1 ? channel_stride : position; }
 
-  // Where the terms of a convolution lie, seen from a pixel of a row of that phase; `sign` −1: at the mirrored taps.
-  std::vector<std::int32_t> offsets(const std::vector<Term>& terms, int sign, int phase = 0) const {
+  // Where the terms of a convolution lie, seen from a pixel of a row of that phase.
+  std::vector<std::int32_t> offsets(const std::vector<Term>& terms, int phase = 0) const {
     std::vector<std::int32_t> result;
     result.reserve(terms.size());
     for (const Term& term : terms) {
-      const std::ptrdiff_t lines = slot(phase + sign * term.tap.dy) - slot(phase);
-      result.push_back(static_cast<std::int32_t>(lines * row + sign * term.tap.dx * position + term.channel));
+      const std::ptrdiff_t lines = slot(phase + term.at.dy) - slot(phase);
+      result.push_back(static_cast<std::int32_t>(lines * row + term.at.dx * position + term.channel));
     }
     return result;
   }

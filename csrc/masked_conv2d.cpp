@@ -71,7 +71,7 @@ void masked_conv2d_forward(const KernelTable<T>& kernels, const Layer& layer, Co
   const int threads = threads_for(items, operations<T>(layer, shape));
   parallel(threads, [&](int thread) {
     Padded<T> image(layer, shape, layer.in_channels);
-    const std::vector<std::int32_t> offsets = image.map.offsets(terms, 1);
+    const std::vector<std::int32_t> offsets = image.map.offsets(terms);
     Aligned<T> line(static_cast<std::size_t>(shape.width) * padded_out);
     const Share share = share_of(items, thread, threads);
     for (int item = share.begin; item < share.end; ++item) {
@@ -113,7 +113,7 @@ void masked_conv2d_backward(const KernelTable<T>& kernels, const Layer& layer, C
   }
   parallel(threads, [&](int thread) {
     Padded<T> image(layer, shape, layer.in_channels), gradient(layer, shape, padded_out);
-    const std::vector<std::int32_t> offsets = image.map.offsets(terms, 1), back_offsets = gradient.map.offsets(back_terms, -1);
+    const std::vector<std::int32_t> offsets = image.map.offsets(terms), back_offsets = gradient.map.offsets(back_terms);
     Aligned<T> line(static_cast<std::size_t>(shape.width) * padded_in);
     const std::size_t pixels = static_cast<std::size_t>(shape.height) * shape.width;
     const Share share = share_of(shape.images, thread, threads);

@@ -25,32 +25,44 @@ void pack(int terms, int channels, const KernelTable<S>& kernels, S* to, const W
 
 }  // namespace
 
-std::vector<Term> forward_terms(const Layer& layer) {
+namespace {
+// Whether a tap that reads at that distance serves the pixels of a phase.
+bool serves(const Tap& distance, int ratio, int phase) {
+  const auto phase_of = [ratio](int d) { return ((-d) % ratio + ratio) % ratio; };
+  return phase_of(distance.dy) * ratio + phase_of(distance.dx) == phase;
+}
+}  // namespace
+
+std::vector<Term> forward_terms(const Layer& layer, int phase) {
   std::vector<Term> terms;
-  for (const Tap& tap : layer.taps)
+  for (const Tap& tap : layer.taps) {
+    if (!serves(tap, layer.up, phase)) continue;
     for (int in = 0; in < layer.in_channels; ++in) {
       bool live = false;
       for (int out = 0; out < layer.out_channels && !live; ++out) live = layer.mask[layer.index(out, in, tap)] != 0;
-      if (live) terms.push_back({tap, in});
+      if (live) terms.push_back({tap, in, input_tap(layer, tap)});
     }
+  }
   return terms;
 }
 
-std::vector<Term> backward_terms(const Layer& layer) {
+std::vector<Term> backward_terms(const Layer& layer, int phase) {
   std::vector<Term> terms;
-  for (const Tap& tap : layer.taps)
+  for (const Tap& tap : layer.taps) {
+    if (!serves({-tap.dy, -tap.dx}, layer.down, phase)) continue;
     for (int out = 0; out < layer.out_channels; ++out) {
       bool live = false;
       for (int in = 0; in < layer.in_channels && !live; ++in) live = layer.mask[layer.index(out, in, tap)] != 0;
-      if (live) terms.push_back({tap, out});
+      if (live) terms.push_back({tap, out, mirrored_tap(layer, tap)});
     }
+  }
   return terms;
 }
 
 std::vector<Term> grouped(const std::vector<Term>& terms, int group) {
   std::vector<Term> result;
   for (const Term& term : terms) {
-    const Term first{term.tap, term.channel / group * group};
+    const Term first{term.tap, term.channel / group * group, term.at};
     const bool there =
         !result.empty() && result.back().tap.dy == first.tap.dy && result.back().tap.dx == first.tap.dx && result.back().channel == first.channel;
     if (!there) result.push_back(first);

@@ -15,12 +15,16 @@ struct Tap {
   int dy, dx;
 };
 
-// A tap lies `dilation` pixels from the next one; the weight has an entry for each.
+// The least whole number that is at least a / b.
+inline int divided_up(int a, int b) { return a >= 0 ? (a + b - 1) / b : -(-a / b); }
+
+// A tap lies `dilation` pixels from the next one; the weight has an entry for each. A layer may read a map that is `down` times as fine
+// as what it computes, or `up` times as coarse: taps count pixels of the finer of the two, and each serves one phase of its pixels.
 struct Layer {
   int out_channels, in_channels, height, width;
   std::vector<Tap> taps;
   std::vector<std::uint8_t> mask;  // [out][in][row][column]
-  int dilation = 1;
+  int dilation = 1, down = 1, up = 1;
 
   std::size_t index(int out, int in, const Tap& tap) const {
     const int row = height / 2 + tap.dy / dilation, column = width / 2 + tap.dx / dilation;
@@ -29,15 +33,22 @@ struct Layer {
   std::size_t weights() const { return static_cast<std::size_t>(out_channels) * in_channels * height * width; }
 };
 
-// A row of the packed matrix: a tap and a channel of the side that is summed over.
+// Where a tap reads the layer's input, in pixels of that, seen from the one that lies on the pixel computed; and where, for the gradient of
+// its input, it reads that of its result.
+inline Tap input_tap(const Layer& layer, const Tap& tap) { return {divided_up(tap.dy, layer.up), divided_up(tap.dx, layer.up)}; }
+inline Tap mirrored_tap(const Layer& layer, const Tap& tap) { return {divided_up(-tap.dy, layer.down), divided_up(-tap.dx, layer.down)}; }
+
+// A row of the packed matrix: a tap and a channel of the side that is summed over, and where that is read.
 struct Term {
   Tap tap;
   int channel;
+  Tap at;
 };
 
-// The live terms of the forward sum (tap, input channel), or of the backward sum (tap, output channel).
-std::vector<Term> forward_terms(const Layer& layer);
-std::vector<Term> backward_terms(const Layer& layer);
+// The live terms of the forward sum (tap, input channel), or of the backward sum (tap, output channel), of pixels (y, x) with
+// y % ratio · ratio + x % ratio = phase, where ratio is `up` forwards and `down` backwards.
+std::vector<Term> forward_terms(const Layer& layer, int phase = 0);
+std::vector<Term> backward_terms(const Layer& layer, int phase = 0);
 
 // The same with `group` neighbouring channels to a term, named by the first.
 std::vector<Term> grouped(const std::vector<Term>& terms, int group);

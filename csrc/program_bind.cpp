@@ -88,6 +88,8 @@ Layer read_layer(const py::dict& from) {
       static_cast<int>(array.shape(0)), static_cast<int>(array.shape(1)), static_cast<int>(array.shape(2)), static_cast<int>(array.shape(3)), {}, {}};
   layer.mask.assign(live, live + array.size());
   layer.dilation = integer(from, "dilation");
+  layer.down = integer(from, "down");
+  layer.up = integer(from, "up");
   for (const auto& item : sequence(from, "taps")) {
     const py::sequence tap = list_of(item, "a tap");
     if (tap.size() != 2) throw py::value_error("a tap of a program must be (dy, dx)");
@@ -114,8 +116,8 @@ Instruction read_instruction(const py::dict& from) {
 
 BufferSpec read_buffer(const py::dict& from) {
   const MapShape shape{integer(from, "height"), integer(from, "width"), integer(from, "top"),  integer(from, "bottom"),
-                       integer(from, "left"),   integer(from, "right"), integer(from, "rows"), false};
-  return {integer(from, "channels"), shape, boolean(from, "scratch")};
+                       integer(from, "left"),   integer(from, "right"), integer(from, "rows"), boolean(from, "everywhere")};
+  return {integer(from, "channels"), shape, integer(from, "stride"), boolean(from, "scratch")};
 }
 
 ProgramSpec read_spec(const py::dict& from) {

@@ -25,13 +25,21 @@ std::string form_names() {
 
 double ProgramSpec::multiply_adds_per_image() const {
   double sum = 0;
-  for (const Layer& layer : layers) sum += static_cast<double>(std::count_if(layer.mask.begin(), layer.mask.end(), [](auto m) { return m != 0; }));
-  return sum * height * width;
+  for (const Instruction& i : forward) {
+    if (i.layer == none) continue;
+    const Layer& layer = layers[i.layer];
+    // Each tap meets each pixel of the coarser map once.
+    const MapShape& result = buffers[i[i.has(out) ? out : act]].shape;
+    const double pixels = static_cast<double>(divided_up(result.height, layer.up)) * divided_up(result.width, layer.up);
+    sum += pixels * static_cast<double>(std::count_if(layer.mask.begin(), layer.mask.end(), [](auto m) { return m != 0; }));
+  }
+  return sum;
 }
 
 namespace {
 
-constexpr int most = 1 << 24;  // of a size; beyond it lies no picture, and products stay within a double
+constexpr int most_ratio = 256;  // between strides: its square is a number of phases
+constexpr int most = 1 << 24;    // of a size; beyond it lies no picture, and products stay within a double
 
 [[noreturn]] void refuse(const std::string& sentence) { throw std::invalid_argument(sentence); }
 void require(bool rule, const std::string& sentence) {
@@ -81,6 +89,10 @@ class Check {
     require_size(layer.in_channels, 1, "input channels of " + name);
     require(layer.height % 2 == 1 && layer.width % 2 == 1, "the kernel of " + name + " must be odd");
     require_size(layer.dilation, 1, "dilation of " + name);
+    for (const int ratio : {layer.down, layer.up})
+      require(ratio >= 1 && ratio <= most_ratio,
+              "down and up of " + name + " must be from 1 to " + std::to_string(most_ratio) + "; got " + std::to_string(ratio));
+    require(layer.down == 1 || layer.up == 1, name + " must go down or up, not both");
     std::set<std::pair<int, int>> seen;
     for (const Tap& tap : layer.taps) {
       require(tap.dy % layer.dilation == 0 && tap.dx % layer.dilation == 0, "a tap of " + name + " is no multiple of its dilation");
@@ -93,17 +105,21 @@ class Check {
   void check_buffer(const BufferSpec& buffer, const std::string& name) const {
     require_size(buffer.channels, 1, "channels of " + name);
     const MapShape& s = buffer.shape;
-    require(is_full(s) || is_one(s), "the size of " + name + " must be the image's or 1 x 1; got " + text(s));
+    require_size(buffer.stride, 1, "stride of " + name);
+    const int height = s.everywhere ? 1 : divided_up(spec_.height, buffer.stride), width = s.everywhere ? 1 : divided_up(spec_.width, buffer.stride);
+    require(s.height == height && s.width == width, "the size of " + name + " must be " + std::to_string(height) + " x " + std::to_string(width) +
+                                                        ", one pixel for every " + std::to_string(buffer.stride) +
+                                                        " of the image's, or one for all; got " + text(s));
     for (const int side : {s.top, s.bottom, s.left, s.right, s.rows}) require_size(side, 0, "a border, and the remembered rows, of " + name);
     require(spec_.mode == Mode::sample || (s.rows == 0 && !buffer.scratch), name + " must remember all rows: only sampling can forget some");
-    require(is_full(s) || (s.rows == 0 && !buffer.scratch), name + " is of one pixel and must be remembered");
-    require(is_full(s) || (s.top == 0 && s.bottom == 0 && s.left == 0 && s.right == 0), name + " is of one pixel and must have no border");
+    require(!s.everywhere || (s.rows == 0 && !buffer.scratch), name + " is of one pixel and must be remembered");
+    require(!s.everywhere || (s.top == 0 && s.bottom == 0 && s.left == 0 && s.right == 0), name + " is of one pixel and must have no border");
   }
 
   void check_ends() {
     require(exists(spec_.image) && exists(spec_.output), "image and output must name buffers");
     const BufferSpec& image = spec_.buffers[spec_.image];
-    require(image.channels == spec_.channels && is_full(image.shape) && !image.scratch,
+    require(image.channels == spec_.channels && is_full(image) && !image.scratch,
             "the image's buffer must be of the image's channels and size, and remembered");
     check_output(spec_.output, "output");
     written_.insert(spec_.image);
@@ -116,8 +132,7 @@ class Check {
       if (given.grad == none) continue;
       require(spec_.mode == Mode::train && exists(given.grad), "the gradient of a given map must name a buffer, of a program for 'train'");
       require(given.grad != given.buffer && spec_.buffers[given.grad].channels == spec_.buffers[given.buffer].channels &&
-                  spec_.buffers[given.grad].shape.height == spec_.buffers[given.buffer].shape.height &&
-                  spec_.buffers[given.grad].shape.width == spec_.buffers[given.buffer].shape.width,
+                  are_alike(spec_.buffers[given.grad], spec_.buffers[given.buffer]),
               "the gradient of a given map must be of its channels and size");
     }
     require(!fixed_.count(spec_.output), "output must name a buffer of its own");
@@ -134,7 +149,7 @@ class Check {
     require(head_fits(spec_.distribution, spec_.channels, spec_.levels, parameters),
             name + " must have the channels that the distribution '" + spec_.distribution + "' takes for " + std::to_string(spec_.channels) +
                 " channel(s) of " + std::to_string(spec_.levels) + " levels; got " + std::to_string(parameters));
-    require(is_full(spec_.buffers[buffer].shape), name + " must be of the image's size");
+    require(is_full(spec_.buffers[buffer]), name + " must be of the image's size");
   }
 
   void check_instruction(const Instruction& i, bool backward) {
@@ -147,7 +162,7 @@ class Check {
     require(!i.accumulate || i.form->accumulates, name + " cannot add to out");
     require(!i.accumulate2 || i.form->accumulates2, name + " cannot add to out2");
     check_slots(i, name);
-    const MapShape& domain = shape_of_what_it_computes(i);
+    const BufferSpec& domain = what_it_computes(i);
     int channels = none;  // of ports that must agree
     for (const Port& port : i.form->ports)
       if (i.has(port.slot)) check_port(i, port, domain, channels, name);
@@ -173,13 +188,13 @@ class Check {
     require(writes || i.form->backward, name + " writes nothing");
   }
 
-  const MapShape& shape_of_what_it_computes(const Instruction& i) const {
+  const BufferSpec& what_it_computes(const Instruction& i) const {
     for (const Port& port : i.form->ports)
-      if (i.has(port.slot) && port.access == Port::writes) return spec_.buffers[i[port.slot]].shape;
-    return spec_.buffers[i[grad]].shape;
+      if (i.has(port.slot) && port.access == Port::writes) return spec_.buffers[i[port.slot]];
+    return spec_.buffers[i[grad]];
   }
 
-  void check_port(const Instruction& i, const Port& port, const MapShape& domain, int& channels, const std::string& name) {
+  void check_port(const Instruction& i, const Port& port, const BufferSpec& domain, int& channels, const std::string& name) {
     const BufferSpec& buffer = spec_.buffers[i[port.slot]];
     const std::string field = name + ": " + slot_names[port.slot];
     require(port.is_read() || !fixed_.count(i[port.slot]), field + " must not be the image or a given map");
@@ -189,28 +204,31 @@ class Check {
                                                             : channels;
     if (port.channels == Port::same) channels = expected;
     require(buffer.channels == expected, field + " must have " + std::to_string(expected) + " channels; got " + std::to_string(buffer.channels));
-    const bool alike = buffer.shape.height == domain.height && buffer.shape.width == domain.width;
+    // A map that is read at a layer's taps may be finer or coarser than what is computed, as the layer says.
+    const bool forwards = port.access == Port::reads_at_taps, backwards = port.access == Port::reads_at_mirrored_taps;
+    const int down = forwards ? spec_.layers[i.layer].down : backwards ? spec_.layers[i.layer].up : 1;
+    const int up = forwards ? spec_.layers[i.layer].up : backwards ? spec_.layers[i.layer].down : 1;
+    const bool alike = are_alike(buffer, domain, down, up);
+    const std::string size = field + " must be of the size " + text(domain.shape) + (down * up > 1 ? ", times the layer's ratio" : "") + "; got ";
     if (!port.is_read()) {
-      require(port.access == Port::writes ? alike : is_one(buffer.shape),
-              field + " must be of the size " + text(domain) + "; got " + text(buffer.shape));
+      require(port.access == Port::writes ? alike : buffer.shape.everywhere, size + text(buffer.shape));
       const bool adds = (port.slot == out && i.accumulate) || (port.slot == out2 && i.accumulate2);
       require(!adds || written_.count(i[port.slot]), field + " is added to, but nothing has written it");
       return;
     }
     require(written_.count(i[port.slot]), field + " is read, but nothing has written it");
-    require(alike || (is_one(buffer.shape) && (i.form->by_rows || port.access == Port::reads)),
-            field + " must be of the size " + text(domain) + "; got " + text(buffer.shape));
+    require(alike || (buffer.shape.everywhere && (i.form->by_rows || port.access == Port::reads)), size + text(buffer.shape));
     if (port.access == Port::reads) return;
     for (const Port& other : i.form->ports)
       require(other.is_read() || !i.has(other.slot) || i[other.slot] != i[port.slot], field + " is read at taps and must not be written over");
-    check_taps(spec_.layers[i.layer], port.access == Port::reads_at_taps ? 1 : -1, buffer, field);
+    check_taps(spec_.layers[i.layer], forwards, buffer, field);
   }
 
-  void check_taps(const Layer& layer, int sign, const BufferSpec& buffer, const std::string& field) const {
+  void check_taps(const Layer& layer, bool forwards, const BufferSpec& buffer, const std::string& field) const {
     const MapShape& s = buffer.shape;
-    const bool one = buffer.scratch || (is_one(s) && !is_full(s));
+    const bool one = buffer.scratch || s.everywhere;
     for (const Tap& tap : layer.taps) {
-      const int dy = sign * tap.dy, dx = sign * tap.dx;
+      const auto [dy, dx] = forwards ? input_tap(layer, tap) : mirrored_tap(layer, tap);
       const std::string at = field + " is read at (" + std::to_string(dy) + ", " + std::to_string(dx) + "), ";
       if (one) {
         require(dy == 0 && dx == 0, at + "but only one pixel of it is remembered");
@@ -225,9 +243,9 @@ class Check {
   }
 
   // Which buffers an instruction may use depends on when it runs.
-  void check_phase(const Instruction& i, bool backward, const MapShape& domain, const std::string& name) const {
+  void check_phase(const Instruction& i, bool backward, const BufferSpec& domain, const std::string& name) const {
     if (spec_.mode != Mode::sample || backward) return;
-    require(i.phase == Phase::given || is_full(domain), name + " is visited by rows or pixels and must compute a map of the image's size");
+    require(i.phase == Phase::given || !domain.shape.everywhere, name + " is visited by rows or pixels and must compute more than one pixel for all");
     for (const Port& port : i.form->ports) {
       if (!i.has(port.slot)) continue;
       const BufferSpec& buffer = spec_.buffers[i[port.slot]];
@@ -244,16 +262,21 @@ class Check {
       if (i.sweep == Sweep::rows) {
         const std::string name = std::string("instruction '") + i.form->name + "'";
         require(i.form->by_rows, name + " takes a whole map and cannot be swept by rows");
-        const MapShape& domain = shape_of_what_it_computes(i);
-        require(!before || shape_of_what_it_computes(*before).height == domain.height, name + " is swept by rows beside one of another size");
+        const BufferSpec& domain = what_it_computes(i);
+        require(!before || what_it_computes(*before).shape.height == domain.shape.height, name + " is swept by rows beside one of another size");
       }
       before = i.sweep == Sweep::rows ? &i : nullptr;
     }
   }
 
   bool exists(int buffer) const { return buffer >= 0 && buffer < static_cast<int>(spec_.buffers.size()); }
-  bool is_full(const MapShape& s) const { return s.height == spec_.height && s.width == spec_.width; }
-  static bool is_one(const MapShape& s) { return s.height == 1 && s.width == 1; }
+  // Of the image's own pixels.
+  static bool is_full(const BufferSpec& b) { return b.stride == 1 && !b.shape.everywhere; }
+  // Whether `down` pixels of one map lie side by side on `up` of the other.
+  static bool are_alike(const BufferSpec& a, const BufferSpec& b, int down = 1, int up = 1) {
+    if (a.shape.everywhere || b.shape.everywhere) return a.shape.everywhere && b.shape.everywhere;
+    return static_cast<long long>(a.stride) * down == static_cast<long long>(b.stride) * up;
+  }
 
   const ProgramSpec& spec_;
   std::set<int> written_;  // before the instruction that is looked at

@@ -51,6 +51,7 @@ enum class Sweep { maps, rows };
 struct BufferSpec {
   int channels;
   MapShape shape;
+  int stride;    // its pixels lie so many of the image's apart
   bool scratch;  // only the current pixel
 };
 

@@ -53,7 +53,7 @@ def test_gradients_agree(shape, levels, dtype):
 
 
 @settings(max_examples=60, deadline=None)
-@given(graph=graphs(strides=False), seed=st.integers(0, 2**31))
+@given(graph=graphs(), seed=st.integers(0, 2**31))
 def test_any_causal_list_is_walked_alike(graph, seed):
     parameters = random_parameters(graph, seed=seed, dtype=torch.float64)
     maps = random_given(graph, 3, seed=seed, dtype=torch.float64)
@@ -424,7 +424,7 @@ def test_a_bfloat16_sample_was_drawn_from_the_logits_that_scoring_it_in_bfloat16
 
 
 @settings(max_examples=30, deadline=None)
-@given(graph=graphs(strides=False), seed=st.integers(0, 2**31))
+@given(graph=graphs(), seed=st.integers(0, 2**31))
 def test_any_causal_list_is_walked_in_bfloat16(graph, seed):
     """Against the same walk in float32: every layout (odd widths, taps at odd distances, one channel) finds its pairs."""
     parameters = random_parameters(graph, seed=seed)

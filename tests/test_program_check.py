@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from causal_lists import VERTICAL_TAPS, gated
+from causal_lists import VERTICAL_TAPS, gated, strided
 from tiny import tiny_model
 
 import genlab
@@ -50,6 +50,7 @@ GRAPHS = {
     "gated": gated((1, 3, 3), levels=2, channels=2),
     "pixelcnn": tiny_model(image_shape=(1, 4, 3)).graph,
     "mixed": mixed(),
+    "strided": strided((1, 3, 4), levels=2, channels=2),
 }
 
 
@@ -161,11 +162,18 @@ def test_a_mutated_program_is_refused_or_runs_to_its_end(name: str, mode: Any) -
         (("buffers", 0), {"left": 0}, "beyond its border"),
         (("buffers", 0), {"left": -1}, "must be from 0 to"),
         (("buffers", 0), {"channels": 2}, "image's channels and size"),
-        (("buffers", 1), {"height": 2}, "size of buffer 1 must be the image's or 1 x 1; got 2 x 3"),
+        (("buffers", 1), {"height": 2}, "size of buffer 1 must be 4 x 3, one pixel for every 1 of the image's, or one for all; got 2 x 3"),
+        (("buffers", 1), {"stride": 2}, "size of buffer 1 must be 2 x 2, one pixel for every 2 of the image's, or one for all; got 4 x 3"),
+        (("buffers", 1), {"stride": 0}, "stride of buffer 1 must be from 1"),
+        (("buffers", 1), {"stride": 2, "height": 2, "width": 2}, "must be of the size"),
+        (("buffers", 1), {"everywhere": True}, "size of buffer 1 must be 1 x 1"),
         (("buffers", 1), {"rows": 2}, "only sampling can forget"),
         (("layers", 1), {"taps": [(0, 0), (0, 0)]}, "must differ"),
         (("layers", 1), {"taps": [(0, 7)]}, "outside its kernel"),
         (("layers", 1), {"dilation": 0}, "dilation of layer 1 must be from 1"),
+        (("layers", 1), {"down": 2}, "must be of the size .*, times the layer's ratio; got"),
+        (("layers", 1), {"up": 0}, "down and up of layer 1 must be from 1 to 256; got 0"),
+        (("layers", 1), {"down": 2, "up": 2}, "layer 1 must go down or up, not both"),
     ],
 )
 def test_each_rule_has_its_sentence(where: tuple[str, int], changes: dict[str, Any], sentence: str) -> None:

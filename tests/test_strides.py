@@ -10,7 +10,8 @@ from causal_lists import graphs, random_given, random_parameters, strided
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genlab.causal import Categorical, Graph, GraphBuilder, Node, torch_walk
+from genlab import native
+from genlab.causal import Categorical, Graph, GraphBuilder, Node, native_walk, torch_walk
 from genlab.errors import InputError
 
 BINARY = Categorical(2)
@@ -137,3 +138,38 @@ def test_remembered_pixels_are_those_that_a_whole_pass_computes(graph, seed):
     uniforms = torch.from_numpy(np.random.default_rng(seed).random((2, *graph.image_shape[1:], graph.image_shape[0])))
     drawn = torch_walk.sample(graph, parameters, uniforms, given=maps)
     assert (drawn == torch_walk.sample_naive(graph, parameters, uniforms, given=maps)).all()
+
+
+def gradients_of(loss, parameters):
+    return torch.autograd.grad(loss, [tensor for pair in parameters.values() for tensor in pair])
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("shape", [(1, 4, 4), (1, 5, 6), (3, 3, 5), (2, 1, 1), (1, 7, 9)])
+def test_the_native_walk_goes_down_and_up_as_torchs_does(shape):
+    graph = strided(shape, channels=5)
+    parameters = random_parameters(graph, seed=2, dtype=torch.float64)
+    levels = torch.from_numpy(np.random.default_rng(1).integers(0, 3, (3, *shape)))
+    found = native_walk.loss(graph, parameters, levels)
+    expected = -torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, levels), levels).mean()
+    torch.testing.assert_close(found, expected)
+    for a, b in zip(gradients_of(found, parameters), gradients_of(expected, parameters), strict=True):
+        torch.testing.assert_close(a, b)
+    for n in (1, 3):  # one image has the tile's lanes to its own row, several share them
+        uniforms = np.random.default_rng(3).random((n, *shape[1:], shape[0]))
+        drawn = native_walk.sample(graph, parameters, uniforms)
+        assert (drawn == torch_walk.sample(graph, parameters, torch.from_numpy(uniforms)).numpy()).all()
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 6)])
+def test_bfloat16_pairs_pixels_that_the_sum_goes_through_one_after_the_other(shape):
+    if "bfloat16" not in native.core().info()["dtypes"]:
+        pytest.skip("this processor has no bfloat16 dot product")
+    graph = strided(shape, channels=6)
+    parameters = random_parameters(graph, seed=2)
+    levels = torch.from_numpy(np.random.default_rng(1).integers(0, 3, (64, *shape)))
+    exact = gradients_of(native_walk.loss(graph, parameters, levels), parameters)
+    rounded = gradients_of(native_walk.loss(graph, parameters, levels, bfloat16=True), parameters)
+    for a, b in zip(rounded, exact, strict=True):
+        assert float((a - b).norm()) < 0.08 * float(b.norm())

@@ -36,11 +36,14 @@ class Operation {
   }
   int height() const { return height_; }
   int width() const { return width_; }
+  // Its pixels lie so many of the image's apart.
+  int apart() const { return apart_; }
 
  protected:
-  Operation(const Instruction& i, Workspace<S>& w, Slot domain) : i_(i), w_(w), height_(w.maps[i[domain]].height), width_(w.maps[i[domain]].width) {
+  Operation(const Instruction& i, Workspace<S>& w, Slot domain)
+      : i_(i), w_(w), height_(w.maps[i[domain]].height), width_(w.maps[i[domain]].width), apart_(w.spec.buffers[i[domain]].stride) {
     for (int slot = 0; slot < slots; ++slot) maps_[slot] = i.buffer[slot] == none ? nullptr : &w.maps[i.buffer[slot]];
-    for (const Map<S>* map : maps_) mixed_ = mixed_ || (map && width_ > 1 && map->width == 1);
+    for (const Map<S>* map : maps_) mixed_ = mixed_ || (map && width_ > 1 && map->position == 0);
   }
   const Map<S>& map(Slot slot) const { return *maps_[slot]; }
   S* at(Slot slot, int y, int x) const { return maps_[slot] ? maps_[slot]->at(y, x) : nullptr; }
@@ -49,7 +52,7 @@ class Operation {
   const Instruction& i_;
   Workspace<S>& w_;
   std::array<const Map<S>*, slots> maps_;  // null where the instruction names none
-  int height_, width_;                     // of what it computes
+  int height_, width_, apart_;             // of what it computes
   bool mixed_ = false;                     // it reads a map that is the same everywhere beside one that is not
 };
 

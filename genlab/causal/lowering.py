@@ -36,7 +36,6 @@ class Lowering:
     def __init__(self, graph: Graph, mode: Mode) -> None:
         self.graph = graph
         self.program = Program(mode)
-        self._size = graph.image_shape[1:]
         self._readers: dict[str, list[Node]] = {node.name: [] for node in graph.nodes}
         for node in graph.nodes:
             for source in node.inputs:
@@ -126,7 +125,7 @@ class Lowering:
                 residual=self._values[step.residual.name] if step.residual else NONE,
                 out=self._values[result.name] if wanted else NONE,
                 act=self._values[step.act.name] if step.act else NONE,
-                taps=step.node.taps,
+                taps=step.node.source_taps,
             )
         )
 
@@ -162,8 +161,10 @@ class Lowering:
 
     def emit_backward(self, kind: str, *, layer: Node | None = None, accumulate: bool = False, **buffers: int) -> None:
         """An instruction of the way back."""
-        index, taps = (self._layers[layer.name], layer.taps) if layer else (NONE, CENTRE)
-        instruction = Instruction(kind, layer=index, taps=taps, accumulate=accumulate)
+        instruction = Instruction(kind, accumulate=accumulate)
+        if layer:
+            instruction.layer = self._layers[layer.name]
+            instruction.taps, instruction.mirrored_taps = layer.source_taps, layer.mirrored_taps
         for slot, buffer in buffers.items():
             setattr(instruction, slot, buffer)
         self.program.backward.append(instruction)
@@ -183,7 +184,7 @@ class Lowering:
             return
         wide = not self._is_like(grad, self.graph[target])  # the node is the same everywhere, what reads it is not
         if wide and layer is not None:
-            part = self._new_buffer(self.graph[source].channels, everywhere=False)
+            part = self._new_buffer(self.graph[source], everywhere=False)
             self.emit_backward("conv_grad_input", layer=layer, grad=grad, out=part)
             grad, layer = part, None
         kind = "conv_grad_input" if layer else "everywhere_grad" if wide else "add_grad" if mask == NONE else "relu_grad"
@@ -196,7 +197,7 @@ class Lowering:
         """A gradient summed over all pixels, as what stands for them all gets it."""
         if self.is_everywhere(grad):
             return grad
-        total = self._new_buffer(self.program.buffers[grad].channels, everywhere=True)
+        total = self._add(Buffer(self.program.buffers[grad].channels, 1, 1, everywhere=True))
         self.emit_backward("everywhere_grad", grad=grad, out=total)
         return total
 
@@ -218,25 +219,29 @@ class Lowering:
 
     def is_everywhere(self, buffer: int) -> bool:
         """Whether a buffer's one pixel stands for all pixels of the image."""
-        return (self.program.buffers[buffer].height, self.program.buffers[buffer].width) != self._size
+        return self.program.buffers[buffer].everywhere
 
     def new(self, node: Node) -> int:
         """A buffer for a node's value or gradient."""
-        index = self._new_buffer(node.channels, everywhere=self._is_small(node))
+        index = self._new_buffer(node, everywhere=self._is_small(node))
         if self.program.mode == "sample" and node.visit != "given":
             buffer, readers = self.program.buffers[index], self._readers[node.name]
-            taps = [tap for reader in readers for tap in operation_of(reader).taps(reader, node.name)]
-            buffer.rows = 1 + max((-dy for dy, _ in taps), default=0)
-            buffer.scratch = not operation_of(node).is_source and node.visit == "pixel" and all(tap == (0, 0) for tap in taps)
+            taps = [(reader.up, tap) for reader in readers for tap in operation_of(reader).taps(reader, node.name)]
+            buffer.rows = 1 + max((-dy // up for up, (dy, _) in taps), default=0)
+            buffer.scratch = not operation_of(node).is_source and node.visit == "pixel" and all(tap == (0, 0) for _, tap in taps)
         return index
 
-    def _new_buffer(self, channels: int, *, everywhere: bool) -> int:
-        height, width = (1, 1) if everywhere else self._size
-        self.program.buffers.append(Buffer(channels, height, width))
+    def _new_buffer(self, node: Node, *, everywhere: bool) -> int:
+        if everywhere:
+            return self._add(Buffer(node.channels, 1, 1, everywhere=True))
+        return self._add(Buffer(node.channels, *self.graph.size(node), stride=node.stride))
+
+    def _add(self, buffer: Buffer) -> int:
+        self.program.buffers.append(buffer)
         return len(self.program.buffers) - 1
 
     def _is_small(self, node: Node) -> bool:
-        return node.name in self.graph.everywhere and self._size != (1, 1)
+        return node.name in self.graph.everywhere
 
     def _is_like(self, buffer: int, node: Node) -> bool:
         return self.is_everywhere(buffer) == self._is_small(node)

@@ -56,7 +56,8 @@ def specification(graph: Graph, mode: Mode, dtype: str, *, given_grads: bool = F
     program = lower(graph, mode, given_grads=given_grads)
     layers = []
     for node in graph.convolutions:
-        layers.append({"mask": graph.mask(node).astype(np.uint8), "taps": list(node.taps), "dilation": node.dilation})
+        ratio = {"dilation": node.dilation, "down": node.down, "up": node.up}
+        layers.append({"mask": graph.mask(node).astype(np.uint8), "taps": list(node.taps), **ratio})
     image = graph.nodes[0]
     none = dict.fromkeys(program.given, -1)
     return {

@@ -22,7 +22,6 @@ from typing import Literal
 from genlab.causal.graph import Graph
 from genlab.causal.node import Tap
 from genlab.causal.operations import CENTRE
-from genlab.errors import BackendError
 
 Mode = Literal["score", "train", "sample"]
 Phase = Literal["given", "row", "pixel", "late"]
@@ -36,8 +35,10 @@ class Buffer:
 
     Attributes:
         channels: Number of channels.
-        height: Of the map; a map of one pixel stands for all pixels of the image.
+        height: Of the map.
         width: See `height`.
+        stride: Its pixels lie so many of the image's apart.
+        everywhere: It is of one pixel, which stands for all pixels of the image.
         top: Rows of zeros above; likewise `bottom`, `left`, `right`.
         rows: How many rows are remembered; 0 means all of them.
         scratch: Only the current pixel is remembered.
@@ -52,6 +53,8 @@ class Buffer:
     right: int = 0
     rows: int = 0
     scratch: bool = False
+    stride: int = 1
+    everywhere: bool = False
 
 
 @dataclass
@@ -88,14 +91,14 @@ class Instruction:
     accumulate: bool = False
     accumulate2: bool = False
     taps: tuple[Tap, ...] = CENTRE
+    mirrored_taps: tuple[Tap, ...] = CENTRE
 
     BUFFERS = ("first", "second", "grad", "mask", "residual", "out", "out2", "act")
 
     def reads(self) -> Iterable[tuple[int, tuple[Tap, ...]]]:
         """The buffers it reads, with the taps at which it does."""
-        backwards = tuple((-dy, -dx) for dy, dx in self.taps)
         yield from ((self.first, self.taps), (self.second, CENTRE), (self.mask, CENTRE), (self.residual, CENTRE))
-        yield self.grad, backwards if self.kind == "conv_grad_input" else CENTRE
+        yield self.grad, self.mirrored_taps if self.kind == "conv_grad_input" else CENTRE
         yield self.out if self.accumulate else NONE, CENTRE
         yield self.out2 if self.accumulate2 else NONE, CENTRE
 
@@ -135,9 +138,6 @@ def lower(graph: Graph, mode: Mode, *, given_grads: bool = False) -> Program:
     """
     from genlab.causal.lowering import Lowering
 
-    for node in graph.nodes:
-        if node.stride > 1:
-            raise BackendError(f"the native walk cannot run node {node.name!r} of stride {node.stride} yet; use backend 'torch'")
     lowering = Lowering(graph, mode)
     lowering.emit_forward()
     if mode == "train":
@@ -162,7 +162,7 @@ def _shape_buffers(program: Program) -> None:
     alike: dict[tuple[int, ...], list[Buffer]] = {}
     for index, buffer in enumerate(program.buffers):
         if index not in apart and buffer.rows == 0:
-            alike.setdefault((buffer.channels, buffer.height, buffer.width, buffer.scratch), []).append(buffer)
+            alike.setdefault((buffer.channels, buffer.height, buffer.width, buffer.stride, buffer.scratch), []).append(buffer)
     for buffers in alike.values():
         for side in ("top", "bottom", "left", "right"):
             widest = max(getattr(buffer, side) for buffer in buffers)
