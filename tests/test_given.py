@@ -138,7 +138,8 @@ def test_a_conditional_model_from_training_to_the_command_line(tmp_path: Path, c
     run = genlab.train(model, digits(), steps=2, out=tmp_path / "run")
     assert main(["evaluate", str(run.path)]) == 0
     assert "; each image is scored given its class and the small image 1×4×4 made from it" in capsys.readouterr().out
-    picture, levels, out = tmp_path / "three.png", tmp_path / "small.npy", tmp_path / "drawn.npz"
+    picture, levels, out, torn = (tmp_path / name for name in ("three.png", "small.npy", "drawn.npz", "torn.npy"))
+    torn.write_bytes(b"no array")
     Image.fromarray(np.where(digits().test.images[0, 0], 0, 255).astype(np.uint8)).resize((32, 32), 0).save(picture)
     made = Condition("small", (1, 8, 8), 2, 2).of(digits().test.images[:1])[0]
     np.save(levels, made)
@@ -156,7 +157,9 @@ def test_a_conditional_model_from_training_to_the_command_line(tmp_path: Path, c
         ([str(run.path), "--condition", str(levels)], "--labels must say which of the 10 classes"),
         ([str(run.path), "--labels", "10", "--condition", str(levels)], "--labels must be classes from 0 to 9; got 10"),
         ([str(run.path), "--labels", "1", "--condition", str(tmp_path / "x.png")], "--condition must be a picture that exists"),
-        ([str(tmp_path / "plain.safetensors"), "--condition", str(levels)], "--condition must not be given: model 'pixelcnn' goes by no"),
+        ([str(tmp_path / "plain.safetensors"), "--condition", str(levels)], "--condition must be None: model 'pixelcnn' has no given maps"),
+        ([str(tmp_path / "plain.safetensors"), "--condition", str(picture)], "--condition must not be a picture: model 'pixelcnn' makes"),
+        ([str(run.path), "--labels", "1", "--condition", str(torn)], "npy file"),
     ):
         assert main(["sample", *arguments, "--out", str(out)]) == 2
         assert sentence in capsys.readouterr().err

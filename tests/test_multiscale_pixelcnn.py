@@ -12,6 +12,7 @@ import torch
 from scipy import stats
 
 import genlab
+from genlab.__main__ import main
 from genlab.domain import Batch
 from genlab.errors import InputError
 from genlab.models.causal.chain import Chain, join, split
@@ -122,5 +123,10 @@ def test_one_run_folder_holds_all_scales(tmp_path: Path) -> None:
     run = genlab.train(model, digits(), steps=3, out=tmp_path / "run")
     again = genlab.load_model(run.path)
     assert (genlab.sample(again, 3, seed=1) == genlab.sample(model, 3, seed=1)).all()
+    np.save(tmp_path / "small.npy", digits().test.images[0, :, ::4, ::4])
+    arguments = ["sample", str(run.path), "-n", "2", "--condition", str(tmp_path / "small.npy"), "--out", str(tmp_path / "large.npz")]
+    assert main(arguments) == 0
+    with np.load(tmp_path / "large.npz") as archive:
+        assert (archive["images"][:, :, ::4, ::4] == digits().test.images[0, :, ::4, ::4]).all()
     values = run.best()["values"]  # type: ignore[index]
     assert values["nats"] == pytest.approx(sum(values[f"nats_{size}x{size}"] for size in (2, 4, 8)))

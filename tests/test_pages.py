@@ -458,7 +458,7 @@ def test_a_series_goes_on_in_a_fan_of_futures():
 
 
 def test_what_is_drawn_for_a_use_costs_what_it_says():
-    [source] = uses.sources_of(uses.USES["small"])
+    source = uses.sources_of(uses.USES["small"])[0]
     true, shown, cost, answers = uses.of_condition(source, 2, 0)
     model = sources.model_of(source)
     assert (shown == model.condition.of(true[None])[0]).all()

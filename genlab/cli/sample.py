@@ -45,10 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
     if labels and len(labels) not in (1, count):
         raise InputError(f"--labels must be one class for all images or {count}, one for each; got {len(labels)}")
     options: dict[str, Any] = {} if labels is None else {"labels": labels * count if len(labels) == 1 else labels}
-    content = None if arguments.condition is None else read_bytes("--condition", arguments.condition)
+    told = None if arguments.condition is None else _read(arguments.condition)
     model: Any = load_model(arguments.model, weights=arguments.weights)
-    if content is not None:
-        options["condition"] = _condition(content, arguments.condition, model)
+    if told is not None:
+        options["condition"] = _made(told, arguments.condition, model) if isinstance(told, bytes) else told
     images = draw(model, arguments, count, options)
     text = f"genlab {__version__}: {count} images of {model.name}, seed {arguments.seed}, temperature {arguments.temperature:g}"
     write_images(arguments.out, images, model, text, options)
@@ -56,13 +56,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _condition(content: bytes, path: Path, model: Any) -> Any:
-    """The levels that a file holds, or that are made of the picture in it."""
+def _read(path: Path) -> Any:
+    """The levels in a ``.npy``, or the bytes of a picture."""
+    content = read_bytes("--condition", path)
+    return read_array(path) if path.suffix.lower() == ".npy" else content
+
+
+def _made(content: bytes, path: Path, model: Any) -> Any:
+    """What a model is given in training of a picture like this."""
     made = getattr(model, "condition", None)
     if made is None:
-        raise InputError(f"--condition must not be given: model {model.name!r} goes by no other image; got {str(path)!r}")
-    if path.suffix.lower() == ".npy":
-        return read_array(path)
+        raise InputError(f"--condition must not be a picture: model {model.name!r} makes nothing of one; got {str(path)!r}")
     return made.of(fitted(content, model.domain)[None])[0]
 
 

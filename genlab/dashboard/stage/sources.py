@@ -59,14 +59,14 @@ def sources(needs: Iterable[str] = ()) -> list[Source]:
     return found or [UNTRAINED]
 
 
-def sources_for(packaged: str, fits: Callable[[Mapping[str, Any]], bool]) -> list[Source]:
-    """What can draw for one use: a model that comes with genlab, then runs of one's own.
+def sources_for(packaged: Iterable[str], fits: Callable[[Mapping[str, Any]], bool]) -> list[Source]:
+    """What can draw for one use: models that come with genlab, then runs of one's own.
 
     Args:
-        packaged: The name of the one that comes with genlab.
+        packaged: The names of those that come with genlab.
         fits: Whether a model of these settings will do.
     """
-    found = [Source(packaged, 0, "comes with genlab")] if pretrained_path(packaged) else []
+    found = [Source(name, 0, f"{name}, comes with genlab") for name in packaged if pretrained_path(name)]
     return found + [source for source, settings in _runs({"causal"}) if fits(settings)]
 
 

@@ -28,20 +28,20 @@ class Use:
 
     Attributes:
         title: Of its door.
-        packaged: The model that comes with genlab.
+        packaged: The models that come with genlab, the best to look at first.
         fits: Whether a run's model settings make a model for it.
     """
 
     title: str
-    packaged: str
+    packaged: tuple[str, ...]
     fits: Callable[[Mapping[str, Any]], bool]
 
 
 USES = {
-    "class": Use("Draw a digit", "mnist-by-class", lambda settings: _told(settings) == (True, "none")),
-    "small": Use("Make it larger", "mnist-upscaled", lambda settings: _told(settings) == (False, "small")),
-    "grey": Use("Colour it", "photos-coloured", lambda settings: _told(settings) == (False, "grey")),
-    "series": Use("Go on with it", "sunspots-wave", lambda settings: settings.get("image_shape", [0, 0])[1] == 1),
+    "class": Use("Draw a digit", ("mnist-by-class",), lambda settings: _told(settings) == (True, "none")),
+    "small": Use("Make it larger", ("mnist-upscaled", "photos-upscaled"), lambda settings: _told(settings) == (False, "small")),
+    "grey": Use("Colour it", ("photos-coloured",), lambda settings: _told(settings) == (False, "grey")),
+    "series": Use("Go on with it", ("sunspots-wave",), lambda settings: settings.get("image_shape", [0, 0])[1] == 1),
 }
 
 
