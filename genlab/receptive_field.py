@@ -199,9 +199,20 @@ def waiting_to_score(graph: Graph) -> Waiting:
         taps = node.taps if len(sources) == len(node.inputs) else ((0, 0),)
         ready[node.name] = np.max([np.zeros(size, np.int64), *(_moved(ready[name], tap) for name in sources for tap in taps)], axis=0)
         if len(sources) < len(node.inputs):
-            found = _scanned(ready[node.name], node.taps, onward=-1 if getattr(node, "scan", "right") == "left" else 1)
+            found = _scanned(ready[node.name], node.taps, onward=-1 if node.scan == "left" else 1)
             ready[node.name], awaited = found.steps, awaited | found.awaited
     return Waiting(ready[graph.output] if is_recurrent else np.ones(size, np.int64), awaited)
+
+
+def scans(graph: Graph) -> dict[str, Waiting]:
+    """Each recurrence for itself, by its node: who waits for whom once all that it reads is ready. Of those that are alike, the first."""
+    found: dict[str, Waiting] = {}
+    for node in graph.nodes:
+        if node.name in node.inputs:
+            scan = _scanned(np.zeros(graph.image_shape[1:], np.int64), node.taps, onward=-1 if node.scan == "left" else 1)
+            if not any(np.array_equal(scan.awaited, other.awaited) for other in found.values()):
+                found[node.name] = scan
+    return found
 
 
 def _scanned(ready: NDArray[np.int64], taps: Iterable[tuple[int, int]], *, onward: int) -> Waiting:

@@ -1,6 +1,6 @@
 """Receptive fields by gradient agree with finite differences, with the list of nodes, and with the blind spot of the literature."""
 
-from types import SimpleNamespace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -130,20 +130,18 @@ def test_rows_overlap_where_a_blind_spot_hides_the_end_of_the_row_above():
 
 
 @pytest.mark.parametrize(
-    ("taps", "scan", "first_of_row", "steps"),
+    ("name", "node", "first_of_row", "steps", "all_layers"),
     [
-        ([(-1, -1), (-1, 0), (-1, 1)], "right", [1, 2, 3], 3),  # rows
-        ([(-1, 0), (0, -1)], "right", [1, 2, 3], 3 + 4 - 1),  # diagonals
-        ([(-1, 0), (0, 1)], "left", [4, 5, 6], 3 + 4 - 1),
+        ("row_lstm", "layer1_state", [1, 2, 3], 3, 3 + 1),  # a second layer is a row behind
+        ("diagonal_bilstm", "layer1_right", [1, 2, 3], 3 + 4 - 1, 10),
+        ("diagonal_bilstm", "layer1_left", [4, 5, 6], 3 + 4 - 1, 10),
     ],
 )
-def test_states_wait_for_the_states_they_read(taps, scan, first_of_row, steps):
-    """A recurrence over a known image, as `waiting_to_score` reads it off any list: here of the least that is needed."""
-    nodes = [
-        SimpleNamespace(name="image", inputs=(), taps=((0, 0),)),
-        SimpleNamespace(name="state", inputs=("image", "state"), taps=tuple(taps), scan=scan),
-    ]
-    found = receptive_field.waiting_to_score(SimpleNamespace(nodes=nodes, image_shape=(1, 3, 4), output="state"))
+def test_states_wait_for_the_states_they_read(name, node, first_of_row, steps, all_layers):
+    module = import_module(f"genlab.models.causal.{name}")
+    graph = module.build(module.Settings(image_shape=(1, 3, 4), channels=2, layers=2))
+    found = receptive_field.scans(graph)[node]
     assert found.steps[:, 0].tolist() == first_of_row
     assert found.steps.max() == steps
-    assert found.awaited.sum(axis=(2, 3)).max() == len(taps)
+    assert found.awaited.sum(axis=(2, 3)).max() == len(graph[node].taps)
+    assert receptive_field.waiting_to_score(graph).steps.max() == all_layers

@@ -58,12 +58,13 @@ function createWaits(root) {
 
   function createGrid(panel) {
     const figure = document.createElement("figure");
-    figure.innerHTML = '<svg role="img"></svg><figcaption><strong></strong><span class="count"></span></figcaption>';
+    figure.innerHTML = '<svg role="img"></svg><figcaption><strong></strong><span class="count"></span> <span class="words"></span></figcaption>';
     const svg = figure.querySelector("svg");
     svg.setAttribute("viewBox", `-0.05 -0.05 ${panel.width + 0.1} ${panel.height + 0.1}`);
-    svg.setAttribute("aria-label", `${panel.title}: ${panel.count}`);
+    svg.setAttribute("aria-label", [`${panel.title}: ${panel.count}`, panel.words].filter(Boolean).join(" "));
     figure.querySelector("strong").textContent = panel.title;
     figure.querySelector(".count").textContent = panel.count;
+    figure.querySelector(".words").textContent = panel.words;
     const pixels = panel.at.map((_, pixel) => add(svg, "rect", { x: pixel % panel.width, y: Math.floor(pixel / panel.width), width: 1, height: 1 }));
     const numbers = panel.at.map((at, pixel) => {
       const number = add(svg, "text", { x: (pixel % panel.width) + 0.5, y: Math.floor(pixel / panel.width) + 0.52 });

@@ -22,10 +22,12 @@ class Panel:
     Attributes:
         title: Above its words.
         waiting: Who waits for whom.
+        words: What else there is to say.
     """
 
     title: str
     waiting: Waiting
+    words: str = ""
 
     def as_data(self) -> dict[str, Any]:
         """For the browser."""
@@ -34,6 +36,7 @@ class Panel:
         return {
             "title": self.title,
             "count": f"{count} step" + ("s" if count > 1 else "") + f" for {steps.shape[0]}×{steps.shape[1]} pixels",
+            "words": self.words,
             "steps": count,
             "width": steps.shape[1],
             "height": steps.shape[0],

@@ -42,14 +42,16 @@ def order() -> None:
     to_draw: list[Panel] = []
     for entry in systems(PAGES["slow"].needs):
         try:
-            scored, drawn = waiting_of(entry.name)
+            orders = waiting_of(entry.name)
         except GenlabError as error:
             say(st.caption, "{} is not shown: {}", entry.name, error)
             continue
-        to_score.append(Panel(entry.name, scored))
-        to_draw.append(Panel(entry.name, drawn))
+        steps = int(orders.to_score.steps.max())
+        alone = [Panel(entry.name, scan, f"in {node}, {steps} through all layers") for node, scan in orders.scans.items()]
+        to_score.extend(alone or [Panel(entry.name, orders.to_score)])
+        to_draw.append(Panel(entry.name, orders.to_draw))
     groups = {"Training: the image is known": to_score, "Drawing: it is not": to_draw}
-    waits(groups, identity=" ".join(panel.title for panel in to_score))
+    waits(groups, identity=" ".join(panel.title for panel in to_draw))
     st.caption(
         "A blind spot has one good side: a pixel that another cannot see need not be there before it, so that several rows can be drawn "
         "at once."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import streamlit as st
 
 from genlab.errors import InputError
 from genlab.models import Entry, build_graph, entries, settings_class
-from genlab.receptive_field import Waiting, waiting_to_draw, waiting_to_score
+from genlab.receptive_field import Waiting, scans, waiting_to_draw, waiting_to_score
 
 SIDE = 8  # pixels at most: so few that each can bear its number
 
@@ -18,9 +19,17 @@ def systems(needs: Iterable[str]) -> list[Entry]:
     return [entry for entry in entries() if entry.abilities.issuperset(needs)]
 
 
+class Orders(NamedTuple):
+    """Which pixels wait for which: when an image is scored, in each recurrence for itself, and when an image is drawn."""
+
+    to_score: Waiting
+    scans: dict[str, Waiting]
+    to_draw: Waiting
+
+
 @st.cache_data(max_entries=32, show_spinner=False)
-def waiting_of(name: str) -> tuple[Waiting, Waiting]:
-    """Which pixels wait for which in a small image, when a system scores it and when it draws it.
+def waiting_of(name: str) -> Orders:
+    """Which pixels of a small image wait for which in a system.
 
     Raises:
         InputError: The system has no such image.
@@ -30,4 +39,4 @@ def waiting_of(name: str) -> tuple[Waiting, Waiting]:
         raise InputError(f"model must have a setting image_shape to be looked at in small; {name!r} has none")
     channels, height, width = shape
     graph = build_graph(name, image_shape=(channels, min(height, SIDE), min(width, SIDE)))
-    return waiting_to_score(graph), waiting_to_draw(graph)
+    return Orders(waiting_to_score(graph), scans(graph), waiting_to_draw(graph))
