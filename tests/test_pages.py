@@ -477,7 +477,32 @@ def test_a_run_that_must_be_told_something_is_offered_where_it_is_told():
     app = opened("uses", use="small", model="blurred")
     assert app.selectbox[0].value == "blurred"
     assert not app.error
-    assert "only when it is told something" in opened("theatre", model="classy").warning[0].value
+    assert "only when it is shown an image" in opened("theatre", model="blurred").warning[0].value
+
+
+@pytest.mark.parametrize("page", ["theatre", "completion", "temperature", "slow"])
+def test_a_class_conditional_model_is_told_a_class_on_every_page_that_draws(page: str) -> None:
+    a_run("classy", classes=10)
+    app = opened(page, model="classy", label="3")
+    assert not app.error
+    assert [box.value for box in app.selectbox if box.label == "class"] == [3]
+    [box] = [box for box in app.selectbox if box.label == "class"]
+    box.select(7)
+    assert not rerun(app).error
+    assert app.query_params["label"] in ("7", ["7"])
+
+
+def test_what_is_shown_of_a_class_is_drawn_and_scored_given_it() -> None:
+    run = a_run("classy", classes=10)
+    source = sources.Source(str(run.path), 1, "mine", label=3)
+    records, model = causal.drawn(source, 0), sources.model_of(source)
+    images = genlab.sample(model, causal.IMAGES, seed=0, labels=3)
+    np.testing.assert_array_equal(records.values, images.reshape(len(images), -1))
+    np.testing.assert_allclose(records.bits.sum(1), -genlab.log_prob(model, images, labels=3) / np.log(2), rtol=1e-4)
+    shown, words = sources.held_out(source)
+    data = genlab.load_dataset("digits", **{key: run.config["data"][key] for key in ("levels",) if key in run.config["data"]})
+    np.testing.assert_array_equal(shown, data.test.images[data.test.labels == 3])
+    assert words.startswith("those of class 3 among ")
 
 
 # --- temperature -----------------------------------------------------------------------------------------------------------------

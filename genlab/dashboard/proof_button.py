@@ -25,14 +25,13 @@ LABELS = {
 """What each button does: a screen reader lists them without the claims beside them."""
 
 
-def proof_button(name: str, claim: str, source: Source, label: int | None = None) -> None:
+def proof_button(name: str, claim: str, source: Source) -> None:
     """Show the claim, the button, and once it was pressed the finding.
 
     Args:
         name: Of a function in `genlab.proofs`.
         claim: In Markdown.
         source: The model it is checked on.
-        label: The class that it is checked given, of a class-conditional model.
     """
     with st.container(border=True):
         words, button = st.columns([3, 1], vertical_alignment="center")
@@ -40,14 +39,11 @@ def proof_button(name: str, claim: str, source: Source, label: int | None = None
         if button.button(LABELS[name], key=f"check {name}", width="stretch"):
             with st.spinner("Checking …"):
                 try:
-                    st.session_state[f"proof {name}"] = (
-                        (source, label),
-                        check(name)(model_of(source), **({} if label is None else {"labels": label})),
-                    )
+                    st.session_state[f"proof {name}"] = (source, check(name)(model_of(source), **source.told))
                 except GenlabError as error:
                     say(st.warning, "This cannot be checked here: {}", error)
         checked, proof = st.session_state.get(f"proof {name}", (None, None))
-        if proof is not None and checked == (source, label):
+        if proof is not None and checked == source:
             _tell(proof)
 
 

@@ -64,7 +64,7 @@ class Sight:
         }
 
 
-def look(model: CausalModel, images: NDArray[np.uint8], place: Place) -> Sight:
+def look(model: CausalModel, images: NDArray[np.uint8], place: Place, label: int | None = None) -> Sight:
     """What the prediction of a pixel depends on, by gradients.
 
     Args:
@@ -72,10 +72,11 @@ def look(model: CausalModel, images: NDArray[np.uint8], place: Place) -> Sight:
         images: Levels ``(N, C, H, W)``: the image looked at, then others. Strengths are those of the first; a pixel counts as seen
             if it has a gradient in any, since a ReLU may cut every path in one image.
         place: The pixel.
+        label: The class of the images, of a class-conditional model.
     """
     from genlab.receptive_field import gradients
 
-    found = np.abs(gradients(model, images, row=place.row, column=place.column))
+    found = np.abs(gradients(model, images, row=place.row, column=place.column, labels=label))
     felt = found[0].sum(0)
     return Sight(images[0], model.levels, place, felt / max(felt.max(), 1e-30), np.asarray((found > 0).any((0, 1))))
 

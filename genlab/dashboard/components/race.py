@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlab.dashboard.components import base64, component
+from genlab.dashboard.components.theatre import NOTHING
 from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.native import native_info
 
@@ -96,31 +97,33 @@ class _TooSlow(Exception):  # noqa: N818 - not an error: it was stopped
     """Ends a draw."""
 
 
-def run_race(model: CausalModel, *, images: int, seed: int, label: int | None = None, seconds_at_most: float = SECONDS_AT_MOST) -> Race:
+def run_race(
+    model: CausalModel, *, images: int, seed: int, told: Mapping[str, Any] = NOTHING, seconds_at_most: float = SECONDS_AT_MOST
+) -> Race:
     """Draw the same images with every backend that is here, one after the other, each alone on the machine's cores.
 
     Args:
         model: The model.
         images: How many.
         seed: Decides the uniform numbers, which all share.
-        label: The class that is drawn, of a class-conditional model.
+        told: What the model is given each time, such as a class.
         seconds_at_most: When a runner other than the first is stopped.
     """
     from genlab.sampling import count_passes, sample
 
-    given: dict[str, Any] = {} if label is None else {"labels": label}
     runners: list[Runner] = []
     drawn: list[NDArray[np.uint8]] = []
     for backend in [name for name in RUNNERS if name != "native" or native_info()["available"]]:
         stamps: list[tuple[float, float]] = []
-        asked, passes = dict(given), [1]
+        asked: dict[str, Any] = dict(told)
+        passes = [1]
         if backend == "jacobi":  # which alone does not know beforehand
             asked["on_pass"] = lambda count, _, passes=passes: passes.append(count)
         else:
-            passes.append(count_passes(model, images, backend=backend, **given))
+            passes.append(count_passes(model, images, backend=backend, **told))
         with SAMPLING_SLOT:
             if backend == "native":
-                sample(model, 1, seed=seed, backend=backend, **given)  # packs the weights, which a program does once
+                sample(model, 1, seed=seed, backend=backend, **told)  # packs the weights, which a program does once
             start = time.perf_counter()
             # The first always comes home: it is what the others are compared with.
             limit = seconds_at_most if drawn else math.inf

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ _mount = component("theatre", scripts=["player.js", "sight.js"])
 
 # So many probabilities are sent at most: 3 MB, which 32 binary images of 28×28 use a fortieth of.
 _PROBABILITIES_AT_MOST = 1_500_000
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -54,37 +56,40 @@ class Drawn:
         return float(self.bits.sum(1).mean())
 
 
-def draw_records(model: CausalModel, *, images: int, seed: int) -> Drawn:
+def draw_records(model: CausalModel, *, images: int, seed: int, told: Mapping[str, Any] = NOTHING) -> Drawn:
     """Draw up to `images` images and note what the model expected of each pixel.
 
-    The distributions come from scoring the finished images, which gives the very ones they were drawn from.
+    `told` is what the model is given each time, such as a class. The distributions come from scoring the finished images, which gives the
+    very ones they were drawn from.
     """
     from genlab.sampling import sample
 
     start = time.perf_counter()
-    drawn = sample(model, _at_most(model, images), seed=seed)
-    return _records(model, drawn, seconds=time.perf_counter() - start)
+    drawn = sample(model, _at_most(model, images), seed=seed, **told)
+    return _records(model, drawn, told, seconds=time.perf_counter() - start)
 
 
-def score_records(model: CausalModel, images: NDArray[np.uint8]) -> Drawn:
+def score_records(model: CausalModel, images: NDArray[np.uint8], *, told: Mapping[str, Any] = NOTHING) -> Drawn:
     """What the model expects of each pixel of real images ``(N, C, H, W)``, or of as many of them as are sent."""
     start = time.perf_counter()
     images = images[: _at_most(model, len(images))]
-    model.log_prob(images)
-    return _records(model, images, seconds=time.perf_counter() - start, real=True)
+    model.log_prob(images, **told)
+    return _records(model, images, told, seconds=time.perf_counter() - start, real=True)
 
 
 def _at_most(model: CausalModel, images: int) -> int:
     return max(1, min(images, _PROBABILITIES_AT_MOST // (math.prod(model.image_shape) * model.levels)))
 
 
-def _records(model: CausalModel, images: NDArray[np.uint8], *, seconds: float, real: bool = False) -> Drawn:
+def _records(model: CausalModel, images: NDArray[np.uint8], told: Mapping[str, Any], *, seconds: float, real: bool = False) -> Drawn:
     import torch
 
     from genlab.native import resolve_backend
 
     count, pixels = len(images), math.prod(model.image_shape)
-    log_probabilities = torch.log_softmax(model.logits(images).double(), dim=-1).permute(0, 2, 3, 1, 4).reshape(count, pixels, -1).numpy()
+    log_probabilities = (
+        torch.log_softmax(model.logits(images, **told).double(), dim=-1).permute(0, 2, 3, 1, 4).reshape(count, pixels, -1).numpy()
+    )
     values = images.transpose(0, 2, 3, 1).reshape(count, pixels)
     bits = log_probabilities / -math.log(2)
     probabilities = np.exp(log_probabilities)

@@ -9,7 +9,7 @@ from genlab.dashboard.components.waits import Panel, waits
 from genlab.dashboard.frame import frame, say
 from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.proof_button import proof_button
-from genlab.dashboard.stage.sources import Source, choose_class, choose_source, model_of, untrained_systems
+from genlab.dashboard.stage.sources import Source, choose_source, model_of, untrained_systems
 from genlab.dashboard.stage.systems import systems, waiting_of
 from genlab.errors import GenlabError
 
@@ -32,8 +32,7 @@ def page() -> None:
             "all pixels at once can correct them together, pass by pass, until nothing changes: the same image, since it is the only one "
             "that these random numbers draw."
         )
-        source = choose_source(PAGES["slow"].needs, untrained_systems(PAGES["slow"].needs))
-        racing(source, choose_class(source))
+        racing(choose_source(PAGES["slow"].needs, untrained_systems(PAGES["slow"].needs)))
 
 
 def order() -> None:
@@ -58,7 +57,7 @@ def order() -> None:
     )
 
 
-def racing(source: Source, label: int | None) -> None:
+def racing(source: Source) -> None:
     """All ways of drawing, by real clocks."""
     model = model_of(source)
     _, height, width = model.image_shape
@@ -66,11 +65,11 @@ def racing(source: Source, label: int | None) -> None:
     if st.button("Race them", type="primary"):
         with st.spinner("They are running, one after the other …"):
             runs = st.session_state.get("race", (None, None, 0))[2] + 1
-            st.session_state["race"] = ((source, label), run_race(model, images=images, seed=runs, label=label), runs)
+            st.session_state["race"] = (source, run_race(model, images=images, seed=runs, told=source.told), runs)
     raced, result, runs = st.session_state.get("race", (None, None, 0))
-    if isinstance(result, Race) and raced == (source, label):
-        race(result, identity=f"{source} {label} {runs}")
-    proof_button("native_is_torch", "The native walk computes what torch computes: likelihoods, gradients and images.", source, label)
+    if isinstance(result, Race) and raced == source:
+        race(result, identity=f"{source} {runs}")
+    proof_button("native_is_torch", "The native walk computes what torch computes: likelihoods, gradients and images.", source)
 
 
 page()

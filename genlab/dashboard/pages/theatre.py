@@ -84,7 +84,7 @@ def sight(source: Source, identity: str, place: Place, _records: Drawn) -> Sight
     images = _images(_records)
     order = [place.image, *(i for i in range(len(images)) if i != place.image)]
     try:
-        return look(model_of(source), images[order[:WITNESSES]], place)
+        return look(model_of(source), images[order[:WITNESSES]], place, source.label)
     except BackendError as error:  # a network that no walk differentiates yet
         return str(error)
 

@@ -26,14 +26,14 @@ def drawn(source: Source, seed: int) -> Drawn:
     """Images that the model draws, with what it expected of each pixel."""
     model = model_of(source)
     with SAMPLING_SLOT:
-        return draw_records(model, images=IMAGES, seed=seed)
+        return draw_records(model, images=IMAGES, seed=seed, told=source.told)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def real(source: Source) -> tuple[Drawn, str]:
     """Real images that the model was not trained on, with what it expects of each pixel, and where they come from."""
     images, words = held_out(source)
-    return score_records(model_of(source), images[:IMAGES]), words
+    return score_records(model_of(source), images[:IMAGES], told=source.told), words
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -49,9 +49,9 @@ def completions(
     mask[:rows] = True
     with SAMPLING_SLOT:
         start = time.perf_counter()
-        images = sample(model, COMPLETIONS, seed=seed, known=known, known_mask=mask, temperature=temperature)
+        images = sample(model, COMPLETIONS, seed=seed, known=known, known_mask=mask, temperature=temperature, **source.told)
         seconds = time.perf_counter() - start
-    surprise = -model.logits(images).double().log_softmax(-1).numpy() / np.log(2)
+    surprise = -model.logits(images, **source.told).double().log_softmax(-1).numpy() / np.log(2)
     drawn = np.take_along_axis(surprise, images[..., None].astype(np.int64), -1)[..., 0]
     return images, drawn[:, :, rows:].sum((1, 2, 3)), seconds
 
@@ -64,9 +64,9 @@ def heated(source: Source, temperature: float, seed: int) -> tuple[NDArray[np.ui
     model = model_of(source)
     with SAMPLING_SLOT:
         start = time.perf_counter()
-        images = sample(model, HEATED, seed=seed, temperature=temperature)
+        images = sample(model, HEATED, seed=seed, temperature=temperature, **source.told)
         seconds = time.perf_counter() - start
-    bits: NDArray[np.float64] = model.log_prob(images).numpy() / -np.log(2)
+    bits: NDArray[np.float64] = model.log_prob(images, **source.told).numpy() / -np.log(2)
     return images, bits, seconds
 
 
@@ -77,7 +77,7 @@ def real_cost(source: Source) -> float | None:
         images, _ = held_out(source)
     except InputError:
         return None
-    return float(model_of(source).log_prob(images).mean()) / -math.log(2)
+    return float(model_of(source).log_prob(images, **source.told).mean()) / -math.log(2)
 
 
 def cost(records: Drawn, source: Source, *, words: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from genlab.runs import Run, list_runs, load_model, open_run, pretrained_path
 
 # Trained models that come with genlab, the best to look at first.
 PACKAGED = {"mnist-pixelcnn": "MNIST, 28×28", "digits-pixelcnn": "small digits, 8×8"}
+PACKAGED_BY_CLASS = {"mnist-by-class": "MNIST, a digit of your choice"}
 RUNS_AT_MOST = 40
 
 
@@ -30,32 +31,41 @@ class Source:
         version: Changes when the weights do.
         words: For the reader.
         system: Of a model that was never trained: its name in the catalogue.
+        label: The class that the visitor chose, of a class-conditional model.
     """
 
     path: str
     version: int
     words: str
     system: str = ""
+    label: int | None = None
 
     @property
     def name(self) -> str:
         """What the address calls it."""
         return Path(self.path).name or self.system
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the model is told whenever it draws or scores."""
+        return {} if self.label is None else {"labels": self.label}
+
 
 UNTRAINED = Source("", 0, "an untrained model")
 
 
-def sources(needs: Iterable[str] = ()) -> list[Source]:
+def sources(needs: Iterable[str] = (), *, by_class: bool = False) -> list[Source]:
     """What can draw without being told anything: the models that come with genlab, then runs of one's own, the newest first.
 
     Args:
         needs: Abilities of `genlab.models.contract`; models that lack one are left out.
+        by_class: Those too that have to be told a class.
     """
-    packaged = [(Run(path), f"{words}, comes with genlab") for name, words in PACKAGED.items() if (path := pretrained_path(name))]
+    names = {**PACKAGED, **(PACKAGED_BY_CLASS if by_class else {})}
+    packaged = [(Run(path), f"{words}, comes with genlab") for name, words in names.items() if (path := pretrained_path(name))]
     # A packaged model goes by its name, which stays the same wherever genlab lies.
     found = [Source(run.name, 0, words) for run, words in packaged if _can(run, needs)]
-    found += [source for source, settings in _runs(needs) if not _is_told(settings)]
+    found += [source for source, settings in _runs(needs) if not _is_shown(settings) and (by_class or not settings.get("classes"))]
     return found or [UNTRAINED]
 
 
@@ -78,9 +88,9 @@ def _runs(needs: Iterable[str]) -> Iterator[tuple[Source, Mapping[str, Any]]]:
             yield source, run.config["model"]["settings"]
 
 
-def _is_told(settings: Mapping[str, Any]) -> bool:
-    """Whether a model draws only when it is told a class or shown an image."""
-    return bool(settings.get("classes")) or settings.get("given", "none") != "none"
+def _is_shown(settings: Mapping[str, Any]) -> bool:
+    """Whether a model draws only when it is shown an image."""
+    return bool(settings.get("given", "none") != "none")
 
 
 def _can(run: Run, needs: Iterable[str]) -> bool:
@@ -98,31 +108,28 @@ def choose_source(needs: Iterable[str], others: Iterable[Source] = ()) -> Source
         needs: As for `sources`.
         others: Stand below those.
     """
-    found = {source.name: source for source in (*sources(needs), *others)}
+    found = {source.name: source for source in (*sources(needs, by_class=True), *others)}
     asked = address.text("model") or address.text("run")
     if asked and asked not in found:
         st.warning(_missing(asked, needs))
     name = asked if asked in found else next(iter(found))
     if len(found) > 1:
         words = {each: source.words for each, source in found.items()}
-        forgotten = ("run", "image", "pixel", "drawing", "class")
+        forgotten = ("run", "image", "pixel", "drawing", "label")
         address.linked(st.selectbox, "model", "model", name, list(found), forget=forgotten, format_func=lambda each: words.get(each, each))
     if not found[name].path:
         st.warning("This model is untrained: it draws noise.")
-    if getattr(model_of(found[name]), "condition", None) is not None:
-        st.info("This model draws given another image, and this page has none to give it. Choose another model.")
-        st.stop()
-    return found[name]
+    return _told_a_class(found[name])
 
 
-def choose_class(source: Source) -> int | None:
-    """The visitor's choice of what a class-conditional model draws, kept in the address: ``?class=…``; None for any other model."""
-    classes = getattr(model_of(source), "classes", 0)
+def _told_a_class(source: Source) -> Source:
+    """A class-conditional model with the visitor's choice of a class, kept in the address: ``?label=…``; any other as it is."""
+    classes = getattr(model_of(source), "classes", 0) if source.path else 0
     if not classes:
-        return None
-    asked = address.whole("class", 0, least=0, most=classes - 1)
-    chosen: int = address.linked(st.selectbox, "class", "class", asked, range(classes), width=160)
-    return chosen
+        return source
+    label = address.whole("label", 0, least=0, most=classes - 1)
+    address.linked(st.selectbox, "class", "label", label, range(classes), forget=("image", "pixel"), width=160)
+    return replace(source, label=label)
 
 
 def untrained_systems(needs: Iterable[str]) -> list[Source]:
@@ -134,41 +141,56 @@ def untrained_systems(needs: Iterable[str]) -> list[Source]:
 
 def _missing(asked: str, needs: Iterable[str]) -> str:
     """Why the model that the address asks for is not among those of the page."""
-    if any(source.name == asked and _is_told(settings) for source, settings in _runs(())):
-        return "The model in the address draws only when it is told something: see the page “What it is good for”."
+    if any(source.name == asked and _is_shown(settings) for source, settings in _runs(())):
+        return "The model in the address draws only when it is shown an image: see the page “What it is good for”."
     if any(source.name == asked for source in sources()):
         wanted = " and ".join(ABILITIES[ability][1] for ability in needs)
         return f"The model in the address has other abilities than this page shows: it takes {wanted}."
     return "The run in the address is not here (any more), or has no weights yet."
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
 def model_of(source: Source) -> Any:
     """The model itself: a `genlab.models.contract.Model` with the abilities that its source was chosen for."""
+    return _model(source.path, source.version, source.system)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _model(path: str, version: int, system: str) -> Any:
     from genlab.models import create_model
 
-    if source.system:
-        return create_model(source.system).eval()
-    if not source.path:
+    if system:
+        return create_model(system).eval()
+    if not path:
         return create_model("pixelcnn", image_shape=(1, 8, 8), levels=17, channels=32, blocks=5).eval()
-    return load_model(source.path)
+    return load_model(path)
+
+
+def held_out(source: Source) -> tuple[NDArray[np.uint8], str]:
+    """Test images ``(N, C, H, W)`` in the model's own levels, and a sentence on them; if a class was chosen, those of that class.
+
+    Raises:
+        InputError: The model's data is not at hand, or has none of the class.
+    """
+    images, labels, words = _held_out(source.path, source.version)
+    if source.label is None:
+        return images, words
+    chosen = images[labels == source.label] if labels is not None else images[:0]
+    if not len(chosen):
+        raise InputError(f"label must be a class that the held-out images have to be shown some; got {source.label}")
+    return chosen, f"those of class {source.label} among {words}"
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def held_out(source: Source) -> tuple[NDArray[np.uint8], str]:
-    """Test images ``(N, C, H, W)`` in the model's own levels, and a sentence on them.
-
-    Raises:
-        InputError: The model's data is not at hand.
-    """
-    if not source.path:
+def _held_out(path: str, version: int) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
+    if not path:
         raise InputError("model must have been trained on something before real images can be held out; this one is untrained")
     from genlab.datasets import load_dataset
-    from genlab.datasets.test_digits import COUNT, mnist_test_digits
+    from genlab.datasets.test_digits import COUNT, LABELS, mnist_test_digits
     from genlab.settings import DataSettings
 
-    settings = {key: value for key, value in open_run(source.path).config["data"].items() if key != "record"}
+    settings = {key: value for key, value in open_run(path).config["data"].items() if key != "record"}
     if settings["name"] == "mnist":  # all of it may be a download away, and a page calls nobody
-        return mnist_test_digits(DataSettings(**settings)), f"the first {COUNT} of MNIST's test images, which the model never saw"
+        words = f"the first {COUNT} of MNIST's test images, which the model never saw"
+        return mnist_test_digits(DataSettings(**settings)), np.array(LABELS), words
     data = load_dataset(settings.pop("name"), **settings)
-    return data.test.images, f"the first of {len(data.test):,} test images of {data.name}, which the model never saw"
+    return data.test.images, data.test.labels, f"the first of {len(data.test):,} test images of {data.name}, which the model never saw"
