@@ -35,7 +35,7 @@ function createField(root) {
       const item = document.createElement("li");
       const canvas = document.createElement("canvas");
       const [name, words] = [document.createElement("b"), document.createElement("span")];
-      name.textContent = layer.name;
+      name.textContent = layer.name.replaceAll("_", "_\u200b"); // a long name breaks where its words end
       const apart = layer.dilation > 1 ? ` (taps ${layer.dilation} apart)` : "";
       words.textContent = `${layer.size.join("×")}, mask ${layer.centre}${apart}: sees ${layer.reach}`;
       canvas.setAttribute("role", "img");
