@@ -547,7 +547,7 @@ def test_a_database_of_a_newer_genlab_is_refused_and_left_alone(folder: Path) ->
         database.execute(f"PRAGMA user_version = {jobs.records.VERSION + 1}")
         before = (folder / ".jobs" / "jobs.sqlite").read_bytes()
         for ask in (jobs.list_jobs, lambda: jobs.start("pixelcnn", "digits")):
-            with pytest.raises(JobError, match=r"jobs\.sqlite, is of version 14, this genlab knows 13: use the newer genlab here"):
+            with pytest.raises(JobError, match=r"jobs\.sqlite, is of version 15, this genlab knows 14: use the newer genlab here"):
                 ask()
     assert (folder / ".jobs" / "jobs.sqlite").read_bytes() == before
     (folder / ".jobs" / "jobs.sqlite").unlink()

@@ -56,7 +56,7 @@ VARIANTS: tuple[Variant, ...] = (
         {"dropout": 0},
     ),
     Variant("dropout", "dropout", "PixelCNN++ with dropout of one half", "pixelcnn_pp", {"dropout": 0.5}),
-    Variant("multi-scale", "multi-scale", "a small image first, then each twice as large given the one before", "multiscale_pixelcnn"),
+    Variant("multi-scale", "multi-scale", "a small image first, then the pixels between", "multiscale_pixelcnn", {"scales": 1}),
     Variant(
         "no-average",
         "averaged weights",

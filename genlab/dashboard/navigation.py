@@ -44,6 +44,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("temperature", "Temperature", **_CAUSAL, loads=_CHARTS),
         Entry("slow", "Why was PixelRNN slow?", **_CAUSAL, loads=("pandas",)),
         Entry("uses", "What it is good for", family="autoregressive", loads=_CHARTS),
+        Entry("ablation", "Which tricks pay?", family="autoregressive", loads=_CHARTS),
     ],
     "Your own models": [
         Entry("training", "Training", shares=_RUN, loads=_CHARTS),

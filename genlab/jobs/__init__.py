@@ -3,6 +3,7 @@
 - `genlab.jobs.requests`: start, stop, resume, rename, another learning rate. `trash`: delete, and bring back for a day.
 - `genlab.jobs.watching`: a run as seen from outside. Whether its process lives is asked of the kernel each time (its id plus the time
   it was born, so that a reused id deceives nobody), and how it ended is read from the run folder: a restarted server finds all as it is.
+- `genlab.jobs.studies`: ``genlab ablate`` in the same queue: it has a slot for as long as its trainings take.
 - `genlab.jobs.queue`: a job's process starts at once, waits for its turn itself and then becomes ``genlab train``, so a queue moves on
   with no server and no page open. `processes`: what the kernel says. `records`: the database. `limits`: what a visitor may ask for.
 
@@ -13,6 +14,7 @@ from genlab.jobs.limits import LIMITS, Demand, Limits
 from genlab.jobs.queue import SLOTS
 from genlab.jobs.records import JobError
 from genlab.jobs.requests import STOP_GRACE_SECONDS, change_learning_rate, rename, resume, start, stop
+from genlab.jobs.studies import Study, go_on_with_study, list_studies, start_study, stop_study
 from genlab.jobs.trash import list_removed, remove, restore
 from genlab.jobs.watching import ACTIVE, RESUMABLE, Job, State, get, list_jobs, list_names
 
@@ -27,15 +29,20 @@ __all__ = [
     "JobError",
     "Limits",
     "State",
+    "Study",
     "change_learning_rate",
     "get",
+    "go_on_with_study",
     "list_jobs",
     "list_names",
     "list_removed",
+    "list_studies",
     "remove",
     "rename",
     "restore",
     "resume",
     "start",
+    "start_study",
     "stop",
+    "stop_study",
 ]

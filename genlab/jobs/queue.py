@@ -38,7 +38,8 @@ def launch(database: sqlite3.Connection, row: Row, arguments: Sequence[str], *, 
     started = time.time()
     try:
         with output_path(row.name).open("wb") as output:
-            process = detach([sys.executable, "-m", "genlab.jobs", "work", row.name, str(NICENESS), *training_command(arguments)], output)
+            command = [sys.executable, "-m", "genlab", row.verb, *arguments] if row.verb else training_command(arguments)
+            process = detach([sys.executable, "-m", "genlab.jobs", "work", row.name, str(NICENESS), *command], output)
     except OSError as error:
         raise JobError(f"the process of job {row.name} could not be started: {error.strerror}") from error
     try:

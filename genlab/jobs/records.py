@@ -33,8 +33,9 @@ _COLUMNS = {
     "removed": "REAL",  # moved to the trash
     "turn": "INTEGER",  # the order in which processes were launched; clocks are set back, this is not
     "said": "TEXT",  # the run's last event when the process was launched: it was said by an earlier one
+    "verb": "TEXT",  # what of the command line it becomes; NULL for a training
 }
-VERSION = 13  # of the table; a genlab that knows a lower one keeps its hands off
+VERSION = 14  # of the table; a genlab that knows a lower one keeps its hands off
 
 
 class JobError(GenlabError, RuntimeError):
@@ -58,6 +59,7 @@ class Row:
     removed: float | None = None
     turn: int | None = None
     said: str | None = None
+    verb: str | None = None
 
     @property
     def is_alive(self) -> bool:

@@ -111,7 +111,8 @@ def require_owner(name: str, owner: str | None, visitor: str | None, verb: str) 
 def _times(rows: Iterable[Row]) -> dict[str, float]:
     """The names of all runs and when they were asked for, the newest first."""
     created = {run.name: _config_time(run) for run in list_runs()}
-    created |= {row.name: row.created for row in rows if row.removed is None and (runs_folder() / row.name).is_dir()}
+    trainings = [row for row in rows if row.verb is None and row.removed is None]
+    created |= {row.name: row.created for row in trainings if (runs_folder() / row.name).is_dir()}
     return dict(sorted(created.items(), key=lambda item: item[1], reverse=True))
 
 

@@ -1,0 +1,231 @@
+"""Which tricks pay: variants of one network on equal budgets and seeds, and what each is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import streamlit as st
+
+from genlab import jobs
+from genlab.ablation import VARIANTS, Row, plan_of, read, rows
+from genlab.ablation.outcome import how_sure
+from genlab.dashboard import address
+from genlab.dashboard.charts import intervals
+from genlab.dashboard.components.wall import wall
+from genlab.dashboard.frame import caught, frame, say
+from genlab.dashboard.plain import plain
+from genlab.dashboard.run_panel import POLL_SECONDS
+from genlab.dashboard.visitor import visitor
+from genlab.dashboard.words import duration
+from genlab.errors import InputError
+
+SHIPPED = "comes with genlab"
+DATA: dict[str, list[str]] = {
+    "digits 8×8, 17 levels": ["digits"],
+    "digits 8×8, black or white": ["digits", "binarize=threshold"],
+    "MNIST 28×28, black or white, drawn anew each time": ["mnist5k", "binarize=dynamic"],
+}
+SHOWN = 8
+_SEEDS_AT_MOST, _MINUTES_AT_MOST = 5, 10.0
+_ATTEMPT = "study that is asked for"
+
+
+def page() -> None:
+    """The page from top to bottom."""
+    with frame(
+        "Which tricks pay?",
+        "The lecture lists what made autoregressive models better: gated layers, short-cuts, mixtures, dilation, averaged weights. Here "
+        "each is a switch. Every variant is trained equally long, from several seeds, and pays its bits for the same unseen images. "
+        "Whether a trick has paid is decided by the differences seed by seed, which vary less than the bits themselves.",
+    ):
+        found = {study.name: study for study in jobs.list_studies()}
+        asked = address.choice("study", [SHIPPED, *found])
+        if found:
+            words = {name: _name(study) for name, study in found.items()}
+            address.linked(
+                st.selectbox,
+                "study",
+                "study",
+                asked,
+                [SHIPPED, *found],
+                format_func=lambda each: words.get(each, "digits, comes with genlab"),
+            )
+        study = found.get(asked)
+        with caught():
+            if study is None:
+                show(shipped())
+                st.caption("Its times were taken while others used the machine: they compare with nothing.")
+            else:
+                is_active = study.is_active
+                st.fragment(watched, run_every=POLL_SECONDS if is_active else None)(study.name, is_active)
+        st.header("Try it yourself", anchor=False)
+        with caught():
+            form()
+
+
+def watched(name: str, was_active: bool) -> None:
+    """A study and how far it is; runs again every second while it is at work."""
+    with caught():
+        study = next(study for study in jobs.list_studies() if study.name == name)
+        if study.is_active != was_active:
+            st.rerun()
+        document = read(study.path) if (study.path / "ablation.json").exists() else None
+        state(study, document)
+        if document is not None:
+            show(document)
+
+
+def state(study: jobs.Study, document: Mapping[str, Any] | None) -> None:
+    """What it is doing, and the one thing that can be done about it."""
+    done = len(document["runs"]) if document else 0
+    total = len(document["plan"]["variants"]) * len(document["plan"]["seeds"]) if document else 0
+    if study.is_active:
+        at_work = f"Waiting, number {study.place} in the queue" if study.place else f"{done} of {total or '…'} trainings are finished"
+        words = "Stopping" if study.is_stopping else at_work
+        st.progress(done / total if total else 0.0, text=f"{words}. {plain(study.message)}")
+    elif done < total or document is None:
+        say(
+            st.warning,
+            "{} of {} trainings are finished; the process ended. It said last: {}",
+            done,
+            total or "…",
+            study.message or "nothing",
+        )
+    if not study.is_open_to(visitor()):
+        st.caption("Started in another browser: only from there can it be stopped.")
+    elif study.is_active and st.button("Stop the study", disabled=study.is_stopping):
+        jobs.stop_study(study.name, visitor=visitor())
+        st.rerun()
+    elif not study.is_active and (done < total or document is None) and st.button("Go on with it"):
+        jobs.go_on_with_study(study.name, visitor=visitor())
+        st.rerun()
+
+
+def show(document: Mapping[str, Any]) -> None:
+    """What came of a study: the chart, what each trick is worth, samples, figures."""
+    found = rows(document)
+    measured = [row for row in found if row.bits_per_dim]
+    for row in found:
+        for failure in row.failures:
+            say(st.warning, "**{}** failed: {}", row.name, failure)
+    if not measured:
+        st.info("No training is finished yet; what each variant is worth appears here as they end.")
+        return
+    alt = "Bits/dim of each variant: " + "; ".join(f"{row.name} {row.bits_per_dim.text(4)}" for row in measured if row.bits_per_dim)
+    st.altair_chart(intervals(measured), width="stretch", key="intervals", alt=alt + ".")
+    st.caption(f"{how_sure(document)} {plain(_protocol(document))}")
+    st.markdown(_findings(found))
+    for row in measured:
+        if row.samples is None:
+            continue
+        label, strip = st.columns([2, 5], vertical_alignment="center")
+        with label:
+            trick = f"*{plain(row.trick)}*: " if row.trick else ""
+            st.markdown(f"**{plain(row.name)}**  \n:small[{trick}{plain(row.words)}]")
+        with strip:
+            wall(
+                row.samples[:SHOWN],
+                row.levels,
+                key=f"wall {row.name}",
+                identity=f"{row.name} {row.seeds}",
+                alt=f"Drawn by {row.name}",
+                large=64,
+            )
+    st.dataframe([_cells(row) for row in found], hide_index=True, width="stretch", key="table")
+    if left_out := document["plan"]["left_out"]:
+        say(st.caption, "Not there when this was made: {}.", "; ".join(left_out))
+
+
+def _findings(found: list[Row]) -> str:
+    """Which tricks paid and which did not, in a sentence each."""
+    first = plain(found[0].name)
+    kinds = {
+        "better": f"**Better** than {first}",
+        "worse": f"**Worse** than {first}",
+        "undecided": "**Undecided** by so few seeds or so short a training",
+    }
+    parts = []
+    for verdict, words in kinds.items():
+        named = [f"{plain(row.name)} ({row.worth.text(3, signed=True)} bits/dim)" for row in found if row.worth and row.verdict == verdict]
+        if named:
+            parts.append(f"{words}: {', '.join(named)}.")
+    return "  \n".join(parts)
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    return {
+        "variant": row.name,
+        "bits/dim": row.bits_per_dim.text(4) if row.bits_per_dim else "–",
+        "worth": row.worth.text(4, signed=True) if row.worth else "–",
+        "verdict": row.verdict or "–",
+        "seeds": row.seeds,
+        "parameters": row.parameters,
+        "steps": round(row.steps),
+        "training": duration(row.seconds),
+        "16 images": duration(row.drawing_seconds),
+    }
+
+
+def _protocol(document: Mapping[str, Any]) -> str:
+    return next((f"Test images of {record['protocol']}." for record in document["runs"] if "protocol" in record), "")
+
+
+def form() -> None:
+    """A study of one's own: small enough for a coffee."""
+    able = {variant.name: variant for variant in VARIANTS if not variant.obstacle()}
+    with st.form("study"):
+        chosen = st.pills(
+            "variants", list(able), default=list(able)[:3], selection_mode="multi", help="The first is what the others are held against."
+        )
+        images, seeds, minutes = st.columns([3, 1, 1], vertical_alignment="bottom")
+        with images:
+            data = st.selectbox("images", list(DATA))
+        with seeds:
+            count = st.number_input("seeds", min_value=1, max_value=_SEEDS_AT_MOST, value=2, step=1)
+        with minutes:
+            budget = st.number_input("minutes for each", min_value=0.05, max_value=_MINUTES_AT_MOST, value=0.2, step=0.1, format="%.2f")
+        pressed = st.form_submit_button("Train them", type="primary")
+    if pressed:
+        start(data, [name for name in able if name in chosen], int(count), float(budget))
+
+
+def start(data: str, chosen: list[str], seeds: int, minutes: float) -> None:
+    """Queue the study; two hurried clicks are one.
+
+    Raises:
+        GenlabError: A value breaks a rule or a limit.
+    """
+    if data not in DATA:
+        raise InputError(f"images must be one of the list; got {data!r}")
+    if not chosen:
+        raise InputError("variants must name at least one; got none")
+    if not (1 <= seeds <= _SEEDS_AT_MOST and 0 < minutes <= _MINUTES_AT_MOST):
+        raise InputError(f"seeds must be at most {_SEEDS_AT_MOST} and minutes at most {_MINUTES_AT_MOST:g}; got {seeds} and {minutes:g}")
+    plan_of(variants=chosen, seeds=seeds, data={"name": DATA[data][0]}, training={"minutes": minutes})
+    name, *settings = DATA[data]
+    options = ["--variants", *chosen, "--seeds", str(seeds), "--minutes", f"{minutes:g}", *(["--set", *settings] if settings else [])]
+    attempt = st.session_state.setdefault(_ATTEMPT, uuid4().hex)
+    demand = jobs.Demand(minutes=minutes * seeds * len(chosen))
+    study = jobs.start_study(name, options, key=f"{attempt} {options}", visitor=visitor(), demand=demand)
+    if not study.is_active:  # that one is over: this click asks for another
+        st.session_state[_ATTEMPT] = uuid4().hex
+        study = jobs.start_study(name, options, visitor=visitor(), demand=demand)
+    address.put(study=study.name)
+    st.rerun()
+
+
+def _name(study: jobs.Study) -> str:
+    return f"{study.name}{' (at work)' if study.is_active else ''}"
+
+
+@cache
+def shipped() -> dict[str, Any]:
+    """The study that comes with genlab."""
+    return read(Path(__file__).parents[2] / "ablation" / "shipped")
+
+
+page()

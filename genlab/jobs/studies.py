@@ -1,0 +1,157 @@
+"""``genlab ablate`` in the background: one job in the queue, in a folder of its own below the runs, where its trainings are."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from genlab.jobs.limits import Demand, require_within_limits
+from genlab.jobs.processes import detach, send
+from genlab.jobs.queue import launch, turns
+from genlab.jobs.records import JobError, Row, connection, last_line, new_folder, output_path, row_of, rows_of, save, transaction
+from genlab.runs import runs_folder
+
+_VERB, _FILE = "ablate", "ablation.json"
+_STOP_GRACE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as seen from outside, at one moment.
+
+    Attributes:
+        name: Of its folder below the runs.
+        path: The folder.
+        is_active: Whether a process is at work on it or waits to be.
+        is_stopping: Whether that one was asked to end.
+        place: Its place in the queue, from 1; 0 if it does not wait.
+        message: What its process said last.
+        visitor: Who asked for it, or None.
+    """
+
+    name: str
+    path: Path
+    is_active: bool = False
+    is_stopping: bool = False
+    place: int = 0
+    message: str = ""
+    visitor: str | None = None
+
+    def is_open_to(self, visitor: str | None) -> bool:
+        """Whether that visitor may change it."""
+        return visitor is None or self.visitor in (None, visitor)
+
+
+def start_study(
+    data: str, options: Sequence[str], *, key: str | None = None, visitor: str | None = None, demand: Demand | None = None
+) -> Study:
+    """Queue ``genlab ablate --data DATA OPTIONS`` in a new folder.
+
+    Args:
+        data: A dataset's name.
+        options: Further options of the command line.
+        key: Names the request: a second call with the same key returns the study that the first one started.
+        visitor: Who asks; `LIMITS` then hold, and nobody else may stop it.
+        demand: What all of its trainings together will need.
+
+    Raises:
+        JobError: A limit would be passed, or the database or the disk refuses.
+    """
+    with transaction() as database:
+        known = database.execute("SELECT name FROM jobs WHERE key = ?", (key,)).fetchone() if key else None
+        if known is None:
+            if visitor is not None:
+                require_within_limits(database, visitor, demand or Demand())
+            path, now = new_folder("ablation", data), time.time()
+            row = Row(path.name, ("--data", data, *options), created=now, started=now, key=key, visitor=visitor, verb=_VERB)
+            try:
+                save(database, row)
+                launch(database, row, ["--out", str(path), *row.arguments])
+            except BaseException:
+                shutil.rmtree(path, ignore_errors=True)
+                output_path(path.name).unlink(missing_ok=True)
+                raise
+        name = known[0] if known else row.name
+    return _own(name, None)
+
+
+def go_on_with_study(name: str, *, visitor: str | None = None) -> Study:
+    """Go on with a study that ended before its time; one that is active is left alone.
+
+    Raises:
+        JobError: There is no such study, or it is another visitor's.
+    """
+    _own(name, visitor)
+    with transaction() as database:
+        now = time.time()
+        row = row_of(database, name) or Row(name, (), created=now, started=now, verb=_VERB)
+        if not row.is_alive:
+            if visitor is not None:
+                require_within_limits(database, visitor, Demand())
+            save(database, row)
+            path = runs_folder().resolve() / name
+            launch(database, row, ["--out", str(path), *(() if (path / _FILE).exists() else row.arguments)])
+    return _own(name, None)
+
+
+def stop_study(name: str, *, visitor: str | None = None) -> Study:
+    """Ask a study to end: the training under way writes a checkpoint, and the study can be gone on with.
+
+    Raises:
+        JobError: There is no such study, or it is another visitor's.
+    """
+    study = _own(name, visitor)
+    if study.is_active and not study.is_stopping:
+        with transaction() as database:
+            row = row_of(database, name)
+            database.execute("UPDATE jobs SET stop_requested = ? WHERE name = ?", (time.time(), name))
+        if row and row.pid and row.born:
+            send(row.pid, row.born, signal.SIGTERM)
+            detach([sys.executable, "-m", "genlab.jobs", "end", str(row.pid), row.born, str(_STOP_GRACE_SECONDS)], subprocess.DEVNULL)
+    return _own(name, None)
+
+
+def list_studies() -> list[Study]:
+    """All studies below the runs folder, whoever began them, the newest first."""
+    with connection() as database:
+        rows = {row.name: row for row in rows_of(database, "verb = ?", _VERB)}
+        queue = turns(database)[1]
+    try:
+        folders = [path for path in runs_folder().iterdir() if path.name in rows or (path / _FILE).is_file()]
+    except FileNotFoundError:
+        folders = []
+    except OSError as error:
+        raise JobError(f"{runs_folder()} could not be read: {error.strerror}") from error
+    found = [_seen(path, rows.get(path.name), queue) for path in folders if path.is_dir()]
+    return sorted(found, key=lambda study: (study.is_active, _time(study.path)), reverse=True)
+
+
+def _own(name: str, visitor: str | None) -> Study:
+    """The study, if that visitor may change it; the name is only ever compared."""
+    study = next((study for study in list_studies() if study.name == name), None)
+    if study is None:
+        raise JobError(f"study must be one of the studies in {runs_folder()}; got {name!r}")
+    if not study.is_open_to(visitor):
+        raise JobError(f"study {name} belongs to another visitor: you can watch it, but not change it")
+    return study
+
+
+def _seen(path: Path, row: Row | None, queue: Sequence[str]) -> Study:
+    if row is None:
+        return Study(path.name, path)
+    place = queue.index(row.name) + 1 if row.name in queue else 0
+    stopping = row.is_alive and row.stop_requested is not None
+    return Study(row.name, path, row.is_alive, stopping, place, last_line(row.name), row.visitor)
+
+
+def _time(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
