@@ -46,7 +46,7 @@ function createWaits(root) {
   }
 
   function createGroup({ title, panels }) {
-    const heading = document.createElement("h3");
+    const heading = document.createElement("h2");
     heading.textContent = title;
     const row = document.createElement("div");
     row.className = "panels";

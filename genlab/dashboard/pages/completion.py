@@ -21,6 +21,7 @@ from genlab.datasets.picture import PHOTOGRAPH_BYTES_AT_MOST
 from genlab.errors import InputError
 
 SHOWN_SECONDS = 1.2
+PREVIEW = 180  # pixels: what it leads to should stay in sight
 COLDEST, HOTTEST = 0.1, 2.0
 THRESHOLD = "Lower finds fainter strokes, and more of the paper."
 TAKEN = "the picture on the pad"
@@ -47,7 +48,7 @@ def page() -> None:
 def beginning(source: Source) -> Drawing:
     """What is on the pad: what the address holds, else a real image that the model never saw."""
     model = model_of(source)
-    another, own = st.columns([1, 3], vertical_alignment="bottom")
+    another, own = st.columns([1, 3])
     with another:
         number = address.again("Another digit", "digit", forget=("drawing",), width="stretch")
     if model.image_shape[0] == 1:
@@ -93,7 +94,7 @@ def upload(model: Any, number: int) -> None:
         threshold = st.slider("ink begins at", least, most, photograph.threshold, 0.01, key=f"threshold {file.file_id}", help=THRESHOLD)
         _, height, width = model.image_shape
         found = find_digit(photograph, size=(height, width), threshold=threshold)
-        st.image(preview(found), caption="What was taken for the digit, on your picture.", output_format="PNG")
+        st.image(preview(found), width=PREVIEW, caption="What was taken for the digit, on your picture.", output_format="PNG")
         if st.session_state.get(TAKEN) != (file.file_id, threshold, width, model.levels):
             st.session_state[TAKEN] = (file.file_id, threshold, width, model.levels)
             keep(Drawing(found.levels(model.levels)[None], height // 2))

@@ -30,7 +30,7 @@ def page() -> None:
     with frame(
         "The pixel theatre",
         "The model never sees a whole image. It is asked for one pixel at a time: *given the pixels so far, how likely is each level?* "
-        "Drawing from its answers, row by row, makes a digit that nobody ever wrote.",
+        "Drawing from its answers, row by row, makes an image that nobody has ever seen.",
     ):
         source = choose_source(PAGES["theatre"].needs)
         seen = play(source)
@@ -107,7 +107,7 @@ def likelihood(source: Source) -> None:
     st.header("Where the bits go", anchor=False)
     st.markdown(
         "Multiply the predictions and you have *p*(*x*), the probability of the whole image: no bound, no estimate. A code made for this "
-        "model would write the image in −log₂ *p*(*x*) bits, and spends them where the digit could have gone on otherwise."
+        "model would write the image in −log₂ *p*(*x*) bits, and spends them where the image could have gone on otherwise."
     )
     if source.path:
         bits_of_real_digits(source)
@@ -121,16 +121,16 @@ def bits_of_real_digits(source: Source) -> None:
     try:
         records, words = real(source)
     except InputError as error:
-        say(st.info, "There are no real digits to show: {}", error)
+        say(st.info, "There are no real images to show: {}", error)
         return
     images, dearest = _images(records)[:REAL], float(records.bits[:REAL].max())
     # The root shows small amounts too, as in the theatre.
     spent = np.sqrt(records.bits[:REAL].reshape(len(images), *records.image_shape[1:], -1).sum(-1)[:, None] / dearest)
     levels = np.minimum(np.rint(255 * spent), 255).astype(np.uint8)
-    wall(images, model_of(source).levels, key="real", identity=f"{source}", alt="A real digit", large=84)
+    wall(images, model_of(source).levels, key="real", identity=f"{source}", alt="A real image", large=84)
     each = [f"{value:.0f} bits" for value in records.bits[:REAL].sum(1)]
     wall(levels, 256, key="real bits", identity=f"{source}", alt="Where its bits went", words=each, large=84, accent=True)
-    say(st.caption, "Real digits: {}. The dearest pixel took {} bits.", words, f"{dearest:.1f}")
+    say(st.caption, "Real images: {}. The dearest pixel took {} bits.", words, f"{dearest:.1f}")
 
 
 def speed(source: Source) -> None:
