@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import altair as alt
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from genlab.ablation import Row
 from genlab.lecture import Published
+
+if TYPE_CHECKING:
+    from genlab.measures.calibration import Calibration
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -298,3 +301,45 @@ def intervals(rows: Sequence[Row]) -> alt.LayerChart | alt.FacetChart:
     reach = base.mark_rule(strokeWidth=2).encode(x=across, x2="high:Q")
     points = base.mark_point(filled=True, size=90, opacity=1).encode(x="bits:Q", shape=shape)
     return alt.layer(line, reach, points).properties(height=90 + 34 * len(values))
+
+
+def reliability(curve: Calibration) -> alt.LayerChart | alt.FacetChart:
+    """What happened against what was said, a point a bin with its interval; a calibrated model's lie on the diagonal."""
+    values = [
+        {"said": each.said, "happened": each.happened.value, "low": each.happened.low, "high": each.happened.high, "events": each.count}
+        for each in curve.bins
+    ]
+    scale = alt.Scale(domain=[0, 1])
+    ends = alt.Chart(alt.InlineData(values=[{"said": 0, "happened": 0}, {"said": 1, "happened": 1}]))
+    diagonal = ends.mark_line(strokeDash=[2, 3], opacity=0.6).encode(x="said:Q", y="happened:Q")
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=alt.X("said:Q", title="probability that the model gave", scale=scale, axis=alt.Axis(grid=False, tickCount=6)),
+        tooltip=[
+            alt.Tooltip("said:Q", format=".3f"),
+            alt.Tooltip("happened:Q", format=".3f"),
+            alt.Tooltip("low:Q", title="95% from", format=".3f"),
+            alt.Tooltip("high:Q", title="to", format=".3f"),
+            alt.Tooltip("events:Q", format=","),
+        ],
+    )
+    share = alt.Y("low:Q", title="share that happened", scale=scale, axis=alt.Axis(tickCount=6))
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(y="happened:Q")
+    return alt.layer(diagonal, base.mark_rule(strokeWidth=2).encode(y=share, y2="high:Q"), points).properties(height=_HEIGHT)
+
+
+def costs(bits: Mapping[str, NDArray[np.float64]]) -> alt.LayerChart | alt.FacetChart:
+    """What each image costs as a stroke, a line a kind, and the mean of each as a point.
+
+    Args:
+        bits: By kind, of each image.
+    """
+    rows = [{"kind": kind, "bits": float(value)} for kind, values in bits.items() for value in values[:_POINTS]]
+    means = [{"kind": kind, "bits": float(values.mean())} for kind, values in bits.items()]
+    y = alt.Y("kind:N", sort=list(bits), title=None)
+    x = alt.X("bits:Q", title="−log₂ p(x), bits", scale=alt.Scale(zero=False), axis=alt.Axis(grid=False, tickCount=6))
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=list(bits)), legend=None)
+    strokes = alt.Chart(alt.InlineData(values=rows)).mark_tick(thickness=1.5, height=26, opacity=0.45).encode(x=x, y=y, color=colour)
+    points = (
+        alt.Chart(alt.InlineData(values=means)).mark_point(filled=True, size=110, opacity=1, shape="diamond").encode(x=x, y=y, color=colour)
+    )
+    return alt.layer(strokes, points).properties(height=150)

@@ -42,6 +42,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("theatre", "Pixel theatre", **_CAUSAL, loads=("pandas",)),
         Entry("completion", "Finish my digit", **_CAUSAL, loads=("pandas",)),
         Entry("temperature", "Temperature", **_CAUSAL, loads=_CHARTS),
+        Entry("trust", "Do its numbers hold?", **_CAUSAL, loads=_CHARTS),
         Entry("slow", "Why was PixelRNN slow?", **_CAUSAL, loads=("pandas",)),
         Entry("uses", "What it is good for", family="autoregressive", loads=_CHARTS),
         Entry("ablation", "Which tricks pay?", family="autoregressive", loads=_CHARTS),

@@ -13,8 +13,7 @@ import streamlit as st
 from genlab import jobs
 from genlab.ablation import VARIANTS, Row, plan_of, read, rows
 from genlab.ablation.outcome import how_sure
-from genlab.dashboard import address
-from genlab.dashboard.charts import intervals
+from genlab.dashboard import address, charts
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import caught, frame, say
 from genlab.dashboard.plain import plain
@@ -116,7 +115,7 @@ def show(document: Mapping[str, Any]) -> None:
         st.info("No training is finished yet; what each variant is worth appears here as they end.")
         return
     alt = "Bits/dim of each variant: " + "; ".join(f"{row.name} {row.bits_per_dim.text(4)}" for row in measured if row.bits_per_dim)
-    st.altair_chart(intervals(measured), width="stretch", key="intervals", alt=alt + ".")
+    charts.show(charts.intervals(measured), key="intervals", alt=alt + ".")
     st.caption(f"{how_sure(document)} {plain(_protocol(document))}")
     st.markdown(_findings(found))
     for row in measured:
