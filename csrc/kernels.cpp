@@ -295,13 +295,6 @@ void sigmoid_grad(const ElementArgs<S>& a) {
 }
 
 template <class S>
-void gate(const ElementArgs<S>& a) {
-  using T = Compute<S>;
-  for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>)
-    store(a.out + i, hyperbolic_tangent<T>(load(a.first + i)) * sigmoid<T>(load(a.second + i)));
-}
-
-template <class S>
 void masked_add(const ElementArgs<S>& a) {
   using V = Vec<Compute<S>>;
   for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>) {
@@ -312,16 +305,100 @@ void masked_add(const ElementArgs<S>& a) {
   }
 }
 
+// What a gate makes of its features x and gates y. One division serves both functions: with e = e^2x and f = e^−y,
+// tanh x = (e − 1) / (e + 1) and σ(y) = 1 / (1 + f). Exponents are cut where either is 0 or ±1 to the last bit or too small to matter, so
+// that the product of the denominators stays finite.
+template <class T>
+constexpr T most_of_e = sizeof(T) == 4 ? T(30) : T(80);
+template <class T>
+constexpr T most_of_f = sizeof(T) == 4 ? T(50) : T(600);
+
+template <class T>
+inline Vec<T> exponential_up_to(T most, Vec<T> x) {
+  const Vec<T> limit = Vec<T>{} + most;
+  return exponential(x > limit ? limit : x);
+}
+
+template <class T>
+struct TanhGate {
+  static Vec<T> value(Vec<T> x, Vec<T> y) {
+    const Vec<T> e = exponential_up_to(most_of_e<T>, x + x), f = exponential_up_to(most_of_f<T>, -y);
+    return (e - T(1)) / ((e + T(1)) * (f + T(1)));
+  }
+  static void gradients(Vec<T> x, Vec<T> y, Vec<T> grad, Vec<T>& features, Vec<T>& gates) {
+    const Vec<T> e = exponential_up_to(most_of_e<T>, x + x), f = exponential_up_to(most_of_f<T>, -y);
+    const Vec<T> both = T(1) / ((e + T(1)) * (f + T(1)));
+    const Vec<T> t = (e - T(1)) * (f + T(1)) * both, s = (e + T(1)) * both;
+    features = grad * s * (T(1) - t * t);
+    gates = grad * t * s * (T(1) - s);
+  }
+};
+
+template <class T>
+struct IdentityGate {
+  static Vec<T> value(Vec<T> x, Vec<T> y) { return x * sigmoid<T>(y); }
+  static void gradients(Vec<T> x, Vec<T> y, Vec<T> grad, Vec<T>& features, Vec<T>& gates) {
+    const Vec<T> s = sigmoid<T>(y);
+    features = grad * s;
+    gates = grad * x * s * (T(1) - s);
+  }
+};
+
+// The first `count` lanes, fewer than a vector has: the others are zeros, and what lies there in memory is neither read nor written.
 template <class S>
-void gate_grad(const ElementArgs<S>& a) {
+inline Vec<Compute<S>> load_some(const S* from, int count) {
+  S values[lanes_of<S>] = {};
+  std::memcpy(values, from, count * sizeof(S));
+  return load(values);
+}
+template <class S>
+inline void store_some(S* to, Vec<Compute<S>> value, int count) {
+  S values[lanes_of<S>];
+  store(values, value);
+  std::memcpy(to, values, count * sizeof(S));
+}
+
+template <class S, template <class> class Kind>
+void gate(const GateArgs<S>& a) {
   using T = Compute<S>;
-  for (std::ptrdiff_t i = 0; i < a.count; i += lanes_of<S>) {
-    const Vec<T> t = hyperbolic_tangent<T>(load(a.first + i)), s = sigmoid<T>(load(a.second + i)), g = load(a.grad + i);
-    Vec<T> features = g * (T(1) - t * t) * s, gates = g * t * s * (T(1) - s);
-    if (a.accumulate) features += load(a.out + i);
-    if (a.accumulate2) gates += load(a.out2 + i);
-    store(a.out + i, features);
-    store(a.out2 + i, gates);
+  const int whole = a.channels / lanes_of<S> * lanes_of<S>, rest = a.channels - whole;
+  for (int p = 0; p < a.pixels; ++p) {
+    const S* const x = a.x + p * a.x_stride;
+    const S* const y = x + a.channels;
+    S* const out = a.out + p * a.out_stride;
+    for (int c = 0; c < whole; c += lanes_of<S>) store(out + c, Kind<T>::value(load(x + c), load(y + c)));
+    if (rest > 0) store(out + whole, Kind<T>::value(load_some(x + whole, rest), load_some(y + whole, rest)));
+  }
+}
+
+template <class S, template <class> class Kind>
+void gate_grad(const GateArgs<S>& a) {
+  using V = Vec<Compute<S>>;
+  const int whole = a.channels / lanes_of<S> * lanes_of<S>, rest = a.channels - whole;
+  V features, gates;
+  for (int p = 0; p < a.pixels; ++p) {
+    const S* const x = a.x + p * a.x_stride;
+    const S* const grad = a.grad + p * a.grad_stride;
+    S* const out = a.out + p * a.out_stride;
+    for (int c = 0; c < whole; c += lanes_of<S>) {
+      Kind<Compute<S>>::gradients(load(x + c), load(x + a.channels + c), load(grad + c), features, gates);
+      if (a.accumulate) {
+        features += load(out + c);
+        gates += load(out + a.channels + c);
+      }
+      store(out + c, features);
+      store(out + a.channels + c, gates);
+    }
+    if (rest > 0) {
+      S* const last = out + whole;
+      Kind<Compute<S>>::gradients(load_some(x + whole, rest), load_some(x + a.channels + whole, rest), load(grad + whole), features, gates);
+      if (a.accumulate) {
+        features += load_some(last, rest);
+        gates += load_some(last + a.channels, rest);
+      }
+      store_some(last, features, rest);
+      store_some(last + a.channels, gates, rest);
+    }
   }
 }
 
@@ -390,9 +467,11 @@ constexpr KernelTable<S> table() {
   t.add = &add<S>;
   t.sigmoid = &sigmoid_of<S>;
   t.sigmoid_grad = &sigmoid_grad<S>;
-  t.gate = &gate<S>;
+  t.gate = &gate<S, TanhGate>;
+  t.gate_grad = &gate_grad<S, TanhGate>;
+  t.identity_gate = &gate<S, IdentityGate>;
+  t.identity_gate_grad = &gate_grad<S, IdentityGate>;
   t.masked_add = &masked_add<S>;
-  t.gate_grad = &gate_grad<S>;
   t.pixel_sum = &pixel_sum<S>;
   t.softmax = &softmax<S>;
   t.logistic_nats = &GENLAB_JOIN(logistic_nats_, GENLAB_ISA)<S>;

@@ -102,9 +102,22 @@ struct ElementArgs {
   const S* grad;
   const S* mask;
   S* out;
-  S* out2;
-  bool accumulate, accumulate2;
+  bool accumulate;
   std::ptrdiff_t count;
+};
+
+// out[p][c] = f(x[p][c]) · σ(x[p][channels + c]) for every c < channels, and 0 in the padding of out. Backwards out (+)= the gradient of x.
+template <class S>
+struct GateArgs {
+  const S* x;
+  std::ptrdiff_t x_stride;
+  const S* grad;  // backwards
+  std::ptrdiff_t grad_stride;
+  S* out;
+  std::ptrdiff_t out_stride;
+  int channels;  // of what is gated, half of those of x
+  int pixels;
+  bool accumulate;  // backwards
 };
 
 // out[c] (+)= sum over rows and pixels of grad[c], where mask > 0 if there is one: summed up in Compute, stored once.
@@ -160,9 +173,11 @@ struct KernelTable {
   void (*add)(const ElementArgs<S>&);
   void (*sigmoid)(const ElementArgs<S>&);       // out = σ(first)
   void (*sigmoid_grad)(const ElementArgs<S>&);  // out = grad · first · (1 − first), where first is a sigmoid
-  void (*gate)(const ElementArgs<S>&);
+  void (*gate)(const GateArgs<S>&);           // f = tanh
+  void (*gate_grad)(const GateArgs<S>&);
+  void (*identity_gate)(const GateArgs<S>&);  // f(x) = x
+  void (*identity_gate_grad)(const GateArgs<S>&);
   void (*masked_add)(const ElementArgs<S>&);  // out (+)= mask ? (mask > 0 ? grad : 0) : grad
-  void (*gate_grad)(const ElementArgs<S>&);
   void (*pixel_sum)(const PixelSumArgs<S>&);
   double (*softmax)(const SoftmaxArgs<S>&);
   double (*logistic_nats)(const LogisticArgs<S>&);

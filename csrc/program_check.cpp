@@ -200,6 +200,7 @@ class Check {
     require(port.is_read() || !fixed_.count(i[port.slot]), field + " must not be the image or a given map");
     const int expected = port.channels == Port::layer_in    ? spec_.layers[i.layer].in_channels
                          : port.channels == Port::layer_out ? spec_.layers[i.layer].out_channels
+                         : port.channels == Port::twice     ? 2 * channels
                          : channels == none                 ? buffer.channels
                                                             : channels;
     if (port.channels == Port::same) channels = expected;

@@ -19,7 +19,8 @@ extern const std::array<const char*, slots> slot_names;
 // What an operation does with one of its slots (csrc/operations/).
 struct Port {
   enum Access { reads, reads_at_taps, reads_at_mirrored_taps, writes, writes_sum_over_pixels };
-  enum Channels { same, layer_in, layer_out };  // as many as every other port of this kind, or as a layer's
+  // As many as every other port that says `same`, which stands before those that say `twice` (as many), or as a layer's.
+  enum Channels { same, twice, layer_in, layer_out };
   Slot slot;
   Access access;
   Channels channels;

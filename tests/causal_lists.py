@@ -67,12 +67,12 @@ def gated(image_shape: tuple[int, int, int] = (1, 5, 4), levels: int = 3, channe
     builder = GraphBuilder(image_shape, scale=2 / (levels - 1), shift=-1)
     above = [(dy, dx) for dy in (-2, -1) for dx in (-1, 0, 1)]
     vertical = builder.conv("vertical", builder.image, channels, kernel_size=5, taps=above, visit="row")
-    gates = builder.conv("vertical_gates", vertical, channels, kernel_size=3, taps=[(0, -1), (0, 0), (0, 1)], visit="row")
-    vertical = builder.gate("vertical_gated", vertical, gates)
+    halves = builder.conv("vertical_halves", vertical, 2 * channels, kernel_size=3, taps=[(0, -1), (0, 0), (0, 1)], visit="row", parts=2)
+    vertical = builder.gate("vertical_gated", halves)
     left = builder.conv("left", builder.image, channels, kernel_size=(1, 3), taps=[(0, -1), (0, 0)], mask_type="A")
     link = builder.conv("link", vertical, channels)
     features = builder.add("features", left, link)
-    horizontal = builder.gate("gated", features, builder.conv("gates", features, channels))
+    horizontal = builder.gate("gated", builder.conv("halves", features, 2 * channels, parts=2), features="identity")
     stream = builder.add("stream", builder.conv("mix", horizontal, channels), features)
     output = builder.conv("output", builder.relu("relu", stream), image_shape[0] * levels)
     return builder.build(output, Categorical(levels))
@@ -131,8 +131,14 @@ def graphs(draw: st.DrawFn, *, strides: bool = True) -> Graph:
                 builder.add(name, first.name, second.name)
                 nodes.append(both)
             case "gate":
-                builder.gate(name, first.name, second.name)
-                nodes.append(both)
+                halves = []
+                for half, source in (("one", first), ("other", second)):
+                    options = {"visit": VISITS[source.kind], "stride": source.stride, "parts": 2}
+                    halves.append(builder.conv(f"{name}_{half}", source.name, 2 * channels, **options))
+                summed = draw(st.booleans())
+                both_halves = builder.add(f"{name}_halves", *halves) if summed else halves[0]
+                builder.gate(name, both_halves, features=draw(st.sampled_from(["tanh", "identity"])))
+                nodes.append(both if summed else Made(name, first.kind, first.stride))
             case "image":
                 convolve(name, Made(image, 2, 1), 2, mask_type="A")
             case "row" if first.kind < 2:

@@ -27,7 +27,7 @@ def test_horizons_add_up_along_a_path():
     assert graph.horizons["second"] == (0, -1, 0)
     rows = gated().horizons
     assert rows["vertical"] == (-1, 1, 0)
-    assert rows["vertical_gates"] == (-1, 2, 0)
+    assert rows["vertical_halves"] == (-1, 2, 0)
 
 
 def test_dilation_moves_the_taps_apart_not_the_weights():
@@ -107,7 +107,11 @@ def test_a_leak_deep_in_the_list_names_the_node_where_it_enters():
         ([Node("image", "image", (), 1), Node("a", "conv", ("a",), 1)], "is not recurrent"),
         ([Node("image", "image", (), 1), Node("leak", "relu", ("image",), 1, centre="A")], "works on one pixel .* got .* 'A'"),
         ([Node("image", "image", (), 1), Node("a", "add", ("image", "image"), 1, dilation=2)], "works on one pixel"),
-        ([Node("image", "image", (), 1), Node("a", "gate", ("image", "image"), 1, kernel_size=(3, 3))], "works on one pixel"),
+        ([Node("image", "image", (), 1), Node("a", "add", ("image", "image"), 1, kernel_size=(3, 3))], "works on one pixel"),
+        (
+            [Node("image", "image", (), 1), Node("a", "gate", ("image",), 1)],
+            "'image' must have 2 channels in 2 parts, .* got 1 in 1, and 1",
+        ),
         ([Node("image", "image", (), 1), Node("a", "conv", ("image",), 1, centre="C")], "centre of node 'a' must be one of A, B, all"),
         ([Node("image", "image", (), 1), Node("a", "conv", ("image",), 3, parts=2)], "parts of node 'a' must divide its 3 channels; got 2"),
         ([Node("image", "image", (), 1), Node("a", "relu", ("image",), 1, parts=0)], "parts of node 'a' must divide"),

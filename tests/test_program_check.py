@@ -33,7 +33,9 @@ def rich() -> Graph:
     low = b.conv("around", b.given("low", 2), 3, kernel_size=3, taps=[(-1, 0), (0, 1)], visit="given")
     above = b.conv("above", b.image, 3, kernel_size=3, taps=VERTICAL_TAPS, visit="row")
     left = b.add("left", b.conv("input", b.image, 3, kernel_size=3, mask_type="A"), label)
-    mixed = b.gate("mixed", b.add("sum", left, above), b.add("both", low, label))
+    known = b.conv("known", b.add("both", low, label), 6, visit="given", parts=2)
+    halves = b.add("halves", b.conv("here", b.add("sum", left, above), 6, parts=2), known)
+    mixed = b.add("mixed", b.gate("tanh", halves), b.gate("identity", known, features="identity"))
     stream = b.add("stream", b.conv("mix", b.relu("relu", mixed), 3, kernel_size=3), left)
     return b.build(b.conv("output", b.relu("last", stream), 4), Categorical(2))
 

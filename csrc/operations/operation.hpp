@@ -74,9 +74,7 @@ class Elementwise : public Operation<S> {
     a.grad = this->at(grad, y, x);
     a.mask = this->at(mask, y, x);
     a.out = this->at(out, y, x);
-    a.out2 = this->at(out2, y, x);
     a.accumulate = i.accumulate;
-    a.accumulate2 = i.accumulate2;
     a.count = static_cast<std::ptrdiff_t>(positions) * this->w_.images * this->map(out).channel_stride;
     kernel_(a);
   }

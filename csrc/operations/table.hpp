@@ -34,6 +34,8 @@ inline const std::vector<OperationEntry<S>> operations = {
     {&add_grad_form, &bind_as<S, AddGrad>},
     {&gate_form, &bind_as<S, Gate>},
     {&gate_grad_form, &bind_as<S, GateGrad>},
+    {&identity_gate_form, &bind_as<S, IdentityGate>},
+    {&identity_gate_grad_form, &bind_as<S, IdentityGateGrad>},
     {&everywhere_grad_form, &bind_as<S, EverywhereGrad>},
 };
 

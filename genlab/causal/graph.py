@@ -211,9 +211,17 @@ class GraphBuilder:
         """First + second."""
         return self._elementwise(name, "add", (first, second))
 
-    def gate(self, name: str, features: str, gates: str) -> str:
-        """tanh(features) · σ(gates), the gated activation of van den Oord et al. 2016b."""
-        return self._elementwise(name, "gate", (features, gates))
+    def gate(self, name: str, source: str, *, features: Literal["tanh", "identity"] = "tanh") -> str:
+        """f(first half) · σ(second half) of a source of two parts: the gated activation of van den Oord et al. 2016b.
+
+        Args:
+            name: The node's name.
+            source: Name of a node of two parts, features and gates side by side.
+            features: What f is; PixelCNN++ gates features as they are.
+        """
+        halves = self._find(source)
+        operation = "gate" if features == "tanh" else "identity_gate"
+        return self._append(Node(name, operation, (source,), max(1, halves.channels // 2), visit=halves.visit, stride=halves.stride))
 
     def lstm(self, name: str, source: str, *, taps: Sequence[Tap], cell_tap: Tap, scan: Literal["right", "left"] = "right") -> str:
         """The state h of an LSTM that walks over the image (`genlab.causal.operations.lstm` has the formula).

@@ -193,6 +193,21 @@ class Lowering:
             self._grads[target] = self.new(self.graph[target])
         self.emit_backward(kind, layer=layer, grad=grad, mask=mask, out=self._grads[target], accumulate=accumulate)
 
+    def contribute_by(self, kind: str, source: str, node: Node, *, grad: int, first: int) -> None:
+        """Adds what an instruction of `node`'s way back writes to the gradient of a node: at once, where nothing stands in between."""
+        target, mask = self._differentiable(source)
+        if target is None:
+            return
+        if mask == NONE and self._is_small(node) == self._is_small(self.graph[source]):
+            accumulate = source in self._grads
+            if not accumulate:
+                self._grads[source] = self.new(self.graph[source])
+            self.emit_backward(kind, grad=grad, first=first, out=self._grads[source], accumulate=accumulate)
+        else:
+            part = self._new_buffer(self.graph[source].channels, everywhere=self._is_small(node))
+            self.emit_backward(kind, grad=grad, first=first, out=part)
+            self.contribute(source, part)
+
     def summed(self, grad: int) -> int:
         """A gradient summed over all pixels, as what stands for them all gets it."""
         if self.is_everywhere(grad):

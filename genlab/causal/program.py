@@ -63,12 +63,13 @@ class Instruction:
 
     ==================  ==================================================================================
     conv                sum = layer(first) + residual;  out = sum (if wanted);  act = max(0, sum) (if wanted)
-    relu, add, gate     out = max(0, first);  first + second;  tanh(first) · σ(second)
+    relu, add           out = max(0, first);  first + second
+    gate                out = tanh(x) · σ(y), the halves of first's channels; identity_gate: x · σ(y)
     conv_grad_weight    layer's weight and bias gradient += first ⊗ grad
     conv_grad_input     out (+)= layerᵀ(grad), where mask > 0
     relu_grad           out (+)= grad, where mask > 0
     add_grad            out (+)= grad
-    gate_grad           out (+)= ∂/∂first, out2 (+)= ∂/∂second
+    gate_grad           out (+)= ∂/∂first; likewise identity_gate_grad
     everywhere_grad     out (+)= Σ over pixels of grad, where mask > 0
     ==================  ==================================================================================
 

@@ -64,15 +64,23 @@ class Operation:
                 f"got {node.stride}"
             )
         for source in node.inputs:
-            if source in known and known[source].channels != node.channels:
-                raise InputError(
-                    f"node {node.name!r} has {node.channels} channels, but its input {source!r} has {known[source].channels}; "
-                    "they must agree"
-                )
-            if source in known and known[source].parts != node.parts:
-                raise InputError(
-                    f"node {node.name!r} has {node.parts} part(s), but its input {source!r} has {known[source].parts}; they must agree"
-                )
+            if source in known:
+                self.check_input(node, known[source])
+
+    def check_input(self, node: Node, source: Node) -> None:
+        """What an input must be like: as many channels, in as many parts.
+
+        Raises:
+            InputError: It is not.
+        """
+        if source.channels != node.channels:
+            raise InputError(
+                f"node {node.name!r} has {node.channels} channels, but its input {source.name!r} has {source.channels}; they must agree"
+            )
+        if source.parts != node.parts:
+            raise InputError(
+                f"node {node.name!r} has {node.parts} part(s), but its input {source.name!r} has {source.parts}; they must agree"
+            )
 
     def taps(self, node: Node, source: str) -> tuple[Tap, ...]:
         """Where a node reads one of its inputs."""

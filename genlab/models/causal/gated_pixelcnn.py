@@ -2,9 +2,9 @@
 
 van den Oord et al. 2016b, "Conditional Image Generation with PixelCNN Decoders", section 2 and figure 2, with p = `channels`:
 
-    vertical     v_k = W_k ∗ v,  U_k ∗ v over the rows above;             v ← tanh(v_f + V h) ⊙ σ(v_g + V h)
-    horizontal   h_k = W_k ∗ h,  U_k ∗ h to the left, plus 1×1 of v_f, v_g before their gate
-                 h ← h + 1×1(tanh(h_f + V h) ⊙ σ(h_g + V h))              (no sum in the first layer, which hides the centre)
+    vertical     (v_f, v_g) = W_k ∗ v over the rows above, plus V h;                   v ← tanh(v_f) ⊙ σ(v_g)
+    horizontal   (h_f, h_g) = U_k ∗ h to the left, plus 1×1 of (v_f, v_g), plus V' h;  h ← h + 1×1(tanh(h_f) ⊙ σ(h_g))
+                 (no sum in the first layer, which hides the centre)
     ReLU, 1×1 → p;  ReLU, 1×1 → C · levels;  softmax
 
 The vertical stack depends on earlier rows alone (`visit="row"`), so it is computed a whole row at a time when the row begins: its first
@@ -12,6 +12,7 @@ layer looks at rows above, which is the paper's shift by one row, made once; the
 above to the right thus reaches every pixel below it, and no earlier pixel is out of sight once there are layers enough.
 
 NOTE: the image enters as 2·level/(levels − 1) − 1, as in `pixelcnn`; the paper does not say.
+NOTE: what the 1×1 brings over holds V h already; the paper adds it after. A linear map of h beside another: no model is lost or won.
 NOTE: `dilations` other than 1 are not the paper's; they let as few layers see further (Yu and Koltun 2016).
 """
 
@@ -20,19 +21,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import cycle
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from genlab.causal import Categorical, Graph, GraphBuilder
+from genlab.causal.node import Visit
 from genlab.models.causal.before import Before, Classes, Factor, Given
 from genlab.settings import ItemsOfText
 from genlab.settings import Settings as _Settings
 
 if TYPE_CHECKING:
     from genlab.models.causal.model import CausalModel
-
-HALVES = ("features", "gates")
 
 
 class Settings(_Settings):
@@ -62,14 +62,13 @@ def build(settings: Settings, beside: Mapping[str, int] = MappingProxyType({})) 
     builder = GraphBuilder(settings.image_shape, scale=2 / (settings.levels - 1), shift=-1)
     before = Before(builder, settings, beside)
 
-    def gated(name: str, halves: list[str]) -> str:
-        """tanh(features + V h) ⊙ σ(gates + V h)."""
-        return builder.gate(name, *(before.added(half, half, p) for half in halves))
+    def halves(name: str, source: str, visit: Visit = "pixel", **kernel: Any) -> str:
+        """Features and gates by one convolution, as figure 2 draws them."""
+        return builder.conv(name, source, 2 * p, visit=visit, parts=2, **kernel)
 
-    def linked(name: str, left: str, above: list[str]) -> str:
-        """What stands to the left, plus a 1×1 of all that the vertical stack holds before its gate."""
-        links = [builder.conv(f"{name}_link_{half}", source, p, visit="row") for half, source in zip(HALVES, above, strict=True)]
-        return builder.add(f"{name}_sum", left, builder.add(f"{name}_link", *links))
+    def with_known(source: str) -> str:
+        """Source + V h."""
+        return before.added(source, source, 2 * p, parts=2)
 
     vertical, horizontal = builder.image, builder.image
     for layer, dilation in zip(range(1, settings.layers + 1), cycle(settings.dilations), strict=False):
@@ -79,17 +78,13 @@ def build(settings: Settings, beside: Mapping[str, int] = MappingProxyType({})) 
         rows = range(-reach, 0 if first else 1)  # the image of this row is not known yet, the vertical stack of this row is
         taps = [(step * dy, step * dx) for dy in rows for dx in range(-reach, reach + 1)]
         name = f"layer{layer}"
-        above = [
-            builder.conv(f"{name}_vertical_{half}", vertical, p, kernel_size=side, dilation=step, taps=taps, visit="row") for half in HALVES
-        ]
+        above = with_known(halves(f"{name}_vertical", vertical, "row", kernel_size=side, dilation=step, taps=taps))
         if layer < settings.layers:  # nobody would read the last one
-            vertical = gated(f"{name}_vertical", above)
-        sums = []
-        for half in HALVES:
-            mask: dict[str, str] = {"mask_type": "A" if first else "B"}
-            left = builder.conv(f"{name}_{half}", horizontal, p, kernel_size=(1, side), dilation=step, **mask)  # type: ignore[arg-type]
-            sums.append(linked(f"{name}_{half}", left, above))
-        mixed = builder.conv(f"{name}_mix", gated(f"{name}_gated", sums), p)
+            vertical = builder.gate(f"{name}_vertical_gated", above)
+        link = with_known(halves(f"{name}_link", above, "row"))
+        left = halves(f"{name}_left", horizontal, kernel_size=(1, side), dilation=step, mask_type="A" if first else "B")
+        gated = builder.gate(f"{name}_gated", builder.add(f"{name}_sum", left, link))
+        mixed = builder.conv(f"{name}_mix", gated, p)
         horizontal = mixed if first else builder.add(name, mixed, horizontal)
     hidden = builder.conv("head", builder.relu("head_relu", horizontal), p)
     distribution = Categorical(settings.levels)
