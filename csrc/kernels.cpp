@@ -344,20 +344,6 @@ struct IdentityGate {
   }
 };
 
-// The first `count` lanes, fewer than a vector has: the others are zeros, and what lies there in memory is neither read nor written.
-template <class S>
-inline Vec<Compute<S>> load_some(const S* from, int count) {
-  S values[lanes_of<S>] = {};
-  std::memcpy(values, from, count * sizeof(S));
-  return load(values);
-}
-template <class S>
-inline void store_some(S* to, Vec<Compute<S>> value, int count) {
-  S values[lanes_of<S>];
-  store(values, value);
-  std::memcpy(to, values, count * sizeof(S));
-}
-
 template <class S, template <class> class Kind>
 void gate(const GateArgs<S>& a) {
   using T = Compute<S>;
@@ -398,6 +384,88 @@ void gate_grad(const GateArgs<S>& a) {
       }
       store_some(last, features, rest);
       store_some(last + a.channels, gates, rest);
+    }
+  }
+}
+
+template <class S>
+void concat_elu(const ConcatEluArgs<S>& a) {
+  using V = Vec<Compute<S>>;
+  const int whole = a.channels / lanes_of<S> * lanes_of<S>, rest = a.channels - whole;
+  const auto halves = [](V x, V& same, V& other) {
+    const V less = exponential(x > V{} ? -x : x) - Compute<S>(1);  // e^{−|x|} − 1
+    same = x > V{} ? x : less;
+    other = x > V{} ? less : -x;
+  };
+  V same, other;
+  for (int p = 0; p < a.pixels; ++p) {
+    const S* const x = a.x + p * a.x_stride;
+    S* const out = a.out + p * a.out_stride;
+    for (int c = 0; c < whole; c += lanes_of<S>) {
+      halves(load(x + c), same, other);
+      store(out + c, same);
+      store(out + a.channels + c, other);
+    }
+    if (rest > 0) {
+      halves(load_some(x + whole, rest), same, other);
+      store_some(out + whole, same, rest);
+      store_some(out + a.channels + whole, other, rest);
+    }
+  }
+}
+
+template <class S>
+void concat_elu_grad(const ConcatEluArgs<S>& a) {
+  using V = Vec<Compute<S>>;
+  const Compute<S> one = 1;
+  const int whole = a.channels / lanes_of<S> * lanes_of<S>, rest = a.channels - whole;
+  const auto slope = [one](V same, V other, V grad, V other_grad) {
+    return same > V{} ? grad - other_grad * (other + one) : grad * (same + one) - other_grad;
+  };
+  for (int p = 0; p < a.pixels; ++p) {
+    const S* const made = a.x + p * a.x_stride;
+    const S* const grad = a.grad + p * a.grad_stride;
+    S* const out = a.out + p * a.out_stride;
+    for (int c = 0; c < whole; c += lanes_of<S>) {
+      V sum = slope(load(made + c), load(made + a.channels + c), load(grad + c), load(grad + a.channels + c));
+      if (a.accumulate) sum += load(out + c);
+      store(out + c, sum);
+    }
+    if (rest > 0) {
+      const int c = whole, d = a.channels + whole;
+      V sum = slope(load_some(made + c, rest), load_some(made + d, rest), load_some(grad + c, rest), load_some(grad + d, rest));
+      if (a.accumulate) sum += load_some(out + c, rest);
+      store_some(out + c, sum, rest);
+    }
+  }
+}
+
+// A bijection of 32 bits (C. Wellons' lowbias32).
+template <class U>
+inline U mixed(U x) {
+  x = (x ^ (x >> 16)) * 0x7feb352du;
+  x = (x ^ (x >> 15)) * 0x846ca68bu;
+  return x ^ (x >> 16);
+}
+
+template <class S>
+void dropout(const DropoutArgs<S>& a) {
+  using T = Compute<S>;
+  using V = Vec<T>;
+  constexpr int L = lanes_of<S>;
+  using U = typename Simd<T>::U;
+  U lane;
+  for (int i = 0; i < L; ++i) lane[i] = i;
+  for (int p = 0; p < a.pixels; ++p) {
+    const S* const x = a.x + p * a.x_stride;
+    S* const out = a.out + p * a.out_stride;
+    for (int c = 0; c < a.channels; c += L) {  // what lies in the padding is 0 and stays so
+      const U position = lane + (a.first_position + static_cast<std::uint32_t>(p * a.channels + c));
+      const U drawn = mixed<U>(mixed<U>(position + a.low) ^ a.high);
+      const auto kept = __builtin_convertvector(drawn >= a.least, typename Simd<T>::I);
+      V value = kept != 0 ? load(x + c) * a.scale : V{};
+      if (a.accumulate) value += load(out + c);
+      store(out + c, value);
     }
   }
 }
@@ -472,6 +540,9 @@ constexpr KernelTable<S> table() {
   t.identity_gate = &gate<S, IdentityGate>;
   t.identity_gate_grad = &gate_grad<S, IdentityGate>;
   t.masked_add = &masked_add<S>;
+  t.concat_elu = &concat_elu<S>;
+  t.concat_elu_grad = &concat_elu_grad<S>;
+  t.dropout = &dropout<S>;
   t.pixel_sum = &pixel_sum<S>;
   t.softmax = &softmax<S>;
   t.logistic_nats = &GENLAB_JOIN(logistic_nats_, GENLAB_ISA)<S>;

@@ -120,6 +120,36 @@ struct GateArgs {
   bool accumulate;  // backwards
 };
 
+// out[p] = [elu(x[p]), elu(−x[p])], halves of `channels` each. Backwards x is what was made and grad its gradient, both of two halves:
+// out (+)= the gradient of what was read.
+template <class S>
+struct ConcatEluArgs {
+  const S* x;
+  std::ptrdiff_t x_stride;
+  const S* grad;  // backwards
+  std::ptrdiff_t grad_stride;
+  S* out;
+  std::ptrdiff_t out_stride;
+  int channels;  // of a half
+  int pixels;
+  bool accumulate;  // backwards
+};
+
+// out[p][c] (+)= h >= least ? scale · x[p][c] : 0, h = mixed(mixed(position + low) ^ high) a hash of 32 bits of position = first_position +
+// p · channels + c.
+template <class S>
+struct DropoutArgs {
+  const S* x;
+  std::ptrdiff_t x_stride;
+  S* out;
+  std::ptrdiff_t out_stride;
+  int channels;
+  int pixels;
+  std::uint32_t first_position, low, high, least;
+  Compute<S> scale;
+  bool accumulate;
+};
+
 // out[c] (+)= sum over rows and pixels of grad[c], where mask > 0 if there is one: summed up in Compute, stored once.
 template <class S>
 struct PixelSumArgs {
@@ -178,6 +208,9 @@ struct KernelTable {
   void (*identity_gate)(const GateArgs<S>&);  // f(x) = x
   void (*identity_gate_grad)(const GateArgs<S>&);
   void (*masked_add)(const ElementArgs<S>&);  // out (+)= mask ? (mask > 0 ? grad : 0) : grad
+  void (*concat_elu)(const ConcatEluArgs<S>&);
+  void (*concat_elu_grad)(const ConcatEluArgs<S>&);
+  void (*dropout)(const DropoutArgs<S>&);
   void (*pixel_sum)(const PixelSumArgs<S>&);
   double (*softmax)(const SoftmaxArgs<S>&);
   double (*logistic_nats)(const LogisticArgs<S>&);

@@ -33,6 +33,11 @@ class Lane {
   const T* weight_grad(int layer) const { return work_.weight_grads[layer].get(); }
   const T* bias_grad(int layer) const { return work_.bias_grads[layer].get(); }
 
+  // What is drawn at random in training follows from a step's key and the image of its batch.
+  void draw_for(std::uint64_t key, std::uint64_t image) {
+    work_.key = key;
+    work_.image = image;
+  }
   void load_image(const std::uint8_t* levels) const;
   void set_level(int image, int channel, int y, int x, int level) const;
   // Takes images [begin, begin + images side by side) of a given map into a buffer.

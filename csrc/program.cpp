@@ -62,8 +62,8 @@ void Program<S>::score(const Parameters<T>& parameters, const Given& given, cons
 }
 
 template <class S>
-void Program<S>::train(const Parameters<T>& parameters, const Given& given, const std::uint8_t* levels, int images, double* nats,
-                       const std::vector<T*>& weight_grads, const std::vector<T*>& bias_grads) {
+void Program<S>::train(const Parameters<T>& parameters, const Given& given, const std::uint8_t* levels, int images, std::uint64_t key,
+                       double* nats, const std::vector<T*>& weight_grads, const std::vector<T*>& bias_grads) {
   const int threads = threads_for(images, 3 * images * spec_.multiply_adds_per_image());
   layers_.pack(parameters, threads);
   prepare_lanes(threads, 1);
@@ -73,6 +73,7 @@ void Program<S>::train(const Parameters<T>& parameters, const Given& given, cons
     std::vector<double> scratch(head_->scratch());
     const Share share = share_of(images, thread, threads);
     for (int n = share.begin; n < share.end; ++n) {
+      lane.draw_for(key, n);
       nats[n] = forward_image(lane, given, levels + n * values(), n, T(1) / images, scratch.data());
       lane.backward();
       for (std::size_t g = 0; g < given.size(); ++g)

@@ -32,8 +32,9 @@ class Program {
   // nats[n] = −log p(image n). Unless null, map[n][y][x][channel] takes the output node's channels.
   void score(const Parameters<T>& parameters, const Given& given, const std::uint8_t* levels, int images, double* nats, T* map);
 
-  // Also the gradients of the mean of nats, in the layout of the parameters, and of the given maps that ask for theirs.
-  void train(const Parameters<T>& parameters, const Given& given, const std::uint8_t* levels, int images, double* nats,
+  // Also the gradients of the mean of nats, in the layout of the parameters, and of the given maps that ask for theirs. What is drawn on
+  // the way (dropout) follows from the key.
+  void train(const Parameters<T>& parameters, const Given& given, const std::uint8_t* levels, int images, std::uint64_t key, double* nats,
              const std::vector<T*>& weight_grads, const std::vector<T*>& bias_grads);
 
   // Draws into levels[n][c][y][x] by inverting the distribution function at uniforms[n][y][x][c]; keeps a level where `known` is set.

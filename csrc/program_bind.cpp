@@ -111,6 +111,8 @@ Instruction read_instruction(const py::dict& from) {
   for (int slot = 0; slot < slots; ++slot) i.buffer[slot] = integer(from, slot_names[slot]);
   i.accumulate = boolean(from, "accumulate");
   i.accumulate2 = boolean(from, "accumulate2");
+  i.rate = number(from, "rate");
+  i.stream = integer(from, "stream");
   return i;
 }
 
@@ -200,8 +202,8 @@ class BoundProgram {
   py::tuple score(const py::list& weights, const py::list& biases, const py::array& levels, bool want_map, const py::list& given) {
     return std::visit([&](auto& programs) { return score_as(*programs, weights, biases, levels, want_map, given); }, programs_);
   }
-  py::tuple train(const py::list& weights, const py::list& biases, const py::array& levels, const py::list& given) {
-    return std::visit([&](auto& programs) { return train_as(*programs, weights, biases, levels, given); }, programs_);
+  py::tuple train(const py::list& weights, const py::list& biases, const py::array& levels, const py::list& given, std::uint64_t key) {
+    return std::visit([&](auto& programs) { return train_as(*programs, weights, biases, levels, given, key); }, programs_);
   }
   void sample(const py::list& weights, const py::list& biases, const py::array& levels, const py::array& known, const py::array& uniforms,
               double temperature, const py::object& map, const std::optional<py::function>& progress, const py::list& given) {
@@ -277,7 +279,8 @@ class BoundProgram {
   }
 
   template <class S>
-  py::tuple train_as(Programs<S>& programs, const py::list& weights, const py::list& biases, const py::array& levels, const py::list& given) const {
+  py::tuple train_as(Programs<S>& programs, const py::list& weights, const py::list& biases, const py::array& levels, const py::list& given,
+                     std::uint64_t key) const {
     using T = Compute<S>;
     const Parameters<T> parameters = read_parameters<T>(weights, biases);
     const int images = read_images(levels, Mode::train);
@@ -306,7 +309,7 @@ class BoundProgram {
     double* nats_data = nats.mutable_data();
     {
       const Unlocked unlocked;  // pure arithmetic on memory that the arguments keep alive
-      programs.with_one([&](Program<S>& program) { program.train(parameters, maps, data, images, nats_data, weight_grads, bias_grads); });
+      programs.with_one([&](Program<S>& program) { program.train(parameters, maps, data, images, key, nats_data, weight_grads, bias_grads); });
     }
     return py::make_tuple(nats, gradients);
   }
@@ -348,6 +351,7 @@ void register_program(py::module_& m) {
       .def("score", &BoundProgram::score, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("want_map"),
            py::arg("given") = py::list(), "(nats (N,), output map (N, H, W, channels) or None) of images levels (N, C, H, W).")
       .def("train", &BoundProgram::train, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("given") = py::list(),
+           py::arg("key") = 0,
            "(nats (N,), gradients of their mean: weight and bias of each layer in turn, then of each given map, None if it asks for none).")
       .def("sample", &BoundProgram::sample, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("known"), py::arg("uniforms"),
            py::arg("temperature"), py::arg("map").none(true) = py::none(), py::arg("progress").none(true) = py::none(), py::arg("given") = py::list(),

@@ -159,6 +159,8 @@ class Check {
       require(i.layer >= 0 && i.layer < static_cast<int>(spec_.layers.size()), name + " names a layer that does not exist");
     else
       require(i.layer == none, name + " has no layer");
+    require(i.form->draws ? i.rate >= 0 && i.rate < 1 : i.rate == 0, name + " must have a rate of at least 0 and below 1, and only if it draws");
+    require(!i.form->draws || spec_.mode == Mode::train, name + " draws, which only a program for 'train' does");
     require(!i.accumulate || i.form->accumulates, name + " cannot add to out");
     require(!i.accumulate2 || i.form->accumulates2, name + " cannot add to out2");
     check_slots(i, name);

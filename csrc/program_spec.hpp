@@ -37,6 +37,7 @@ struct Form {
   bool by_rows;                    // can be run over a part of a row
   bool accumulates, accumulates2;  // may add to `out`, to `out2`
   std::vector<Port> ports;
+  bool draws = false;  // from a training step's key
 };
 
 // The operations' forms by name; null if there is none.
@@ -63,6 +64,8 @@ struct Instruction {
   int layer;
   std::array<int, slots> buffer;
   bool accumulate, accumulate2;
+  double rate;  // of values left out, by what is drawn for `stream`
+  int stream;
 
   int operator[](Slot slot) const { return buffer[slot]; }
   bool has(Slot slot) const { return buffer[slot] != none; }

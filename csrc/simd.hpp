@@ -23,12 +23,14 @@ template <>
 struct Simd<float> {
   typedef float V __attribute__((vector_size(vector_bytes)));
   typedef std::int32_t I __attribute__((vector_size(vector_bytes)));
+  typedef std::uint32_t U __attribute__((vector_size(vector_bytes)));  // 32 bits a lane
   static constexpr int lanes = vector_bytes / 4;
 };
 template <>
 struct Simd<double> {
   typedef double V __attribute__((vector_size(vector_bytes)));
   typedef std::int64_t I __attribute__((vector_size(vector_bytes)));
+  typedef std::uint32_t U __attribute__((vector_size(vector_bytes / 2)));
   static constexpr int lanes = vector_bytes / 8;
 };
 
@@ -109,6 +111,20 @@ inline Vec<T> positive(Vec<T> value) {
 
 template <class S>
 constexpr int lanes_of = Simd<Compute<S>>::lanes;
+
+// The first `count` lanes, fewer than a vector has: the others are zeros, and what lies there in memory is neither read nor written.
+template <class S>
+inline Vec<Compute<S>> load_some(const S* from, int count) {
+  S values[lanes_of<S>] = {};
+  std::memcpy(values, from, count * sizeof(S));
+  return load(values);
+}
+template <class S>
+inline void store_some(S* to, Vec<Compute<S>> value, int count) {
+  S values[lanes_of<S>];
+  store(values, value);
+  std::memcpy(to, values, count * sizeof(S));
+}
 
 template <class T>
 inline T sum_of_lanes(Vec<T> value) {

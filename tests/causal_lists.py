@@ -88,7 +88,7 @@ class Made:
 
 
 @st.composite
-def graphs(draw: st.DrawFn, *, strides: bool = True) -> Graph:
+def graphs(draw: st.DrawFn, *, strides: bool = True, mixtures: bool = True) -> Graph:
     """A random causal list: masks, residuals, gates, ReLUs and strides in any order, rows beside pixels, shared and dead nodes included."""
     shape = (draw(st.sampled_from([1, 1, 2, 3])), draw(st.integers(1, 5)), draw(st.integers(1, 6)))
     levels = draw(st.sampled_from([2, 3, 5]))
@@ -120,7 +120,7 @@ def graphs(draw: st.DrawFn, *, strides: bool = True) -> Graph:
         first = draw(st.sampled_from(nodes))
         second = draw(st.sampled_from([node for node in nodes if node.stride == first.stride]))
         both = Made(name, max(first.kind, second.kind), first.stride)
-        match draw(st.sampled_from(["conv", "conv", "relu", "add", "add", "gate", "image", "row", "below", "before"])):
+        match draw(st.sampled_from(["conv", "conv", "relu", "add", "add", "gate", "elu", "dropout", "image", "row", "below", "before"])):
             case "conv":
                 size, dilation = draw(st.sampled_from([(1, 1), (1, 1), (3, 1), (3, 2), ((3, 5), 2)]))
                 convolve(name, first, 2, size, dilation=dilation)
@@ -130,6 +130,10 @@ def graphs(draw: st.DrawFn, *, strides: bool = True) -> Graph:
             case "add":
                 builder.add(name, first.name, second.name)
                 nodes.append(both)
+            case "elu":
+                convolve(name, Made(builder.concat_elu(f"{name}_elu", first.name), first.kind, first.stride), max(1, first.kind), 1)
+            case "dropout":
+                nodes.append(Made(builder.dropout(name, first.name, 0.3), first.kind, first.stride))
             case "gate":
                 halves = []
                 for half, source in (("one", first), ("other", second)):
@@ -152,6 +156,6 @@ def graphs(draw: st.DrawFn, *, strides: bool = True) -> Graph:
         finer = last.stride // 2
         name = builder.conv(f"up{finer}", last.name, channels, kernel_size=3, visit=VISITS[last.kind], stride=finer)
         last = Made(name, last.kind, finer)
-    distribution = draw(st.sampled_from([Categorical(levels), DiscretizedLogisticMixture(levels, 2)]))
+    distribution = DiscretizedLogisticMixture(levels, 2) if mixtures and draw(st.booleans()) else Categorical(levels)
     output = builder.conv("output", last.name, distribution.output_channels(shape[0]))
     return builder.build(output, distribution)

@@ -58,12 +58,11 @@ def test_any_causal_list_is_walked_alike(graph, seed):
     parameters = random_parameters(graph, seed=seed, dtype=torch.float64)
     maps = random_given(graph, 3, seed=seed, dtype=torch.float64)
     images = torch.from_numpy(np.random.default_rng(seed).integers(0, graph.distribution.levels, (3, *graph.image_shape)))
-    native = native_walk.loss(graph, parameters, images, given=maps)
-    reference = -torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, images, maps), images).mean()
+    native = native_walk.loss(graph, parameters, images, given=maps, key=seed)
+    reference = -torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, images, maps, key=seed), images).mean()
     torch.testing.assert_close(native, reference, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(
-        -native_walk.log_prob(graph, parameters, images, given=maps).mean(), reference.detach(), rtol=1e-9, atol=1e-9
-    )
+    scored = torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, images, maps), images).detach()
+    torch.testing.assert_close(native_walk.log_prob(graph, parameters, images, given=maps), scored, rtol=1e-9, atol=1e-9)
     flat = [*(tensor for pair in parameters.values() for tensor in pair), *maps.values()]
     gradients = torch.autograd.grad(native, flat)
     expected = torch.autograd.grad(reference, flat, allow_unused=True, materialize_grads=True)
@@ -424,7 +423,7 @@ def test_a_bfloat16_sample_was_drawn_from_the_logits_that_scoring_it_in_bfloat16
 
 
 @settings(max_examples=30, deadline=None)
-@given(graph=graphs(), seed=st.integers(0, 2**31))
+@given(graph=graphs(mixtures=False), seed=st.integers(0, 2**31))
 def test_any_causal_list_is_walked_in_bfloat16(graph, seed):
     """Against the same walk in float32: every layout (odd widths, taps at odd distances, one channel) finds its pairs."""
     parameters = random_parameters(graph, seed=seed)

@@ -36,7 +36,8 @@ def rich() -> Graph:
     known = b.conv("known", b.add("both", low, label), 6, visit="given", parts=2)
     halves = b.add("halves", b.conv("here", b.add("sum", left, above), 6, parts=2), known)
     mixed = b.add("mixed", b.gate("tanh", halves), b.gate("identity", known, features="identity"))
-    stream = b.add("stream", b.conv("mix", b.relu("relu", mixed), 3, kernel_size=3), left)
+    left_out = b.dropout("left_out", b.conv("narrow", b.concat_elu("elu", mixed), 3), 0.25)
+    stream = b.add("stream", b.conv("mix", b.relu("relu", left_out), 3, kernel_size=3), left)
     return b.build(b.conv("output", b.relu("last", stream), 4), Categorical(2))
 
 

@@ -23,6 +23,7 @@ struct Workspace {
   std::vector<Map<S>> maps;
   std::vector<Aligned<Compute<S>>> weight_grads, bias_grads;
   Aligned<Pair<S>> x_pairs, grad_pairs;  // room to rearrange a map in
+  std::uint64_t key = 0, image = 0;      // what is drawn at random in training follows from them
 };
 
 template <class S>

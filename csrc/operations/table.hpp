@@ -4,7 +4,9 @@
 #include <memory>
 
 #include "add.hpp"
+#include "concat_elu.hpp"
 #include "conv.hpp"
+#include "dropout.hpp"
 #include "everywhere.hpp"
 #include "gate.hpp"
 #include "relu.hpp"
@@ -36,6 +38,10 @@ inline const std::vector<OperationEntry<S>> operations = {
     {&gate_grad_form, &bind_as<S, GateGrad>},
     {&identity_gate_form, &bind_as<S, IdentityGate>},
     {&identity_gate_grad_form, &bind_as<S, IdentityGateGrad>},
+    {&concat_elu_form, &bind_as<S, ConcatElu>},
+    {&concat_elu_grad_form, &bind_as<S, ConcatEluGrad>},
+    {&dropout_form, &bind_as<S, Dropout>},
+    {&dropout_grad_form, &bind_as<S, DropoutGrad>},
     {&everywhere_grad_form, &bind_as<S, EverywhereGrad>},
 };
 

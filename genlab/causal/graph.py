@@ -100,6 +100,19 @@ class Graph:
                 alike.add(node.name)
         return frozenset(alike)
 
+    @cached_property
+    def certain(self) -> Graph:
+        """The list without what draws at random: what is walked wherever nobody trains."""
+        passed_on: dict[str, str] = {}
+        nodes = []
+        for node in self.nodes:
+            inputs = tuple(passed_on.get(name, name) for name in node.inputs)
+            if OPERATIONS[node.operation].draws:
+                passed_on[node.name] = inputs[0]
+            else:
+                nodes.append(replace(node, inputs=inputs))
+        return Graph(tuple(nodes), passed_on.get(self.output, self.output), self.distribution, self.image_shape) if passed_on else self
+
     def parameter_count(self) -> int:
         """Number of live parameters: masked weights do not count."""
         return int(sum(self.mask(node).sum() + OPERATIONS[node.operation].biases(node) for node in self.convolutions))
@@ -249,6 +262,19 @@ class GraphBuilder:
                 stride=found.stride,
             )
         )
+
+    def concat_elu(self, name: str, source: str) -> str:
+        """[elu(source), elu(−source)], twice the channels and twice the parts."""
+        node = self._find(source)
+        return self._append(
+            Node(name, "concat_elu", (source,), 2 * node.channels, visit=node.visit, parts=2 * node.parts, stride=node.stride)
+        )
+
+    def dropout(self, name: str, source: str, rate: float) -> str:
+        """Source / (1 − rate), a share `rate` of its values left out at random while somebody trains; else source."""
+        self._elementwise(name, "dropout", (source,))
+        self._nodes[-1] = replace(self._nodes[-1], rate=rate)
+        return name
 
     def build(self, output: str, distribution: Distribution) -> Graph:
         """The finished graph, checked."""

@@ -146,7 +146,7 @@ class Lowering:
             at_taps = any(operation_of(r).taps(r, n.name) != CENTRE for n in (old, step.result) for r in self._readers[n.name])
             return self._phase(old) == self._phase(step.result) and not at_taps
         needed = any(operation_of(reader).needs_inputs for name in shared for reader in self._readers[name])
-        return not (self.program.mode == "train" and (needed or operation_of(old).masks_gradient))
+        return not (self.program.mode == "train" and (needed or operation_of(old).masks_gradient or operation_of(old).needs_output))
 
     # Backwards
 

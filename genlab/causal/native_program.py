@@ -92,16 +92,16 @@ def score(
 
 
 def train(
-    graph: Graph, arrays: Arrays, levels: NDArray[np.uint8], dtype: str, *, given_grads: bool
+    graph: Graph, arrays: Arrays, levels: NDArray[np.uint8], dtype: str, *, given_grads: bool, key: int | None = None
 ) -> tuple[NDArray[np.float64], list[NDArray[Any] | None]]:
     """Nats of each image, and gradients of their mean: weight and bias of each convolution in turn, then those of the given maps.
 
-    A given map's is None where it is not wanted or nothing depends on the map.
+    A given map's is None where it is not wanted or nothing depends on the map. Which values a dropout leaves out follows from the `key`.
     """
     with _in_words():
-        program = compiled(graph, "train", dtype, given_grads=given_grads)
+        program = compiled(graph.certain if key is None else graph, "train", dtype, given_grads=given_grads)
         result: tuple[NDArray[np.float64], list[NDArray[Any] | None]] = program.train(
-            list(arrays.weights), list(arrays.biases), levels, list(arrays.given)
+            list(arrays.weights), list(arrays.biases), levels, list(arrays.given), key or 0
         )
         return result
 

@@ -31,6 +31,7 @@ def loss(
     given: Given | None = None,
     bfloat16: bool = False,
     second_order: bool = False,
+    key: int | None = None,
 ) -> torch.Tensor:
     """The mean negative log-likelihood in nats per image, differentiable in the parameters and in the given maps.
 
@@ -43,11 +44,13 @@ def loss(
             themselves stay in float32.
         second_order: Whether gradients may be differentiated again (``create_graph=True``): the torch walk then computes them. Otherwise
             that is a `BackendError`.
+        key: As of `torch_walk.parameters_map`.
     """
     flat = [tensor for pair in parameters.values() for tensor in pair]
     maps = _given(graph, given, flat[0].dtype)
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*flat, *maps)):
-        result: torch.Tensor = _TrainingWalk.apply(graph, levels, bfloat16, second_order, *flat, *maps)  # type: ignore[no-untyped-call]
+    drawn = key is not None and graph.certain is not graph
+    if drawn or (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*flat, *maps))):
+        result: torch.Tensor = _TrainingWalk.apply(graph, levels, bfloat16, second_order, key, *flat, *maps)  # type: ignore[no-untyped-call]
         return result
     return -log_prob(graph, parameters, levels, given=given, bfloat16=bfloat16).mean().to(flat[0].dtype)
 
@@ -106,16 +109,18 @@ class _TrainingWalk(torch.autograd.Function):
     """Loss and gradients in one depth-first pass over the batch."""
 
     @staticmethod
-    def forward(ctx: Any, graph: Graph, levels: torch.Tensor, bfloat16: bool, second_order: bool, *flat: torch.Tensor) -> torch.Tensor:
+    def forward(
+        ctx: Any, graph: Graph, levels: torch.Tensor, bfloat16: bool, second_order: bool, key: int | None, *flat: torch.Tensor
+    ) -> torch.Tensor:
         parameters, given = _by_node(graph, flat)
         arrays, dtype = _arrays(graph, parameters, given, bfloat16)
-        wanted = any(ctx.needs_input_grad[4 + 2 * len(parameters) :])
-        nats, gradients = native_program.train(graph, arrays, _bytes(levels), dtype, given_grads=wanted)
+        wanted = any(ctx.needs_input_grad[5 + 2 * len(parameters) :])
+        nats, gradients = native_program.train(graph, arrays, _bytes(levels), dtype, given_grads=wanted, key=key)
         ctx.gradients = [
             torch.zeros_like(tensor) if gradient is None else torch.from_numpy(gradient)
             for tensor, gradient in zip(flat, gradients, strict=True)
         ]
-        ctx.graph, ctx.levels, ctx.second_order = graph, levels, second_order and not bfloat16
+        ctx.graph, ctx.levels, ctx.second_order, ctx.key = graph, levels, second_order and not bfloat16, key
         ctx.save_for_backward(*flat)
         return flat[0].new_tensor(nats.mean())
 
@@ -127,7 +132,7 @@ class _TrainingWalk(torch.autograd.Function):
         else:
             scale = grad_output.item()
             gradients = ctx.gradients if scale == 1.0 else [gradient * scale for gradient in ctx.gradients]
-        return None, None, None, None, *(g if needed else None for g, needed in zip(gradients, ctx.needs_input_grad[4:], strict=True))
+        return *([None] * 5), *(g if needed else None for g, needed in zip(gradients, ctx.needs_input_grad[5:], strict=True))
 
 
 def _differentiable_gradients(ctx: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -137,11 +142,13 @@ def _differentiable_gradients(ctx: Any, grad_output: torch.Tensor) -> tuple[torc
             "backend 'native' computes first gradients alone, and create_graph=True asks for more; use backend='torch' and dtype='float32'"
         )
     flat = ctx.saved_tensors
-    wanted = [tensor for tensor, needed in zip(flat, ctx.needs_input_grad[4:], strict=True) if needed]
+    wanted = [tensor for tensor, needed in zip(flat, ctx.needs_input_grad[5:], strict=True) if needed]
     parameters, given = _by_node(ctx.graph, flat)
-    total = -torch_walk.log_prob(ctx.graph, torch_walk.parameters_map(ctx.graph, parameters, ctx.levels, given), ctx.levels).mean()
+    total = -torch_walk.log_prob(
+        ctx.graph, torch_walk.parameters_map(ctx.graph, parameters, ctx.levels, given, key=ctx.key), ctx.levels
+    ).mean()
     found = iter(torch.autograd.grad(total, wanted, grad_output, create_graph=True, allow_unused=True, materialize_grads=True))
-    return tuple(next(found) if needed else torch.empty(0) for needed in ctx.needs_input_grad[4:])
+    return tuple(next(found) if needed else torch.empty(0) for needed in ctx.needs_input_grad[5:])
 
 
 def _by_node(graph: Graph, flat: Sequence[torch.Tensor]) -> tuple[dict[str, tuple[torch.Tensor, torch.Tensor]], dict[str, torch.Tensor]]:

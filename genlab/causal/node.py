@@ -48,6 +48,7 @@ class Node:
         stride: Its map has ⌈H / stride⌉ × ⌈W / stride⌉ pixels; pixel ``(Y, X)`` lies at the image's ``(stride·Y, stride·X)``, and is
             computed when the image's pixel there is.
         source_stride: That of the map it reads, where it is another: `stride` must be a multiple of it or the reverse (``conv`` only).
+        rate: The share of values that a training leaves out (``dropout`` only).
     """
 
     name: str
@@ -68,6 +69,7 @@ class Node:
     parts: int = 1
     stride: int = 1
     source_stride: int | None = None
+    rate: float = 0.0
 
     @property
     def down(self) -> int:

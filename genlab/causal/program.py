@@ -70,6 +70,10 @@ class Instruction:
     relu_grad           out (+)= grad, where mask > 0
     add_grad            out (+)= grad
     gate_grad           out (+)= ∂/∂first; likewise identity_gate_grad
+    concat_elu          out = [elu(first), elu(−first)]
+    concat_elu_grad     out (+)= the gradient of what concat_elu read; first is what it made
+    dropout             out = first / (1 − rate), or 0: by a hash of a step's key, the image, `stream` and the position
+    dropout_grad        out (+)= grad likewise
     everywhere_grad     out (+)= Σ over pixels of grad, where mask > 0
     ==================  ==================================================================================
 
@@ -93,6 +97,8 @@ class Instruction:
     accumulate2: bool = False
     taps: tuple[Tap, ...] = CENTRE
     mirrored_taps: tuple[Tap, ...] = CENTRE
+    rate: float = 0.0
+    stream: int = 0
 
     BUFFERS = ("first", "second", "grad", "mask", "residual", "out", "out2", "act")
 
@@ -139,7 +145,7 @@ def lower(graph: Graph, mode: Mode, *, given_grads: bool = False) -> Program:
     """
     from genlab.causal.lowering import Lowering
 
-    lowering = Lowering(graph, mode)
+    lowering = Lowering(graph if mode == "train" else graph.certain, mode)
     lowering.emit_forward()
     if mode == "train":
         lowering.emit_gradients(given_grads)

@@ -35,7 +35,12 @@ def masks(graph: Graph, device: torch.device) -> dict[str, torch.Tensor]:
 
 
 def parameters_map(
-    graph: Graph, parameters: Parameters, levels: torch.Tensor, given: Mapping[str, torch.Tensor] | None = None
+    graph: Graph,
+    parameters: Parameters,
+    levels: torch.Tensor,
+    given: Mapping[str, torch.Tensor] | None = None,
+    *,
+    key: int | None = None,
 ) -> torch.Tensor:
     """The output node's channels at every pixel: the distribution of each pixel given the pixels before it.
 
@@ -44,17 +49,22 @@ def parameters_map(
         parameters: Weights and biases; their dtype and device are those of the computation.
         levels: Integer levels ``(N, C, H, W)``.
         given: The maps of the given nodes, each of its node's size or, the same at every pixel, ``(N, channels, 1, 1)``.
+        key: Of a training step: which values a dropout leaves out follows from it; None: none.
 
     Returns:
         ``(N, C · parameters, H, W)``, differentiable.
     """
+    graph = graph.certain if key is None else graph
     dtype = next(iter(parameters.values()))[0].dtype
     values = given_maps(graph, given, dtype)
     live = masks(graph, levels.device)
     image = graph.nodes[0]
     values[image.name] = levels.to(dtype) * image.scale + image.shift
     for node in graph.nodes:
-        if not OPERATIONS[node.operation].is_source:
+        operation = OPERATIONS[node.operation]
+        if operation.draws and key is not None:
+            values[node.name] = operation.drop(node, values[node.inputs[0]], key)
+        elif not operation.is_source:
             values[node.name] = _compute(graph, node, values, parameters, live)
     return values[graph.output]
 
@@ -126,6 +136,7 @@ def sample(
     Returns:
         int64 levels ``(N, C, H, W)``.
     """
+    graph = graph.certain
     memory = _Memory(graph, parameters, len(uniforms), given or {})
     channels, height, width = graph.image_shape
     levels = torch.zeros((len(uniforms), channels, height, width), dtype=torch.int64, device=uniforms.device)

@@ -32,6 +32,8 @@ class Operation:
         takes_along: It is such a convolution.
         needs_inputs: Its way back reads what it read.
         masks_gradient: Its gradient is that of its input where its own value is above 0, so it needs none of its own.
+        needs_output: Its way back reads what it has made.
+        draws: It depends on a training step's key; wherever nobody trains it passes on what it reads.
     """
 
     name: ClassVar[str]
@@ -44,6 +46,8 @@ class Operation:
     takes_along: ClassVar[bool] = False
     needs_inputs: ClassVar[bool] = False
     masks_gradient: ClassVar[bool] = False
+    needs_output: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
 
     def check(self, node: Node, known: Mapping[str, Node]) -> None:
         """The rules of this operation alone; number and order of inputs, kernel and taps are looked at elsewhere.
@@ -123,6 +127,10 @@ class Operation:
     def pixel_parameters(self, node: Node, live: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The parameters in the form that `at_pixel` wants."""
         return live, bias
+
+    def drop(self, node: Node, source: torch.Tensor, key: int) -> torch.Tensor:
+        """A whole map of an operation that draws."""
+        raise NotImplementedError
 
     # As instructions
 

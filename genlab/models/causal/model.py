@@ -77,7 +77,8 @@ class CausalModel(nn.Module, CausalNetwork):
 
     def terms(self, player: str, batch: Batch, how: Compute) -> Terms:
         """−(1/N) Σ_n log p(x_n), as `loss`; of a class-conditional model given the batch's labels."""
-        total = self.loss(batch, backend=how.backend, dtype=how.dtype)
+        key = how.seed() if self.training and how.key else None
+        total = self.loss(batch, backend=how.backend, dtype=how.dtype, key=key)
         return Terms(total, {"nats": total.detach()})
 
     def validate(self, batch: Batch, how: Compute) -> dict[str, np.ndarray]:
@@ -103,6 +104,7 @@ class CausalModel(nn.Module, CausalNetwork):
         *,
         labels: ArrayLike | torch.Tensor | None = None,
         given: Mapping[str, Any] | None = None,
+        key: int | None = None,
     ) -> torch.Tensor:
         """−(1/N) Σ_n log p(x_n): the mean negative log-likelihood, in nats per image.
 
@@ -115,6 +117,7 @@ class CausalModel(nn.Module, CausalNetwork):
             given: Maps of the model's given nodes by name, ``(N, channels, H, W)`` or, the same at every pixel,
                 ``(N, channels, 1, 1)``; gradients flow to tensors among them. An image that is known (``condition``) may be integer
                 levels of its own shape, one for all or ``(N, c, h, w)``; where it is missing it is made from the images themselves.
+            key: Of a training step, from 0 to 2⁶⁴ − 1: which values a dropout leaves out follows from it; None: none.
 
         Returns:
             A differentiable scalar.
@@ -128,9 +131,15 @@ class CausalModel(nn.Module, CausalNetwork):
             raise InputError("batch must hold at least one image; got none")
         if self._resolve(backend, levels, *maps.values(), dtype=dtype) == "native":
             return native_walk.loss(
-                self.graph, self._parameters_by_node(), levels, given=maps, bfloat16=dtype == "bfloat16", second_order=backend == "auto"
+                self.graph,
+                self._parameters_by_node(),
+                levels,
+                given=maps,
+                bfloat16=dtype == "bfloat16",
+                second_order=backend == "auto",
+                key=key,
             )
-        return -torch_walk.log_prob(self.graph, self._torch_map(levels, maps, dtype), levels).mean()
+        return -torch_walk.log_prob(self.graph, self._torch_map(levels, maps, dtype, key), levels).mean()
 
     @torch.no_grad()
     def log_prob(
@@ -271,10 +280,10 @@ class CausalModel(nn.Module, CausalNetwork):
             return native_walk.parameters_map(self.graph, self._parameters_by_node(), levels, given=maps, bfloat16=dtype == "bfloat16")
         return self._torch_map(levels, maps, dtype)
 
-    def _torch_map(self, levels: torch.Tensor, maps: Mapping[str, torch.Tensor], dtype: str) -> torch.Tensor:
+    def _torch_map(self, levels: torch.Tensor, maps: Mapping[str, torch.Tensor], dtype: str, key: int | None = None) -> torch.Tensor:
         """The output node's channels by the torch walk, under autocast if `dtype` asks for it."""
         with self._autocast(dtype):
-            parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels, maps)
+            parameters_at = torch_walk.parameters_map(self.graph, self._parameters_by_node(), levels, maps, key=key)
         # Half a number's bits would not hold a sum over all pixels.
         return parameters_at.float() if parameters_at.dtype in (torch.bfloat16, torch.float16) else parameters_at
 
