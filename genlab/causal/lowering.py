@@ -204,7 +204,7 @@ class Lowering:
                 self._grads[source] = self.new(self.graph[source])
             self.emit_backward(kind, grad=grad, first=first, out=self._grads[source], accumulate=accumulate)
         else:
-            part = self._new_buffer(self.graph[source].channels, everywhere=self._is_small(node))
+            part = self._new_buffer(self.graph[source], everywhere=self._is_small(node))
             self.emit_backward(kind, grad=grad, first=first, out=part)
             self.contribute(source, part)
 

@@ -68,6 +68,14 @@ _ENTRIES: dict[str, Entry] = {
             "van den Oord et al. 2016b",
             "A stack of rows above and a stack to the left leave no blind spot; tanh · σ gates, and classes if there are any.",
         ),
+        Entry(
+            "pixelcnn_pp",
+            "genlab.models.causal.pixelcnn_pp",
+            "autoregressive",
+            _AUTOREGRESSIVE,
+            "Salimans et al. 2017",
+            "A whole pixel from a mixture of logistics; to coarser maps and back with short-cuts; dropout, and classes if there are any.",
+        ),
     )
 }
 

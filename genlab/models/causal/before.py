@@ -59,9 +59,12 @@ class Before:
         for name, channels in beside.items():
             self._known[name] = self._features(builder.given(name, channels), settings.channels)
 
-    def added(self, name: str, source: str, channels: int, *, parts: int = 1) -> str:
-        """Source + V h + U c, of which nothing is there where nothing is known; `parts` are those of the source."""
-        terms = [self._builder.conv(f"{name}_{word}", known, channels, visit="given", parts=parts) for word, known in self._known.items()]
+    def added(self, name: str, source: str, channels: int, *, parts: int = 1, stride: int = 1) -> str:
+        """Source + V h + U c, of which nothing is there where nothing is known; `parts` and `stride` are those of the source."""
+        terms = [
+            self._builder.conv(f"{name}_{word}", known, channels, visit="given", parts=parts, stride=stride)
+            for word, known in self._known.items()
+        ]
         if not terms:
             return source
         known = terms[0] if len(terms) == 1 else self._builder.add(f"{name}_known", *terms)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from genlab.causal import Categorical, Graph, GraphBuilder
+from genlab.causal import Categorical, DiscretizedLogisticMixture, Graph, GraphBuilder
 from genlab.models.causal.before import Before, Classes, Factor, Given
 from genlab.settings import ItemsOfText
 from genlab.settings import Settings as _Settings
@@ -43,6 +43,7 @@ class Settings(_Settings):
         (1,), min_length=1, max_length=100, description="Distance between the taps of the blocks' 3×3 convolutions, in turn."
     )
     shortcuts: bool = Field(True, description="Whether a block adds its input to its output.")
+    mixtures: int = Field(0, ge=0, le=100, description="Logistics that a whole pixel is drawn from (Salimans et al. 2017); 0: a softmax.")
     classes: Classes = 0
     given: Given = "none"
     factor: Factor = 2
@@ -63,7 +64,7 @@ def build(settings: Settings) -> Graph:
         inner = builder.conv(f"{name}_expand", builder.relu(f"{name}_relu3", inner), 2 * h)
         stream = builder.add(name, inner, stream) if settings.shortcuts else inner
     hidden = before.added("head", builder.conv("head", builder.relu("head_relu", stream), 2 * h), 2 * h)
-    distribution = Categorical(settings.levels)
+    distribution = DiscretizedLogisticMixture(settings.levels, settings.mixtures) if settings.mixtures else Categorical(settings.levels)
     output = builder.conv("output", builder.relu("output_relu", hidden), distribution.output_channels(settings.image_shape[0]))
     return builder.build(output, distribution)
 
