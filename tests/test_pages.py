@@ -22,6 +22,8 @@ from streamlit.testing.v1 import AppTest
 
 import genlab
 from genlab import proofs, runs, sampling
+from genlab.causal import GraphBuilder
+from genlab.causal.logistic_mixture import DiscretizedLogisticMixture
 from genlab.dashboard import charts, long_lived, uploads
 from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
@@ -35,6 +37,7 @@ from genlab.dashboard.stage import causal, front, sources, uses
 from genlab.dashboard.taxonomy import TREE
 from genlab.datasets.test_digits import COUNT, mnist_test_digits
 from genlab.models import entries
+from genlab.models.causal.own import of_graph
 from genlab.proofs import Proof
 from genlab.settings import DataSettings
 from tests.pages import components, press, rerun
@@ -142,6 +145,18 @@ def test_a_model_of_many_levels_sends_fewer_images():
     records = draw_records(model, images=32, seed=0)
     assert len(records.values) == 7
     assert records.probabilities.size <= 1_500_000
+
+
+def test_colours_are_drawn_channel_by_channel_or_as_one_pixel_as_the_model_does() -> None:
+    assert draw_records(genlab.create_model("pixelcnn", image_shape=(3, 4, 4), channels=2, blocks=0), images=1, seed=0).together == 1
+    builder, mixture = GraphBuilder((3, 4, 4)), DiscretizedLogisticMixture(4, 2)
+    seen = builder.relu("seen", builder.conv("input", builder.image, 6, kernel_size=3, mask_type="A"))
+    model = of_graph(builder.build(builder.conv("output", seen, mixture.output_channels(3)), mixture))
+    records = draw_records(model, images=2, seed=0)
+    assert records.together == 3
+    np.testing.assert_allclose(records.probabilities.sum(-1), 1, rtol=1e-5)
+    images = genlab.sample(model, 2, seed=0)
+    np.testing.assert_allclose(records.bits.sum(1), -genlab.log_prob(model, images) / np.log(2), rtol=1e-4)
 
 
 def test_the_race_is_run_there_and_then():

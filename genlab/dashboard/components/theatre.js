@@ -113,9 +113,14 @@ function createTheatre(root) {
     if (sight) lookAt(sight.row * records.width + sight.column);
   }
 
+  // So many values are there: of a pixel that is drawn as one, all its channels or none.
+  function settled() {
+    return Math.min(Math.floor(position / records.together) * records.together, records.pixels);
+  }
+
   function step(pixels) {
     player.play(false);
-    seek(Math.floor(position) + pixels);
+    seek(settled() + pixels * records.together);
   }
 
   function fit() {
@@ -137,7 +142,7 @@ function createTheatre(root) {
   function paint() {
     if (!records) return;
     sincePainted = 0;
-    const known = Math.min(Math.floor(position), records.pixels);
+    const known = settled();
     const last = known - 1; // the pixel that was drawn most recently
     paintPicture(known, last);
     paintBeside(known);
@@ -261,9 +266,10 @@ function createTheatre(root) {
     const of = `${known} of ${pixels} ${channels > 1 ? "values" : "pixels"}`;
     const scrub = part("scrub");
     scrub.value = known;
-    part("where").textContent = `${records.real ? "real digit" : "image"} ${chosen + 1}: ${of} ${records.real ? "read" : "drawn"}`;
-    part("surprise").textContent = last < 0 ? "–" : `${bits[first + last].toFixed(2)} bits`;
-    part("entropy").textContent = last < 0 ? "–" : `${entropy[first + last].toFixed(2)} bits`;
+    part("where").textContent = `${records.real ? "real image" : "image"} ${chosen + 1}: ${of} ${records.real ? "read" : "drawn"}`;
+    const newest = (figures) => figures.subarray(first + known - records.together, first + known).reduce((sum, value) => sum + value, 0);
+    part("surprise").textContent = last < 0 ? "–" : `${newest(bits).toFixed(2)} bits`;
+    part("entropy").textContent = last < 0 ? "–" : `${newest(entropy).toFixed(2)} bits`;
     part("total").textContent = `${spent.toFixed(1)} bits`;
     const channel = channelName(Math.max(last, 0) % channels);
     part("expected").textContent = `What the model expects of this pixel${channel && `: its ${channel}`}`;

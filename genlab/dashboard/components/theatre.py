@@ -39,6 +39,7 @@ class Drawn:
         seconds: What the drawing, or for real images the scoring, took.
         backend: What drew or scored.
         real: Whether the images are real ones that were only scored.
+        together: So many values are drawn as one: the channels of a pixel, where the network sees none of them before all are there.
     """
 
     image_shape: tuple[int, int, int]
@@ -49,6 +50,7 @@ class Drawn:
     seconds: float
     backend: str
     real: bool = False
+    together: int = 1
 
     @property
     def bits_per_image(self) -> float:
@@ -102,6 +104,7 @@ def _records(model: CausalModel, images: NDArray[np.uint8], told: Mapping[str, A
         seconds=seconds,
         backend=resolve_backend("auto"),
         real=real,
+        together=1 if model.graph.distribution.channel_by_channel else model.image_shape[0],
     )
 
 
@@ -131,6 +134,7 @@ def theatre(
         "levels": records.probabilities.shape[-1],
         "count": len(records.values),
         "real": records.real,
+        "together": records.together,
         "values": base64(records.values),
         "probabilities": base64(np.round(records.probabilities * 65535).astype("<u2")),
         "bits": base64(records.bits.astype("<f4")),
