@@ -74,9 +74,8 @@ def sample(
         passes += 1
         for some in torch.split(left, at_once):
             predicted = predict(levels[some], some).permute(0, 2, 3, 1)
-            drawn = _draw_all(graph, predicted, uniforms[some], temperature)
-            if known_mask is not None:
-                drawn = torch.where(known_mask[some], levels[some], drawn)
+            mask = None if known_mask is None else known_mask[some]
+            drawn = _draw_all(graph, predicted, uniforms[some], temperature, levels[some], mask)
             levels[some], settled[some] = _settle(levels[some], drawn, settled[some])
             if drawn_from is not None:
                 drawn_from[some] = predicted.to(drawn_from.dtype)
@@ -84,11 +83,17 @@ def sample(
     return levels
 
 
-def _draw_all(graph: Graph, predicted: torch.Tensor, uniforms: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Every value ``(n, C, H, W)`` drawn from an output map ``(n, H, W, output channels)``, the channels of a pixel in their order."""
+def _draw_all(
+    graph: Graph, predicted: torch.Tensor, uniforms: torch.Tensor, temperature: float, known: torch.Tensor, mask: torch.Tensor | None
+) -> torch.Tensor:
+    """Every value ``(n, C, H, W)`` drawn from an output map ``(n, H, W, output channels)``, the channels of a pixel in their order.
+
+    Where `mask` is true a value is as `known`: a mixture draws the pixel's later channels given it.
+    """
     drawn = torch.zeros(uniforms.shape, dtype=torch.int64, device=uniforms.device)
     for channel in range(uniforms.shape[-1]):
-        drawn[..., channel] = graph.distribution.draw(predicted, drawn[..., :channel], uniforms[..., channel], temperature=temperature)
+        value = graph.distribution.draw(predicted, drawn[..., :channel], uniforms[..., channel], temperature=temperature)
+        drawn[..., channel] = value if mask is None else torch.where(mask[:, channel], known[:, channel], value)
     return drawn.permute(0, 3, 1, 2)
 
 
