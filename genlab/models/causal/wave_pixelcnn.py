@@ -54,11 +54,9 @@ def build(settings: Settings) -> Graph:
     skips = ""
     for layer in range(1, settings.layers + 1):
         name, distance = f"layer{layer}", 2 ** (layer - 1)
-        halves = [
-            builder.conv(f"{name}_{half}", stream, p, kernel_size=(1, 3), dilation=distance, taps=[(0, -distance), (0, 0)])
-            for half in ("features", "gates")
-        ]
-        gated = builder.gate(f"{name}_gated", *halves)
+        taps = [(0, -distance), (0, 0)]
+        sums = builder.conv(f"{name}_sums", stream, 2 * p, kernel_size=(1, 3), dilation=distance, taps=taps, parts=2)
+        gated = builder.gate(f"{name}_gated", sums)
         skip = builder.conv(f"{name}_skip", gated, p)
         skips = builder.add(f"{name}_skips", skip, skips) if skips else skip
         if layer < settings.layers:  # nobody would read the last one
