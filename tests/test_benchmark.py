@@ -22,8 +22,23 @@ import torch
 
 import genlab
 from genlab import benchmark, cli
-from genlab.benchmark import growth, kernels, memory, precision, report, roofline, sampling, timing, torch_peers, toy_gan, training, worker
-from genlab.benchmark.examples import GATED, YARDSTICK, random_levels, random_model, random_uniforms
+from genlab.benchmark import (
+    growth,
+    kernels,
+    memory,
+    peers,
+    precision,
+    report,
+    roofline,
+    sampling,
+    systems,
+    timing,
+    torch_peers,
+    toy_gan,
+    training,
+    worker,
+)
+from genlab.benchmark.examples import YARDSTICK, random_levels, random_model, random_uniforms
 from genlab.benchmark.table import Agreement, Case, CaseResult, Effort, Figure, SideResult, geometric_mean, relative_error
 from genlab.benchmark.timing import clean_environment, measure, start_workers, weigh
 from genlab.errors import InputError
@@ -35,7 +50,7 @@ EAGER_KERNELS = [name for name in kernels.SIDES if not name.startswith(LEFT_OUT)
 EAGER_STEPS = [name for name in training.SIDES if not name.startswith(LEFT_OUT)]
 DRAWS = [name for name in sampling.SIDES if not name.startswith(LEFT_OUT)]
 SMALL_MODEL = {"family": "pixelcnn", "image_shape": [1, 5, 6], "levels": 3, "channels": 3, "blocks": 2}
-SMALL_GATED = {**SMALL_MODEL, "family": "gated", "image_shape": [1, 7, 5]}
+SMALL_GATED = {"family": "gated_pixelcnn", "image_shape": [1, 7, 5], "levels": 3, "channels": 3, "layers": 2}
 
 TINY = {
     "roofline": roofline.cases(quick=True)[:1],
@@ -45,24 +60,26 @@ TINY = {
     ),
     "training": (
         training.case(SMALL_MODEL, images=4, sides=EAGER_STEPS),
-        training.case(SMALL_GATED, images=20, sides=["native", *training.EAGER]),
         *([training.case(SMALL_MODEL, images=4, dtype="bfloat16", sides=["native", *training.EAGER])] if BFLOAT16 else []),
     ),
     "memory": (memory.case(SMALL_MODEL, images=4, sides=["native", training.EAGER[0]]),),
     "precision": (precision.trained("digits", channels=2, blocks=1, epochs=1), precision.scored("digits", "digits-pixelcnn")),
     "sampling": (
         sampling.case(SMALL_MODEL, images=3, sides=DRAWS),
-        sampling.case(SMALL_GATED, images=3, sides=[name for name in DRAWS if name != sampling.PYTHON]),
         *([sampling.case(SMALL_MODEL, images=3, dtype="bfloat16", sides=["native", sampling.FORWARD])] if BFLOAT16 else []),
     ),
     "growth-training": (training.case(SMALL_MODEL, images=2, sides=["native", training.EAGER[0], roofline.PEAK]),),
     "growth-sampling": (sampling.case(SMALL_MODEL, images=2, sides=["native", sampling.FORWARD, sampling.CACHED, roofline.PEAK]),),
+    "systems": (
+        systems.case(SMALL_GATED, "step", images=20, sides=["native", *training.EAGER]),
+        systems.case(SMALL_GATED, "draw", images=3, sides=["native", sampling.FORWARD, *sampling.NAIVE]),
+    ),
     "toy-gan": (toy_gan.one_run(30), toy_gan.many_runs(50, 20)),
 }
 PLACES = {
     table.name: (module, variable)
     for module, variable in [
-        *((module, "TABLE") for module in (roofline, kernels, training, memory, precision, sampling, toy_gan)),
+        *((module, "TABLE") for module in (roofline, kernels, training, memory, precision, sampling, systems, toy_gan)),
         *((growth, variable) for variable in ("TRAINING", "SAMPLING")),
     ]
     for table in [getattr(module, variable)]
@@ -167,24 +184,15 @@ def test_a_network_that_forgets_one_tap_is_refused():
 
 @pytest.mark.parametrize("form", ["dense", "cropped"])
 def test_a_gated_network_with_one_wrong_weight_is_refused(form):
-    case = TINY["training"][1]
-    check = training.check(case.settings)
+    case = TINY["systems"][0]
+    check = systems.check(case.settings)
     levels = torch.from_numpy(random_levels(SMALL_GATED, case.settings["images"]))
-    peer = torch_peers.peer_of(random_model(SMALL_GATED), form, "channels_last")
+    peer = peers.peer_of(random_model(SMALL_GATED), form, "channels_last")
     contender = training.contender(peer, lambda: peer.loss(levels))
     assert not refused(check, contender.outputs())
     with torch.no_grad():
-        peer.layers["block1_vertical_gates"].weight[0, 0, 0, 0] += 0.1
+        peer.layers["layer2_vertical"].weight[0, 0, 0, 0] += 0.1
     assert "gradients" in refused(check, contender.outputs())
-
-
-def test_a_gated_list_is_causal_and_its_vertical_stack_is_visited_by_rows():
-    graph = random_model(GATED).graph
-    visits = {node.name: node.visit for node in graph.nodes}
-    assert visits["vertical"] == visits["block7_vertical"] == visits["block7_link_gates"] == "row"
-    assert visits["horizontal"] == visits["block7"] == "pixel"
-    block = 2 * 6 * 32 * 32 + 2 * 32 * 32 + 2 * 2 * 32 * 32 + 32 * 32
-    assert graph.multiply_adds_per_pixel() == 32 * (21 + 3) + 7 * block + 32 * 32 + 32 * 2
 
 
 def test_a_row_with_one_wrong_channel_is_refused():

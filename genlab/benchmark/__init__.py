@@ -1,9 +1,10 @@
 """Native against Python, side by side in one run, after checking that they agree: ``genlab bench``.
 
-- `genlab.benchmark.roofline`, `kernels`, `training`, `memory`, `precision`, `sampling`, `growth` and `toy_gan`: one file each, with what it
-  compares and why that is fair.
+- `genlab.benchmark.roofline`, `kernels`, `training`, `memory`, `precision`, `sampling`, `growth`, `systems` and `toy_gan`: one file each,
+  with what it compares and why that is fair.
 - `genlab.benchmark.timing`: the core, which knows no framework. `worker`: the process of one framework.
-- `genlab.benchmark.torch_peers`, `jax_peers` and `python_peers`: the textbook forms that genlab is compared with.
+- `genlab.benchmark.torch_peers`, `gated_peer`, `jax_peers` and `python_peers`: the textbook forms that genlab is compared with; `peers`
+  says which file holds which system's.
 - `genlab.benchmark.background`: a benchmark as a detached process, for whoever only looks on.
 - `genlab.benchmark.document`: the figures of the documents, out of the files that were written here.
 """
@@ -30,6 +31,7 @@ TABLES = {
     "precision": ("precision.TABLE",),
     "sampling": ("sampling.TABLE",),
     "growth": ("growth.TRAINING", "growth.SAMPLING"),
+    "systems": ("systems.TABLE",),
     "toy-gan": ("toy_gan.TABLE",),
 }
 WEIGHINGS = 3

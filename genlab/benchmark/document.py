@@ -164,8 +164,7 @@ def label(table: str, settings: Mapping[str, Any]) -> str:
     if "model" not in settings:
         return str(settings.get("kind", ""))
     model = settings["model"]
-    network = f"{'Gated-like' if model['family'] == 'gated' else 'PixelCNN'} h={model['channels']}"
-    return f"{settings['images']} × {model['image_shape'][1]}², {network}, {model['blocks']} blocks"
+    return f"{settings['images']} × {model['image_shape'][1]}², PixelCNN h={model['channels']}, {model['blocks']} blocks"
 
 
 # --- plots -----------------------------------------------------------------------------------------------------------------------

@@ -113,15 +113,17 @@ def naive_contender(form: str, layout: str, pixels: int | None, *, model: Settin
     """The independent network in plain torch, with the weights of genlab's; drawing the first `pixels`, or all."""
     import torch
 
-    from genlab.benchmark import torch_peers
+    from genlab.benchmark import peers
 
-    network = torch_peers.peer_of(random_model(model), form, layout)
-    uniforms = torch.from_numpy(random_uniforms(model, images)[..., 0])
-    all_pixels = uniforms[0].numel()
+    original = random_model(model)
+    network = peers.peer_of(original, form, layout)
+    uniforms = torch.from_numpy(random_uniforms(model, images))
+    all_pixels = uniforms[0, :, :, 0].numel()
     drawn = all_pixels if pixels is None else min(pixels, all_pixels)
 
     def draw() -> torch.Tensor:
-        return torch_peers.sample_naive(network, uniforms, layout, drawn)
+        images: torch.Tensor = peers.sample_naive(original, network, uniforms, layout, drawn)
+        return images
 
     def outputs() -> Arrays:
         return {"images": draw().to(torch.uint8).numpy(), "pixels": np.array(drawn)}

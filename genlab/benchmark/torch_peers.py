@@ -7,7 +7,7 @@ on the shape, so benchmarks time them all.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -102,95 +102,31 @@ class PixelCNN(nn.Module):
         return F.cross_entropy(self(images), images.squeeze(1).long(), reduction="sum") / len(images)
 
 
-class GatedPixelCNN(nn.Module):
-    """The gated network of `genlab.benchmark.examples.gated_list`; features and gates are one convolution, as its paper draws them.
-
-    Args:
-        levels: Number of values of a pixel.
-        channels: Width of both stacks.
-        blocks: Number of blocks.
-        form: ``"dense"`` multiplies whole kernels by their mask, ``"cropped"`` convolves with the live rectangle alone.
-    """
-
-    def __init__(self, *, levels: int, channels: int, blocks: int, form: str) -> None:
-        super().__init__()
-        self.levels, self.blocks, self.form, h = levels, blocks, form, channels
-        layers: dict[str, nn.Module] = {"vertical": nn.Conv2d(1, h, 7), "horizontal": nn.Conv2d(1, h, (1, 7))}
-        for block in range(1, blocks + 1):
-            for half in ("features", "gates"):
-                layers[f"block{block}_vertical_{half}"] = nn.Conv2d(h, h, 3)
-            for half in ("features", "gates"):
-                layers[f"block{block}_link_{half}"] = nn.Conv2d(h, h, 1)
-                layers[f"block{block}_{half}"] = nn.Conv2d(h, h, (1, 3))
-            layers[f"block{block}_mix"] = nn.Conv2d(h, h, 1)
-        layers["head"] = nn.Conv2d(h, h, 1)
-        layers["output"] = nn.Conv2d(h, levels, 1)
-        self.layers = nn.ModuleDict(layers)
-
-    def _convolve(self, x: Tensor, names: Sequence[str], above: tuple[int, int] = (0, 0), left: tuple[int, int] = (0, 0)) -> Tensor:
-        """A convolution by the named layers side by side, over the rows and columns from the first to the last offset."""
-        weight = torch.cat([self.layers[name].weight for name in names])  # type: ignore[misc]
-        bias = torch.cat([self.layers[name].bias for name in names])  # type: ignore[misc]
-        middle_row, middle_column = weight.shape[2] // 2, weight.shape[3] // 2
-        rows, columns = (slice(middle + first, middle + last + 1) for middle, (first, last) in ((middle_row, above), (middle_column, left)))
-        if self.form == "dense":
-            mask = torch.zeros_like(weight)
-            mask[:, :, rows, columns] = 1
-            return F.conv2d(x, weight * mask, bias, padding=(middle_row, middle_column))
-        # Columns and rows of zeros where the rectangle leans over the image; those it never reaches are cut off.
-        padded = F.pad(x, (-left[0], left[1], -above[0], above[1]))
-        return F.conv2d(padded, weight[:, :, rows, columns], bias)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, levels, H, W) of images of levels (N, 1, H, W)."""
-        image = 2 * images.float() / (self.levels - 1) - 1
-        v = self._convolve(image, ["vertical"], (-3, -1), (-3, 3))
-        h = self._convolve(image, ["horizontal"], left=(-3, -1))
-        for block in range(1, self.blocks + 1):
-            name = f"block{block}"
-            v = _gate(self._convolve(v, [f"{name}_vertical_features", f"{name}_vertical_gates"], (-1, 0), (-1, 1)))
-            link = self._convolve(v, [f"{name}_link_features", f"{name}_link_gates"])
-            gated = _gate(self._convolve(h, [f"{name}_features", f"{name}_gates"], left=(-1, 0)) + link)
-            h = self._convolve(gated, [f"{name}_mix"]) + h
-        hidden = self._convolve(F.relu(h), ["head"])
-        return self._convolve(F.relu(hidden), ["output"])
-
-    def loss(self, images: Tensor) -> Tensor:
-        """Mean negative log-likelihood in nats per image."""
-        return F.cross_entropy(self(images), images.squeeze(1).long(), reduction="sum") / len(images)
-
-
-def _gate(both: Tensor) -> Tensor:
-    features, gates = both.chunk(2, dim=1)
-    return torch.tanh(features) * torch.sigmoid(gates)
-
-
-def peer_of(model: Any, form: str, layout: str) -> PixelCNN | GatedPixelCNN:
-    """The independent twin of a benchmark's network of one image channel, with the same weights."""
+def peer_of(model: Any, form: str, layout: str) -> PixelCNN:
+    """The independent twin of a PixelCNN of one image channel, with the same weights."""
     settings = model.config["settings"]
-    sizes = {name: settings[name] for name in ("levels", "channels", "blocks")}
-    peer = GatedPixelCNN(**sizes, form=form) if model.name == "gated" else PixelCNN(**sizes, convolve=FORMS[form])
+    peer = PixelCNN(**{name: settings[name] for name in ("levels", "channels", "blocks")}, convolve=FORMS[form])
     peer.layers.load_state_dict(model.nodes.state_dict())
     return peer.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload, no-any-return]
 
 
 @torch.inference_mode()
-def sample_naive(model: PixelCNN | GatedPixelCNN, uniforms: Tensor, layout: str = "NCHW", pixels: int | None = None) -> Tensor:
+def sample_naive(model: nn.Module, uniforms: Tensor, layout: str = "NCHW", pixels: int | None = None) -> Tensor:
     """Draws images with one full forward pass per pixel: what a textbook writes.
 
     Args:
-        model: The network.
-        uniforms: The randomness, float64 (N, H, W) in [0, 1).
+        model: The network: logits (N, levels, H, W) of images of one channel.
+        uniforms: The randomness, float64 (N, H, W, 1) in [0, 1).
         layout: A key of `LAYOUTS`, that of the images.
         pixels: How many to draw, in raster order; the others stay 0. None means all.
 
     Returns:
         Levels (N, 1, H, W).
     """
-    count, height, width = uniforms.shape
+    count, height, width, _ = uniforms.shape
     images = torch.zeros((count, 1, height, width)).contiguous(memory_format=LAYOUTS[layout])
     for y, x in itertools.islice(itertools.product(range(height), range(width)), pixels):
         probabilities = model(images)[:, :, y, x].double().softmax(dim=1)
         below = probabilities.cumsum(dim=1)[:, :-1]
-        images[:, 0, y, x] = (below <= uniforms[:, y, x, None]).sum(dim=1).float()
+        images[:, 0, y, x] = (below <= uniforms[:, y, x]).sum(dim=1).float()
     return images

@@ -1,4 +1,4 @@
-"""``genlab bench training``: one optimiser step, of the yardstick network and of wider, narrower and gated ones."""
+"""``genlab bench training``: one optimiser step, of the yardstick network and of wider and narrower ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genlab.benchmark import roofline
-from genlab.benchmark.examples import GATED, YARDSTICK, describe, parameter_names, random_levels, random_model
+from genlab.benchmark.examples import YARDSTICK, describe, parameter_names, random_levels, random_model
 from genlab.benchmark.table import (
     Agreement,
     Array,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 One training step: gradients cleared, loss, backward, fused Adam. The yardstick is PixelCNN for binary 28×28, 64 channels wide, 7 blocks,
-in float32 and in bfloat16; then the same narrower and wider, and a Gated-like network. Weights and batch are the same on every side;
+in float32 and in bfloat16; then the same narrower and wider. Weights and batch are the same on every side;
 loss and gradients are held to a torch walk in float64.
 - native: model.loss(batch, backend="native").backward(). torch walk: the same with backend="torch".
 - torch: an independent network in plain torch with dense or cropped masks in both memory layouts, eager and with its loss under
@@ -77,7 +77,7 @@ def cases(quick: bool) -> tuple[Case, ...]:
         found.append(case(YARDSTICK, images=64, dtype="bfloat16", sides=[*peers, ONE_THREAD, *peaks]))
     if quick:
         return (*found, case({**YARDSTICK, "channels": 16}, images=64, sides=[NATIVE, *EAGER, roofline.PEAK]))
-    others = ({**YARDSTICK, "channels": 16}, {**YARDSTICK, "channels": 64}, {**YARDSTICK, "channels": 128}, GATED)
+    others = ({**YARDSTICK, "channels": 16}, {**YARDSTICK, "channels": 64}, {**YARDSTICK, "channels": 128})
     return (*found, *(case(other, images=64, sides=[*peers, roofline.PEAK]) for other in others))
 
 
@@ -114,11 +114,11 @@ def torch_contender(form: str, layout: str, compile_it: bool, *, model: Settings
     """The independent network in plain torch, with the weights of genlab's."""
     import torch
 
-    from genlab.benchmark import torch_peers
+    from genlab.benchmark import peers, torch_peers
 
-    network = torch_peers.peer_of(random_model(model), form, layout)
+    network = peers.peer_of(random_model(model), form, layout)
     batch = torch.from_numpy(random_levels(model, images)).contiguous(memory_format=torch_peers.LAYOUTS[layout])
-    loss = torch_peers.compiled(network.loss) if compile_it else network.loss
+    loss: Callable[[Tensor], Tensor] = torch_peers.compiled(network.loss) if compile_it else network.loss
 
     def loss_in_dtype() -> Tensor:
         precision: AbstractContextManager[Any] = torch.autocast("cpu", torch.bfloat16) if dtype == "bfloat16" else nullcontext()

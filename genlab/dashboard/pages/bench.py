@@ -23,6 +23,7 @@ WHAT = {
     "precision": "what bfloat16 costs in likelihood",
     "sampling": "drawing images",
     "growth": "how both grow with the image, the network and the batch",
+    "systems": "each causal system, trained and drawn from",
     "toy-gan": "training the toy GAN, once and many times",
 }
 FIRST = ["roofline", "kernels"]
