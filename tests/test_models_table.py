@@ -1,0 +1,62 @@
+"""The tables of docs/models.md are written from the files of runs, and hold nothing that no run did."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import genlab
+from genlab.runs import Run
+
+ROOT = Path(__file__).parent.parent
+
+
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("models_table", ROOT / "benchmarks" / "models_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_run_becomes_a_row_between_the_marks(tmp_path: Path) -> None:
+    models_table = script()
+    data = genlab.load_dataset("digits", binarize="threshold")
+    model = genlab.create_model("gated_pixelcnn", image_shape=data.image_shape, levels=data.levels, channels=2, layers=1, first_kernel=3)
+    run = Run(tmp_path / "small")
+    genlab.train(model, data, out=run.path, steps=2, epochs=1)
+    (run.path / "test.json").write_text(json.dumps({"nats": 40.125, "standard_error": 0.5}))
+    document = tmp_path / "models.md"
+    document.write_text((ROOT / "docs" / "models.md").read_text(encoding="utf-8"), encoding="utf-8")
+    models_table.main(["--runs", str(run.path), "--document", str(document)])
+    row = next(line for line in document.read_text(encoding="utf-8").splitlines() if "`small`" in line)
+    cells = [cell.strip() for cell in row.strip("| ").split("|")]
+    best = run.best()
+    assert best is not None
+    assert cells[1:6] == ["`gated_pixelcnn`", "digits threshold", "40.12 ± 0.50", f"{best['nats']:.2f}", str(model.parameter_count())]
+    assert cells[7:] == ["–"] * 6  # no minute of training, no figure for it
+    assert "Not made yet." in document.read_text(encoding="utf-8")  # the other part is left alone
+
+
+def test_minutes_hold_what_was_known_by_then(tmp_path: Path) -> None:
+    models_table = script()
+    run = Run(tmp_path)
+    for seconds, nats in ((30, 95.0), (59, 93.0), (110, 92.0), (130, 91.0)):
+        run.append_metrics(
+            {"kind": "valid", "step": seconds, "epoch": 1, "seconds": float(seconds), "values": {"nats": nats}, "best": True}
+        )
+    run.append_metrics(
+        {
+            "kind": "train",
+            "step": 130,
+            "epoch": 1,
+            "seconds": 130.0,
+            "values": {"loss": 1.0},
+            "learning_rate": 1.0,
+            "images_per_second": 1.0,
+        }
+    )
+    assert models_table.over_minutes([run]) == ["93.00", "92.00", "–", "–", "–", "–"]
