@@ -83,7 +83,7 @@ def causal(name: str, variant: str, use: str) -> Any:
         seen = batch(model.eval(), 8)
         logits = model.logits(seen, backend="torch")
         # Predictions that are neither all alike nor all certain.
-        model.nodes[model.graph.output].weight.mul_((1 / (logits - logits.mean(-1, keepdim=True)).std()).clamp(1, 12))
+        model.nodes[model.graph.output].weight.mul_((1 / (logits - logits.mean(-1, keepdim=True)).std()).clamp(1, 40))
     return model
 
 

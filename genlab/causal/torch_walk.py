@@ -261,4 +261,4 @@ class _Memory:
         value = OPERATIONS[node.operation].at_pixel(node, read, self._weights.get(node.name))
         if OPERATIONS[node.operation].is_recurrent:
             self._values[OPERATIONS[node.operation].memory(node)][y + self._border, x + self._border] = value
-        self._values[node.name][y + self._border, x + self._border] = value[:, : node.channels]
+        self._values[node.name][y + self._border, x + self._border] = value[..., : node.channels]
