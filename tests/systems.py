@@ -44,6 +44,7 @@ class Own:
 
 
 OWN: dict[str, Own] = {
+    "gated_pixelcnn": Own(settings={"channels": 6}),  # of 4 channels too few are alive before the last ReLU
     "wave_pixelcnn": Own(
         settings={"image_shape": (1, 1, 16)}, sizes={"listed": {"usual": (1, 6)}, "seen": {"usual": (1, 16)}}, variants=("binary",)
     ),
@@ -83,7 +84,7 @@ def causal(name: str, variant: str, use: str) -> Any:
         seen = batch(model.eval(), 8)
         logits = model.logits(seen, backend="torch")
         # Predictions that are neither all alike nor all certain.
-        model.nodes[model.graph.output].weight.mul_((1 / (logits - logits.mean(-1, keepdim=True)).std()).clamp(1, 40))
+        model.nodes[model.graph.output].weight.mul_((1 / (logits - logits.mean(-1, keepdim=True)).std()).clamp(1, 12))
     return model
 
 
