@@ -165,6 +165,17 @@ def test_train_stop_resume() -> None:
 
 
 @pytest.mark.usefixtures("stub")
+def test_a_series_has_a_model_of_its_own() -> None:
+    app = opened("training")
+    choose(app, "model", "wave_pixelcnn")
+    press(fill(rerun(app), minutes=0.01), "Train")
+    assert "image_shape must be (1, 1, length) for a series; got (1, 8, 8)" in said(app)
+    choose(app, "images", "sunspots, 264 months, 32 levels (a series)")
+    press(fill(rerun(app), minutes=0.01), "Train")
+    assert jobs.list_names() == [run_in_address(app)]
+
+
+@pytest.mark.usefixtures("stub")
 def test_a_double_click_is_one_job_and_other_settings_wait_in_the_queue() -> None:
     app = opened("training")
     fill(app, **ENDLESS)

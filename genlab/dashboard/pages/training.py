@@ -27,7 +27,9 @@ DATA = {
     "MNIST 28×28, 4 levels": DataSettings(name="mnist5k", levels=4),
     "all of MNIST, black or white, drawn anew (fetched once from the web)": DataSettings(name="mnist", binarize="dynamic"),
     "photographs 32×32, colour, 8 levels": DataSettings(name="photos", levels=8),
+    "sunspots, 264 months, 32 levels (a series)": DataSettings(name="sunspots", levels=32),
 }
+SHAPES = {"digits": (1, 8, 8), "mnist5k": (1, 28, 28), "mnist": (1, 28, 28), "photos": (3, 32, 32), "sunspots": (1, 1, 264)}
 
 # The form shows the budget at once, and leaves out what the page needs for itself.
 _BUDGET = ("minutes", "epochs", "steps")
@@ -127,8 +129,10 @@ def start(model: str, data: Mapping[str, Any], network: Mapping[str, Any], train
     if images.name not in {preset.name for preset in DATA.values()}:
         raise InputError(f"images must be one of the list; got {images.name!r}")
     settings = validate(kind, network)
-    # The number of parameters does not depend on the size of an image; where the levels aren't given, they are 256 at most.
-    shape = {"image_shape": (3 if images.name == "photos" else 1, 32, 32), "levels": 2 if images.binarize else images.levels or 256}
+    channels, height, width = SHAPES[images.name]
+    sides = (height, width) if images.size is None else (1 if height == 1 else images.size, images.size)  # a series stays one pixel high
+    # Where the levels aren't given, they are 256 at most.
+    shape = {"image_shape": (channels, *sides), "levels": 2 if images.binarize else images.levels or 256}
     shape = {name: value for name, value in shape.items() if name in kind.model_fields}
     parameters = parameter_count({"model": {"name": model, "settings": {**settings.model_dump(mode="json"), **shape}}})
     demand = jobs.Demand(minutes=checked.minutes, steps=checked.steps, parameters=parameters)

@@ -39,7 +39,7 @@ class Use:
 
 USES = {
     "class": Use("Draw a digit", ("mnist-by-class",), lambda settings: _told(settings) == (True, "none")),
-    "small": Use("Make it larger", ("mnist-upscaled", "photos-upscaled"), lambda settings: _told(settings) == (False, "small")),
+    "small": Use("Make it larger", ("mnist-upscaled",), lambda settings: _told(settings) == (False, "small")),
     "grey": Use("Colour it", ("photos-coloured",), lambda settings: _told(settings) == (False, "grey")),
     "series": Use("Go on with it", ("sunspots-wave",), lambda settings: settings.get("image_shape", [0, 0])[1] == 1),
 }
