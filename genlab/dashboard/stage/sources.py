@@ -90,7 +90,7 @@ def _runs(needs: Iterable[str]) -> Iterator[tuple[Source, Mapping[str, Any]]]:
 
 def _is_shown(settings: Mapping[str, Any]) -> bool:
     """Whether a model draws only when it is shown an image."""
-    return bool(settings.get("given", "none") != "none")
+    return bool(settings.get("given") is not None)
 
 
 def _can(run: Run, needs: Iterable[str]) -> bool:

@@ -38,16 +38,16 @@ class Use:
 
 
 USES = {
-    "class": Use("Draw a digit", ("mnist-by-class",), lambda settings: _told(settings) == (True, "none")),
+    "class": Use("Draw a digit", ("mnist-by-class",), lambda settings: _told(settings) == (True, None)),
     "small": Use("Make it larger", ("mnist-upscaled",), lambda settings: _told(settings) == (False, "small")),
     "grey": Use("Colour it", ("photos-coloured",), lambda settings: _told(settings) == (False, "grey")),
     "series": Use("Go on with it", ("sunspots-wave",), lambda settings: settings.get("image_shape", [0, 0])[1] == 1),
 }
 
 
-def _told(settings: Mapping[str, Any]) -> tuple[bool, str]:
+def _told(settings: Mapping[str, Any]) -> tuple[bool, str | None]:
     """Whether a model is told a class, and of what kind the image is that it is told."""
-    return bool(settings.get("classes")), settings.get("given", "none")
+    return bool(settings.get("classes")), settings.get("given")
 
 
 @dataclass(frozen=True)

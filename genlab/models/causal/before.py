@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal, Protocol
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from genlab.causal import CONDITION, LABELS, Condition, GraphBuilder
 
@@ -20,8 +20,9 @@ _SIDE = 5  # of the kernels that look at the image that is known: nine of its pi
 
 Classes = Annotated[int, Field(ge=0, le=10_000, description="Number of classes that images are drawn and scored given; 0: none.")]
 Given = Annotated[
-    Literal["none", "small", "grey"],
-    Field(description="What is known of an image beforehand: none, the image averaged down (small), or its brightness (grey)."),
+    Literal["small", "grey"] | None,
+    BeforeValidator(lambda value: None if value == "none" else value),  # the word for it, as people type it
+    Field(description="What is known of an image beforehand: the image averaged down (small), its brightness (grey), or none."),
 ]
 Factor = Annotated[int, Field(ge=1, le=64, description="How many times smaller the small image is that is known.")]
 
@@ -33,7 +34,7 @@ class ConditionalSettings(Protocol):
     levels: int
     channels: int
     classes: int
-    given: Literal["none", "small", "grey"]
+    given: Literal["small", "grey"] | None
     factor: int
 
 
@@ -51,7 +52,7 @@ class Before:
         self._known: dict[str, str] = {}
         if settings.classes:
             self._known["class"] = builder.given(LABELS, settings.classes, everywhere=True)
-        if settings.given != "none":
+        if settings.given is not None:
             factor = settings.factor if settings.given == "small" else 1
             condition = Condition(settings.given, settings.image_shape, settings.levels, factor)
             source = builder.given(CONDITION, condition.shape[0], condition=condition)

@@ -47,7 +47,7 @@ class Settings(_Settings):
         (1,), min_length=1, max_length=100, description="Distance between the taps of the layers after the first, in turn."
     )
     classes: Classes = 0
-    given: Given = "none"
+    given: Given = None
     factor: Factor = 2
 
 

@@ -45,7 +45,7 @@ class Settings(_Settings):
     shortcuts: bool = Field(True, description="Whether a block adds its input to its output.")
     mixtures: int = Field(0, ge=0, le=100, description="Logistics that a whole pixel is drawn from (Salimans et al. 2017); 0: a softmax.")
     classes: Classes = 0
-    given: Given = "none"
+    given: Given = None
     factor: Factor = 2
 
 
