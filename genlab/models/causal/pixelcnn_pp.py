@@ -53,7 +53,7 @@ class Settings(_Settings):
     output: Literal["mixture", "softmax"] = Field("mixture", description="What a pixel is drawn from.")
     mixtures: int = Field(5, ge=1, le=100, description="Number of logistic components.")
     classes: Classes = 0
-    given: Given = "none"
+    given: Given = None
     factor: Factor = 2
 
 
