@@ -32,4 +32,4 @@ def test_the_curve_holds_a_point_a_bin() -> None:
     estimate = Estimate(0.25, 0.2, 0.3)
     curve = Calibration((Bin(0.2, 0.3, 40, 0.24, estimate),), estimate, 4, 40)
     values = max(charts.reliability(curve).to_dict()["datasets"].values(), key=lambda rows: len(rows[0]))
-    assert values == [{"said": 0.24, "happened": 0.25, "low": 0.2, "high": 0.3, "events": 40}]
+    assert values == [{"said": 0.24, "happened": 0.25, "low": 0.2, "high": 0.3, "events": 40, "kind": "a bin"}]

@@ -307,6 +307,7 @@ def reliability(curve: Calibration) -> alt.LayerChart | alt.FacetChart:
     """What happened against what was said, a point a bin with its interval; a calibrated model's lie on the diagonal."""
     values = [
         {"said": each.said, "happened": each.happened.value, "low": each.happened.low, "high": each.happened.high, "events": each.count}
+        | {"kind": "a bin"}  # has a colour of the theme, which strokes have not by themselves
         for each in curve.bins
     ]
     scale = alt.Scale(domain=[0, 1])
@@ -314,6 +315,7 @@ def reliability(curve: Calibration) -> alt.LayerChart | alt.FacetChart:
     diagonal = ends.mark_line(strokeDash=[2, 3], opacity=0.6).encode(x="said:Q", y="happened:Q")
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=alt.X("said:Q", title="probability that the model gave", scale=scale, axis=alt.Axis(grid=False, tickCount=6)),
+        color=alt.Color("kind:N", legend=None),
         tooltip=[
             alt.Tooltip("said:Q", format=".3f"),
             alt.Tooltip("happened:Q", format=".3f"),
