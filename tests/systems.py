@@ -24,8 +24,16 @@ SMALL: dict[str, Any] = {
     "mixtures": 2,
     "hidden": 8,
 }
-VARIANTS: dict[str, dict[str, Any]] = {"binary": {}, "colour": {"levels": 3}, "classes": {"classes": 3}}
-SIZES = {"listed": {"colour": (2, 1), "usual": (2, 3)}, "seen": {"colour": (3, 4), "usual": (5, 4)}}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "binary": {},
+    "colour": {"levels": 3},
+    "classes": {"classes": 3},
+    "small": {"given": "small", "factor": 2},
+}
+SIZES = {
+    "listed": {"colour": (2, 1), "small": (2, 2), "usual": (2, 3)},
+    "seen": {"colour": (3, 4), "small": (4, 4), "usual": (5, 4)},
+}
 
 
 @dataclass(frozen=True)
@@ -72,9 +80,9 @@ def small(name: str, *, seed: int = 0, **settings: Any) -> Any:
 
 def causal(name: str, variant: str, use: str) -> Any:
     """A causal system whose predictions depend much on what is before them; its images are so few that they can be listed, or larger."""
-    kind = "colour" if variant == "colour" else "usual"
-    height, width = OWN.get(name, Own()).sizes.get(use, SIZES[use])[kind]
-    colours = {"listed": 2, "seen": 3}[use] if kind == "colour" else 1
+    kind = variant if variant in SIZES[use] else "usual"
+    height, width = OWN.get(name, Own()).sizes.get(use, {}).get(kind, SIZES[use][kind])
+    colours = {"listed": 2, "seen": 3}[use] if variant == "colour" else 1
     model = small(name, image_shape=(colours, height, width), **VARIANTS[variant])
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -94,13 +102,15 @@ def images(model: Any, n: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def known(model: Any, n: int) -> dict[str, Any]:
-    """What the model must know before `n` images: classes, and random maps of its other given nodes."""
+    """What the model must know before `n` images: classes, smaller images, and random maps of its other given nodes."""
     generator = np.random.default_rng(7)
-    maps = {
-        node.name: generator.standard_normal((n, node.channels, *((1, 1) if node.everywhere else model.image_shape[1:]))).astype(np.float32)
-        for node in model.graph.given
-        if node.name != "labels"
-    }
+    maps: dict[str, Any] = {}
+    for node in model.graph.given:
+        if node.condition is not None:
+            maps[node.name] = generator.integers(0, model.levels, (n, *node.condition.shape), dtype=np.uint8)
+        elif node.name != "labels":
+            size = (1, 1) if node.everywhere else model.image_shape[1:]
+            maps[node.name] = generator.standard_normal((n, node.channels, *size)).astype(np.float32)
     return {**({"labels": np.arange(n) % model.classes} if model.classes else {}), **({"given": maps} if maps else {})}
 
 
