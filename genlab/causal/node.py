@@ -27,7 +27,8 @@ class Node:
         name: A word, unique in its graph; parameters are stored under it.
         operation: ``image`` (the picture itself, levels mapped to ``scale·level + shift``), ``given`` (a map known before drawing
             starts), ``conv`` (Σ over taps of weight · input + bias), ``relu``, ``add``, ``gate`` (tanh(first part) · σ(second part)),
-            ``identity_gate`` (first part · σ(second part)) or ``lstm`` (a recurrent state).
+            ``identity_gate`` (first part · σ(second part)), ``lstm`` (a recurrent state),
+            ``concat_elu`` ([elu(first), elu(−first)]) or ``dropout`` (first, some of it left out while somebody trains).
         inputs: Names of the nodes it reads. All but a node's own name must stand earlier in the list; a recurrent node names
             itself, at taps that are earlier than itself.
         channels: Number of feature maps.
