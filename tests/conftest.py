@@ -31,8 +31,10 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     option = config.option
     untold = getattr(option, "numprocesses", 0) is None and option.dist == "no" and not hasattr(config, "workerinput")
     if untold and not option.usepdb and option.capture != "no" and _are_many(config.args):
-        option.numprocesses, option.dist = min(os.cpu_count() or 1, MOST_WORKERS), "worksteal"
-        # Threads that wait for each other must not spin on a core that another worker would use.
+        cores = os.cpu_count() or 1
+        option.numprocesses, option.dist = min(cores, MOST_WORKERS), "worksteal"
+        # Two workers' threads would wait for each other's, spinning. Tests about threads say how many; the sanitised ones always have two.
+        os.environ.setdefault("OMP_NUM_THREADS", str(cores // option.numprocesses))
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 expect.set_options(timeout=PATIENCE_MS)
 
 TINY = {"channels": "4", "blocks": "1"}
+MOST_OF_A_POLL = 100 * 2**10  # bytes that the server may keep; what a poll sends is larger
 ENDLESS = {"minutes": "30", "patience": "1000", **TINY}
 
 
@@ -145,7 +146,7 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
 ) -> None:
     page = visit(browser, f"{server.url}/training")
     # Long enough to be killed in the middle, on a fast machine too.
-    fill(page, {"minutes": "", "patience": "", "epochs": "15"})
+    fill(page, {"minutes": "", "patience": "", "epochs": "8"})
     train(page)
     pid = process_id(page)
     (name,) = jobs.list_names()
@@ -154,7 +155,7 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
     os.kill(pid, signal.SIGKILL)
     expect(page.get_by_text(re.compile("^Lost"))).to_be_visible()
     page.get_by_role("button", name="Resume training").click()
-    expect(page.get_by_text(re.compile("^Finished 15 epochs"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Finished 8 epochs"))).to_be_visible()
     assert [record["event"] for record in job.run.metrics("event")] == ["started", "resumed", "finished"]
     page.context.close()
 
@@ -167,7 +168,7 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
 
 
-def test_samples_improve_on_the_filmstrip_and_five_hundred_polls_do_not_fill_the_servers_memory(
+def test_samples_improve_on_the_filmstrip_and_polls_do_not_fill_the_servers_memory(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
@@ -191,9 +192,9 @@ def test_samples_improve_on_the_filmstrip_and_five_hundred_polls_do_not_fill_the
         frames.first.press("Enter")
         expect(page.locator(".filmstrip figcaption")).to_have_text(re.compile("before training"))
         wait_for_polls(sockets[-1], 100)
-        settled = memory(server)
-        wait_for_polls(sockets[-1], 500)
-        assert memory(server) - settled < 50 * 2**20
+        settled, polls = memory(server), 250
+        wait_for_polls(sockets[-1], polls)
+        assert memory(server) - settled < polls * MOST_OF_A_POLL
         expect(frames.nth(3)).to_be_visible()  # other grids have arrived, and the one that was asked for stays
         expect(page.locator(".filmstrip figcaption")).to_have_text(re.compile("before training"))
         assert process_id(page) == jobs.list_jobs()[0].pid  # it was training all the while

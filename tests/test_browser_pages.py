@@ -252,7 +252,7 @@ def test_pixels_light_up_in_the_order_in_which_they_wait(browser: Browser, serve
 
 
 def test_the_race_ends(browser: Browser, server: Server) -> None:
-    tab = visit(browser, server, "slow")
+    tab = visit(browser, server, "slow?model=tiny")
     tab.get_by_role("button", name="Race them").click()
     expect(tab.locator(".race .lane")).to_have_count(4)
     expect(tab.locator(".race .home .clock").first).to_have_text(re.compile(r"[\d.]+ m?s"))
