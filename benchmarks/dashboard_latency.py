@@ -154,13 +154,13 @@ def train(arguments: list[str], out: Path, environment: dict[str, str]) -> subpr
 
 
 @contextmanager
-def server(environment: dict[str, str], log: Path) -> Iterator[str]:
-    """`streamlit run app.py`, up and answering; its address."""
+def server(environment: dict[str, str], log: Path, *, app: Path = ROOT / "app.py") -> Iterator[str]:
+    """`streamlit run app.py` or another, up and answering; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless=true", f"--server.port={port}"]
     with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as process:
         try:
             wait_until(lambda: answers(f"{url}/_stcore/health") or process.poll() is not None)
