@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import genlab
 from genlab.causal import Categorical, GraphBuilder, native_walk, torch_walk
 from genlab.errors import BackendError, InputError
+from genlab.models import settings_class
 
 pytestmark = pytest.mark.sanitized
 
@@ -311,9 +312,8 @@ def test_bad_draws_and_backends_are_refused():
 def test_unknown_models_and_settings_list_the_known_ones():
     with pytest.raises(InputError, match=f"model must be one of {', '.join(sorted(genlab.list_models()))}; got 'pixelrnn2'"):
         genlab.create_model("pixelrnn2")
-    with pytest.raises(
-        InputError, match="setting must be one of blocks, channels, classes, dilations, first_kernel, image_shape, levels; got 'depth'"
-    ):
+    known = ", ".join(sorted(settings_class("pixelcnn").model_fields))
+    with pytest.raises(InputError, match=f"setting must be one of {known}; got 'depth'"):
         genlab.create_model("pixelcnn", depth=3)
     with pytest.raises(InputError, match="levels should be greater than or equal to 2; got 1"):
         genlab.create_model("pixelcnn", levels=1)

@@ -212,7 +212,7 @@ def test_what_is_no_picture_is_kept_as_numbers(tmp_path: Path, domain: Domain, s
         return np.full((n, *domain.shape), seed, np.float32 if domain.levels is None else np.uint8)
 
     model: Any = SimpleNamespace(domain=domain, sample=draw)
-    file = save_sample(tmp_path, 12, model, "auto")
+    file = save_sample(tmp_path, 12, model, "auto", draw(1, 0, None))
     assert file == tmp_path / "samples" / f"step-00000012{suffix}"
     if suffix == ".npz":
         assert np.load(file)["values"].shape[1:] == domain.shape

@@ -92,13 +92,13 @@ def test_a_sound_list_passes_every_check(graph: Any) -> None:
     for check in ("native_is_torch", "no_leak", "sums_to_one", "samples_fit"):
         assert found[check].startswith("holds: ")
     assert float(found["gradients_are_slopes"].split()[-1]) < 1e-6
-    assert found["backends_draw_alike"] == "native, torch, naive alike"
+    assert found["backends_draw_alike"] == "native, torch, naive, jacobi alike"
     assert [name for name, words in found.items() if "not tried" in words] == ["resumes_bit_for_bit"]
 
 
 def test_a_class_conditional_model_passes() -> None:
     found = check_model(tiny_model(image_shape=(1, 2, 3), channels=2, classes=3))
-    assert found["backends_draw_alike"] == "native, torch, naive alike"
+    assert found["backends_draw_alike"] == "native, torch, naive, jacobi alike"
     assert found["logits_are_what_log_prob_sums"] == "sum up to log p"
     for check in ("native_is_torch", "no_leak", "sums_to_one", "samples_fit"):
         assert found[check].startswith("holds: Given class ")
