@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from causal_lists import VERTICAL_TAPS, random_parameters
+from causal_lists import VERTICAL_TAPS, random_given, random_parameters
 
 from genlab.causal import Categorical, GraphBuilder, native_walk, torch_walk
 from genlab.errors import InputError
@@ -99,3 +99,17 @@ def test_what_cannot_be_is_refused():
     b.dropout("drop", first, 1.0)
     with pytest.raises(InputError, match=r"rate of node 'drop' \(dropout\) must be at least 0 and below 1; got 1.0"):
         b.build(b.conv("output", first, 2), Categorical(2))
+
+
+def test_of_a_class_something_else_is_left_out_at_every_pixel():
+    """A class is one pixel that stands for all; what is left of it is not."""
+    b = GraphBuilder((1, 2, 3))
+    known = b.dropout("drop", b.conv("class", b.given("labels", 2, everywhere=True), 17, visit="given"), 0.5)
+    graph = b.build(b.conv("output", b.add("sum", b.conv("left", b.image, 17, mask_type="A", kernel_size=3), known), 2), Categorical(2))
+    parameters, maps = random_parameters(graph, seed=1, dtype=torch.float64), random_given(graph, 3, seed=1, dtype=torch.float64)
+    flat, levels = [*(tensor for pair in parameters.values() for tensor in pair), *maps.values()], images(graph, 3)
+    native = native_walk.loss(graph, parameters, levels, given=maps, key=5)
+    reference = -torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, levels, maps, key=5), levels).mean()
+    torch.testing.assert_close(native, reference, rtol=1e-10, atol=0)
+    for a, b in zip(torch.autograd.grad(native, flat), torch.autograd.grad(reference, flat), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-12)

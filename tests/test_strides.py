@@ -173,3 +173,15 @@ def test_bfloat16_pairs_pixels_that_the_sum_goes_through_one_after_the_other(sha
     rounded = gradients_of(native_walk.loss(graph, parameters, levels, bfloat16=True), parameters)
     for a, b in zip(rounded, exact, strict=True):
         assert float((a - b).norm()) < 0.08 * float(b.norm())
+
+
+def test_a_coarser_map_of_one_pixel_is_no_map_that_is_the_same_everywhere():
+    """They once got one border, and a map that stands for all pixels can have none."""
+    b = GraphBuilder((1, 1, 1))
+    left = b.conv("left", b.image, 3, kernel_size=3, mask_type="A")
+    known = b.add("known", b.conv("class", b.given("labels", 2, everywhere=True), 3, visit="given"), left)
+    graph = b.build(b.conv("output", b.conv("up", b.conv("down", known, 3, stride=2), 3, kernel_size=3, stride=1), 2), Categorical(2))
+    parameters, maps = random_parameters(graph, seed=1, dtype=torch.float64), random_given(graph, 2, seed=1, dtype=torch.float64)
+    levels = torch.tensor([0, 1]).reshape(2, 1, 1, 1)
+    reference = -torch_walk.log_prob(graph, torch_walk.parameters_map(graph, parameters, levels, maps), levels).mean()
+    torch.testing.assert_close(native_walk.loss(graph, parameters, levels, given=maps), reference, rtol=1e-10, atol=0)

@@ -95,7 +95,8 @@ class Graph:
         }
         read_at_taps = {name for _, name in at_taps}
         for node in self.nodes:
-            computed = node.visit == "given" and node.inputs and not any((node.name, name) in at_taps for name in node.inputs)
+            drawn = OPERATIONS[node.operation].draws  # of what is the same everywhere, something else is left out at each pixel
+            computed = node.visit == "given" and node.inputs and not drawn and not any((node.name, name) in at_taps for name in node.inputs)
             if (node.everywhere or (computed and alike.issuperset(node.inputs))) and node.name not in read_at_taps:
                 alike.add(node.name)
         return frozenset(alike)

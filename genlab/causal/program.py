@@ -168,7 +168,7 @@ def _shape_buffers(program: Program) -> None:
     apart = {program.image, *program.given.values()}
     alike: dict[tuple[int, ...], list[Buffer]] = {}
     for index, buffer in enumerate(program.buffers):
-        if index not in apart and buffer.rows == 0:
+        if index not in apart and buffer.rows == 0 and not buffer.everywhere:
             alike.setdefault((buffer.channels, buffer.height, buffer.width, buffer.stride, buffer.scratch), []).append(buffer)
     for buffers in alike.values():
         for side in ("top", "bottom", "left", "right"):
