@@ -14,6 +14,7 @@
 
 #include <cmath>
 
+#include "lstm_kernels.hpp"
 #include "simd.hpp"
 
 namespace genlab {
@@ -251,6 +252,7 @@ void weight_grad(const WeightGradArgs<S>& a) {
     }
     channel += nv * L;
   }
+  if (!a.bias_grad) return;
   const Pair<S> ones = one_of<S>();
   const auto one = Multiply<S>::value(&ones);
   constexpr int chains = 4;  // sums side by side: one alone would wait for itself at every pixel
@@ -543,6 +545,8 @@ constexpr KernelTable<S> table() {
   t.concat_elu = &concat_elu<S>;
   t.concat_elu_grad = &concat_elu_grad<S>;
   t.dropout = &dropout<S>;
+  t.lstm = &lstm<S>;
+  t.lstm_grad = &lstm_grad<S>;
   t.pixel_sum = &pixel_sum<S>;
   t.softmax = &softmax<S>;
   t.logistic_nats = &GENLAB_JOIN(logistic_nats_, GENLAB_ISA)<S>;

@@ -91,7 +91,7 @@ struct WeightGradArgs {
   int channels;  // padded
   int rows, pixels;
   Compute<S>* weight_grad;  // [depth][channels]
-  Compute<S>* bias_grad;    // [channels], += sum of grad
+  Compute<S>* bias_grad;    // [channels], += sum of grad; or null
 };
 
 // Element by element over `count` values that lie together.
@@ -150,6 +150,41 @@ struct DropoutArgs {
   bool accumulate;
 };
 
+// A step of an LSTM at each pixel: i, f, o, g = σ, σ, σ, tanh of the four sums, `channels` each, that lie one behind the other;
+// cell = f · before + i · g;  state = out = o · tanh(cell). Pixels lie a `step` apart.
+template <class S>
+struct LstmArgs {
+  const S* sums;
+  S* gates;  // i, f, o, g are kept here, as the sums lie; or null
+  std::ptrdiff_t sums_step;
+  const S* before;
+  S* cell;
+  std::ptrdiff_t cell_step;
+  S* state;
+  std::ptrdiff_t state_step;
+  S* out;
+  std::ptrdiff_t out_step;
+  int channels, pixels;
+};
+
+// And back: from the gradient of h (`hidden`) and what later pixels carry back to this one's cell, that of the four sums, and carry = ∂/∂before.
+template <class S>
+struct LstmGradArgs {
+  const S* gates;
+  std::ptrdiff_t gates_step;
+  const S* cell;
+  const S* before;
+  std::ptrdiff_t cell_step;
+  const S* hidden;
+  std::ptrdiff_t hidden_step;
+  const S* later;
+  S* carry;
+  std::ptrdiff_t carry_step;
+  S* sums;
+  std::ptrdiff_t sums_step;
+  int channels, pixels;
+};
+
 // out[c] (+)= sum over rows and pixels of grad[c], where mask > 0 if there is one: summed up in Compute, stored once.
 template <class S>
 struct PixelSumArgs {
@@ -203,7 +238,7 @@ struct KernelTable {
   void (*add)(const ElementArgs<S>&);
   void (*sigmoid)(const ElementArgs<S>&);       // out = σ(first)
   void (*sigmoid_grad)(const ElementArgs<S>&);  // out = grad · first · (1 − first), where first is a sigmoid
-  void (*gate)(const GateArgs<S>&);           // f = tanh
+  void (*gate)(const GateArgs<S>&);             // f = tanh
   void (*gate_grad)(const GateArgs<S>&);
   void (*identity_gate)(const GateArgs<S>&);  // f(x) = x
   void (*identity_gate_grad)(const GateArgs<S>&);
@@ -211,6 +246,8 @@ struct KernelTable {
   void (*concat_elu)(const ConcatEluArgs<S>&);
   void (*concat_elu_grad)(const ConcatEluArgs<S>&);
   void (*dropout)(const DropoutArgs<S>&);
+  void (*lstm)(const LstmArgs<S>&);
+  void (*lstm_grad)(const LstmGradArgs<S>&);
   void (*pixel_sum)(const PixelSumArgs<S>&);
   double (*softmax)(const SoftmaxArgs<S>&);
   double (*logistic_nats)(const LogisticArgs<S>&);

@@ -161,6 +161,11 @@ void Lane<S>::sweep(const std::vector<Instruction>& list, Operations& operations
 }
 
 template <class S>
+void Lane<S>::begin() {
+  for (auto& operation : forward_) operation->begin();
+}
+
+template <class S>
 void Lane<S>::forward_given() {
   for (Operation<S>* operation : given_) operation->run_map();
 }

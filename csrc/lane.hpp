@@ -47,7 +47,8 @@ class Lane {
 
   void forward() { sweep(spec_.forward, forward_, false); }
   void backward() { sweep(spec_.backward, backward_, true); }
-  // In sampling: what is computed once an image, or at the start of row y, or at one pixel.
+  // In sampling: before the first pixel of a tile; what is computed once an image, or at the start of row y, or at one pixel.
+  void begin();
   void forward_given();
   void forward_row(int y);
   void forward_pixel(int y, int x, bool with_late);

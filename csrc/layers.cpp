@@ -37,7 +37,7 @@ void Layers<S>::pack(const Parameters<T>& parameters, int threads) {
       Packed& packed = packed_[l];
       for (Part& part : packed.forward) pack_forward<S>(layer, part.terms, parameters.weights[l], kernels_, part.weight.get());
       for (Part& part : packed.backward) pack_backward<S>(layer, part.terms, parameters.weights[l], kernels_, part.weight.get());
-      std::copy_n(parameters.biases[l], layer.out_channels, packed.bias.get());
+      std::copy_n(parameters.biases[l], layer.biases(), packed.bias.get());
     }
   });
 }

@@ -25,6 +25,12 @@ struct Layer {
   std::vector<Tap> taps;
   std::vector<std::uint8_t> mask;  // [out][in][row][column]
   int dilation = 1, down = 1, up = 1;
+  // Of a recurrent layer the outputs are four gates' sums; it reads its own state at taps that come earlier in its scan, within a row to the
+  // right or leftward, and its cell at one of them; the bias holds the initial state and the initial cell.
+  bool recurrent = false, leftward = false;
+  Tap cell{0, 0};
+
+  int biases() const { return recurrent ? 2 * in_channels : out_channels; }
 
   std::size_t index(int out, int in, const Tap& tap) const {
     const int row = height / 2 + tap.dy / dilation, column = width / 2 + tap.dx / dilation;

@@ -91,7 +91,7 @@ void Program<S>::sum_gradients(int threads, const std::vector<T*>& weight_grads,
       std::vector<const T*> parts;
       for (int t = 0; t < threads; ++t) parts.push_back(lanes_[t]->weight_grad(l));
       unpack_gradient<T>(spec_.layers[l], layers_[l].gradient_terms, parts, kernels_.lanes, weight_grads[l]);
-      for (int c = 0; c < spec_.layers[l].out_channels; ++c) {
+      for (int c = 0; c < spec_.layers[l].biases(); ++c) {
         T sum = 0;
         for (int t = 0; t < threads; ++t) sum += lanes_[t]->bias_grad(l)[c];
         bias_grads[l][c] = sum;
@@ -173,6 +173,7 @@ void Program<S>::sample(const Parameters<T>& parameters, const Given& given, std
     lane.lay_out(count);
     lane.clear();
     load_given(lane, given, begin);
+    lane.begin();
     lane.forward_given();
     std::vector<double> scratch(head_->scratch());
     for (int y = 0; y < spec_.height; ++y) {

@@ -95,6 +95,14 @@ Layer read_layer(const py::dict& from) {
     if (tap.size() != 2) throw py::value_error("a tap of a program must be (dy, dx)");
     layer.taps.push_back({whole_number(tap[0], "a tap"), whole_number(tap[1], "a tap")});
   }
+  const py::object recurrence = field(from, "recurrence");
+  if (recurrence.is_none()) return layer;
+  const py::dict recurs = dictionary(recurrence, "the recurrence of a layer");
+  const py::sequence cell = sequence(recurs, "cell");
+  if (cell.size() != 2) throw py::value_error("the cell's tap of a recurrent layer must be (dy, dx)");
+  layer.recurrent = true;
+  layer.leftward = boolean(recurs, "leftward");
+  layer.cell = {whole_number(cell[0], "the cell's tap"), whole_number(cell[1], "the cell's tap")};
   return layer;
 }
 
@@ -220,7 +228,7 @@ class BoundProgram {
       const Layer& layer = spec_.layers[l];
       const std::string number = "[" + std::to_string(l) + "]";
       parameters.weights.push_back(checked<T>(weights[l], "weights" + number, {layer.out_channels, layer.in_channels, layer.height, layer.width}));
-      parameters.biases.push_back(checked<T>(biases[l], "biases" + number, {layer.out_channels}));
+      parameters.biases.push_back(checked<T>(biases[l], "biases" + number, {layer.biases()}));
     }
     return parameters;
   }
@@ -290,7 +298,7 @@ class BoundProgram {
     py::list gradients;
     std::vector<T*> weight_grads, bias_grads;
     for (const Layer& layer : spec_.layers) {
-      py::array_t<T> weight({layer.out_channels, layer.in_channels, layer.height, layer.width}), bias(layer.out_channels);
+      py::array_t<T> weight({layer.out_channels, layer.in_channels, layer.height, layer.width}), bias(layer.biases());
       weight_grads.push_back(weight.mutable_data());
       bias_grads.push_back(bias.mutable_data());
       gradients.append(weight);

@@ -9,7 +9,8 @@
 
 namespace genlab {
 
-const std::array<const char*, slots> slot_names = {"first", "second", "grad", "mask", "residual", "out", "out2", "act"};
+const std::array<const char*, slots> slot_names = {"first", "second", "grad",  "mask", "residual", "out",
+                                                   "out2",  "act",    "state", "cell", "gates",    "carry"};
 
 const Form* find_form(const std::string& name) {
   for (const auto& entry : operations<float>)
@@ -100,6 +101,18 @@ class Check {
               "a tap of " + name + " lies outside its kernel");
       require(seen.insert({tap.dy, tap.dx}).second, "the taps of " + name + " must differ");
     }
+    if (layer.recurrent) check_recurrence(layer, name);
+  }
+
+  static void check_recurrence(const Layer& layer, const std::string& name) {
+    require(layer.out_channels == 4.0 * layer.in_channels, name + " is recurrent and must have four outputs for each input");
+    require(layer.down == 1 && layer.up == 1, name + " is recurrent and must read a map of its own size");
+    bool reads_cell = false;
+    for (const Tap& tap : layer.taps) {
+      require(tap.dy < 0 || (tap.dy == 0 && (layer.leftward ? tap.dx > 0 : tap.dx < 0)), "a tap of " + name + " does not come earlier in its scan");
+      reads_cell = reads_cell || (tap.dy == layer.cell.dy && tap.dx == layer.cell.dx);
+    }
+    require(reads_cell, "the cell's tap of " + name + " must be one of its taps");
   }
 
   void check_buffer(const BufferSpec& buffer, const std::string& name) const {
@@ -161,6 +174,10 @@ class Check {
       require(i.layer == none, name + " has no layer");
     require(i.form->draws ? i.rate >= 0 && i.rate < 1 : i.rate == 0, name + " must have a rate of at least 0 and below 1, and only if it draws");
     require(!i.form->draws || spec_.mode == Mode::train, name + " draws, which only a program for 'train' does");
+    require(i.layer == none || spec_.layers[i.layer].recurrent == i.form->recurrent,
+            name + (i.form->recurrent ? " must have a recurrent layer" : " must not have a recurrent layer"));
+    require(!i.form->recurrent || backward || i.phase == Phase::row || i.phase == Phase::given || !spec_.layers[i.layer].leftward,
+            name + " scans leftward and must be visited by rows");
     require(!i.accumulate || i.form->accumulates, name + " cannot add to out");
     require(!i.accumulate2 || i.form->accumulates2, name + " cannot add to out2");
     check_slots(i, name);
@@ -192,7 +209,7 @@ class Check {
 
   const BufferSpec& what_it_computes(const Instruction& i) const {
     for (const Port& port : i.form->ports)
-      if (i.has(port.slot) && port.access == Port::writes) return spec_.buffers[i[port.slot]];
+      if (i.has(port.slot) && (port.access == Port::writes || port.recurs())) return spec_.buffers[i[port.slot]];
     return spec_.buffers[i[grad]];
   }
 
@@ -214,9 +231,10 @@ class Check {
     const bool alike = are_alike(buffer, domain, down, up);
     const std::string size = field + " must be of the size " + text(domain.shape) + (down * up > 1 ? ", times the layer's ratio" : "") + "; got ";
     if (!port.is_read()) {
-      require(port.access == Port::writes ? alike : buffer.shape.everywhere, size + text(buffer.shape));
+      require(port.access == Port::writes_sum_over_pixels ? buffer.shape.everywhere : alike, size + text(buffer.shape));
       const bool adds = (port.slot == out && i.accumulate) || (port.slot == out2 && i.accumulate2);
       require(!adds || written_.count(i[port.slot]), field + " is added to, but nothing has written it");
+      if (port.recurs()) check_taps(spec_.layers[i.layer], port.access == Port::recurs_at_taps, buffer, field);
       return;
     }
     require(written_.count(i[port.slot]), field + " is read, but nothing has written it");

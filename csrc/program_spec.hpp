@@ -13,12 +13,13 @@ namespace genlab {
 constexpr int none = -1;
 
 // The fields of an instruction that name buffers.
-enum Slot { first, second, grad, mask, residual, out, out2, act, slots };
+enum Slot { first, second, grad, mask, residual, out, out2, act, state, cell, gates, carry, slots };
 extern const std::array<const char*, slots> slot_names;
 
 // What an operation does with one of its slots (csrc/operations/).
 struct Port {
-  enum Access { reads, reads_at_taps, reads_at_mirrored_taps, writes, writes_sum_over_pixels };
+  // What recurs is written, and read at pixels where the same instruction wrote it before.
+  enum Access { reads, reads_at_taps, reads_at_mirrored_taps, writes, writes_sum_over_pixels, recurs_at_taps, recurs_at_mirrored_taps };
   // As many as every other port that says `same`, which stands before those that say `twice` (as many), or as a layer's.
   enum Channels { same, twice, layer_in, layer_out };
   Slot slot;
@@ -27,6 +28,7 @@ struct Port {
   bool required;
 
   bool is_read() const { return access == reads || access == reads_at_taps || access == reads_at_mirrored_taps; }
+  bool recurs() const { return access == recurs_at_taps || access == recurs_at_mirrored_taps; }
 };
 
 // What is to be known of an operation before it runs.
@@ -37,7 +39,8 @@ struct Form {
   bool by_rows;                    // can be run over a part of a row
   bool accumulates, accumulates2;  // may add to `out`, to `out2`
   std::vector<Port> ports;
-  bool draws = false;  // from a training step's key
+  bool draws = false;      // from a training step's key
+  bool recurrent = false;  // its layer is, and no other's
 };
 
 // The operations' forms by name; null if there is none.

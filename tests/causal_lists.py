@@ -13,6 +13,8 @@ from genlab.causal.node import VISITS
 from genlab.causal.operations import OPERATIONS
 
 VERTICAL_TAPS = [(-1, -1), (-1, 0), (-1, 1)]
+RECURRENT_TAPS = [VERTICAL_TAPS, [(-1, 0), (0, -1)], [(0, -1)], [(0, -2), (-1, 1)], [(-1, 2), (-2, 0), (0, -1)]]
+"""Of a scan to the right: lines that are rows, diagonals, columns, and steeper diagonals."""
 
 
 def random_parameters(graph: Graph, *, seed: int, dtype: torch.dtype = torch.float32) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
@@ -120,7 +122,9 @@ def graphs(draw: st.DrawFn, *, strides: bool = True, mixtures: bool = True) -> G
         first = draw(st.sampled_from(nodes))
         second = draw(st.sampled_from([node for node in nodes if node.stride == first.stride]))
         both = Made(name, max(first.kind, second.kind), first.stride)
-        match draw(st.sampled_from(["conv", "conv", "relu", "add", "add", "gate", "elu", "dropout", "image", "row", "below", "before"])):
+        match draw(
+            st.sampled_from(["conv", "conv", "relu", "add", "add", "gate", "elu", "dropout", "image", "row", "below", "before", "lstm"])
+        ):
             case "conv":
                 size, dilation = draw(st.sampled_from([(1, 1), (1, 1), (3, 1), (3, 2), ((3, 5), 2)]))
                 convolve(name, first, 2, size, dilation=dilation)
@@ -149,6 +153,15 @@ def graphs(draw: st.DrawFn, *, strides: bool = True, mixtures: bool = True) -> G
                 convolve(name, first, 1, taps=draw(st.sampled_from([[(-1, 1), (0, -1), (0, 0), (0, 1)], [(-1, 0), (0, 1)]])))
             case "below":
                 convolve(name, first, 1, taps=VERTICAL_TAPS)
+            case "lstm":
+                by_rows = first.kind < 2 and draw(st.booleans())
+                onward = draw(st.sampled_from([1, -1])) if by_rows else 1
+                recurs = [(dy, onward * dx) for dy, dx in draw(st.sampled_from(RECURRENT_TAPS))]
+                visit = "row" if by_rows else "pixel"
+                gates = builder.conv(f"{name}_gates", first.name, 4 * channels, visit=visit, parts=4)
+                cell_tap = draw(st.sampled_from(recurs))
+                builder.lstm(name, gates, taps=recurs, cell_tap=cell_tap, scan="left" if onward < 0 else "right")
+                nodes.append(Made(name, 1 if by_rows else 2, first.stride))
             case "before" if first.kind == 0:
                 convolve(name, first, 0, taps=draw(st.sampled_from([[(0, 0)], [(0, 0)], [(-1, 0), (0, 1), (1, 1)]])))
     last = next(node for node in reversed(nodes) if node.kind > 0)

@@ -48,7 +48,19 @@ def mixed() -> Graph:
     return b.build(b.conv("output", hidden, mixture.output_channels(2)), mixture)
 
 
+def recurrent() -> Graph:
+    """Both scans, by rows, by pixels and along diagonals, of sums that others read too and of sums that nobody else does."""
+    b = GraphBuilder((1, 3, 4), scale=1, shift=-1)
+    first = b.conv("first", b.image, 8, kernel_size=3, mask_type="A", parts=4)
+    rows = b.lstm("rows", first, taps=VERTICAL_TAPS, cell_tap=(-1, 0))
+    diagonal = b.lstm("diagonal", first, taps=[(-1, 0), (0, -1)], cell_tap=(0, -1))
+    above = b.conv("above", b.add("sum", rows, diagonal), 8, kernel_size=3, taps=VERTICAL_TAPS, visit="row", parts=4)
+    left = b.lstm("left", above, taps=[(-1, 1), (0, 1)], cell_tap=(-1, 1), scan="left")
+    return b.build(b.conv("output", b.add("all", left, diagonal), 2, kernel_size=3), Categorical(2))
+
+
 GRAPHS = {
+    "recurrent": recurrent(),
     "rich": rich(),
     "gated": gated((1, 3, 3), levels=2, channels=2),
     "pixelcnn": tiny_model(image_shape=(1, 4, 3)).graph,
@@ -60,7 +72,10 @@ GRAPHS = {
 def run(graph: Graph, mode: str, program: Any, spec: dict[str, Any]) -> Any:
     """The walk that a program is for, with arrays that fit what the program says of itself."""
     weights = [np.full(layer["mask"].shape, 0.1, np.float32) for layer in spec["layers"]]
-    biases = [np.zeros(len(weight), np.float32) for weight in weights]
+    biases = [
+        np.zeros(2 * weight.shape[1] if layer["recurrence"] else len(weight), np.float32)
+        for layer, weight in zip(spec["layers"], weights, strict=True)
+    ]
     channels, height, width = spec["image_shape"]
     given = [np.ones((2, spec["buffers"][at["buffer"]]["channels"], 1, 1), np.float32) for at in spec["given"]]
     levels = np.zeros((2, channels, height, width), np.uint8)
@@ -184,6 +199,40 @@ def test_each_rule_has_its_sentence(where: tuple[str, int], changes: dict[str, A
     spec[where[0]][where[1]].update(changes)
     with pytest.raises(ValueError, match=sentence):
         _core.Program(spec)
+
+
+@pytest.mark.parametrize(
+    ("layer", "changes", "sentence"),
+    [
+        (1, {"recurrence": None}, "'lstm' must have a recurrent layer"),
+        (0, {"recurrence": {"cell": (-1, 0), "leftward": False}}, "must have four outputs for each input"),
+        (2, {"recurrence": {"cell": (-1, -1), "leftward": False}}, "the cell's tap of layer 2 must be one of its taps"),
+        (2, {"recurrence": {"cell": (0, -1), "leftward": True}}, "a tap of layer 2 does not come earlier in its scan"),
+        (1, {"recurrence": {"cell": (-1, 0), "leftward": True}}, "'lstm' scans leftward and must be visited by rows"),
+        (1, {"recurrence": {"cell": (-1,), "leftward": True}}, r"must be \(dy, dx\)"),
+    ],
+)
+def test_a_recurrence_that_is_none_is_refused(layer: int, changes: dict[str, Any], sentence: str) -> None:
+    spec = specification(GRAPHS["recurrent"], "sample", "float32")
+    spec["layers"][layer].update(changes)
+    with pytest.raises(ValueError, match=sentence):
+        _core.Program(spec)
+
+
+def test_states_keep_to_their_borders() -> None:
+    ports: tuple[tuple[Any, str, str], ...] = (
+        ("score", "forward", "state"),
+        ("score", "forward", "cell"),
+        ("train", "backward", "out"),
+        ("train", "backward", "carry"),
+    )
+    for mode, way, slot in ports:
+        spec = specification(GRAPHS["recurrent"], mode, "float32")
+        kind = "lstm" if way == "forward" else "lstm_grad"
+        instruction = next(instruction for instruction in spec[way] if instruction["kind"] == kind)
+        spec["buffers"][instruction[slot]].update(top=0, bottom=0)
+        with pytest.raises(ValueError, match=f"'{kind}': {slot} is read at .* beyond its border"):
+            _core.Program(spec)
 
 
 def test_a_ring_of_too_few_rows_is_refused() -> None:

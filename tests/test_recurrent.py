@@ -1,6 +1,5 @@
 """PixelRNN: the two recurrent systems are exact, see what their papers say, and recur as a textbook would."""
 
-import importlib
 import itertools
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from causal_lists import random_parameters
 
 import genlab
+from genlab.benchmark import recurrent_peer
 from genlab.causal import Categorical, GraphBuilder, torch_walk
 
 NAMES = ("row_lstm", "diagonal_bilstm")
@@ -16,9 +16,7 @@ NAMES = ("row_lstm", "diagonal_bilstm")
 
 def tiny(name, shape=(1, 4, 5), **settings):
     torch.manual_seed(0)
-    module = importlib.import_module(f"genlab.models.causal.{name}")
-    chosen = {"image_shape": shape, "levels": 2, "channels": 3, "layers": 2, "first_kernel": 3, **settings}
-    model = module.create(name, module.Settings(**chosen))
+    model = genlab.create_model(name, **{"image_shape": shape, "levels": 2, "channels": 3, "layers": 2, "first_kernel": 3, **settings})
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -115,7 +113,7 @@ def test_naive_and_cached_drawing_agree(name, shape):
     uniforms = np.random.default_rng(0).random((4, *shape[1:], shape[0]))
     drawn = model.draw(uniforms, backend="torch")
     assert (drawn == model.draw(uniforms, backend="naive")).all()
-    assert (drawn == model.draw(uniforms)).all()
+    assert (drawn == model.draw(uniforms, backend="native")).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,3 +128,17 @@ def test_a_model_counts_its_parameters():
     model = tiny("diagonal_bilstm", (1, 4, 5), layers=1, channels=4)
     gates, states, around = 2 * (8 * 16 + 16) + (16 + 16), 2 * (2 * 16 * 4 + 2 * 4), (4 * 8 + 8) + (4 * 8 + 8) + (8 * 8 + 8) + (8 * 2 + 2)
     assert model.parameter_count() == gates + states + around
+
+
+@pytest.mark.parametrize("form", ["dense", "cropped"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_peer_of_the_benchmark_is_the_model(name, form):
+    model = tiny(name, (1, 5, 4))
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 2, (3, 1, 5, 4)))
+    peer = recurrent_peer.peer_of(model, form, "NCHW")
+    own, its = model.loss(images, backend="native"), peer.loss(images)
+    torch.testing.assert_close(its, own)
+    slopes = torch.autograd.grad(own, list(model.parameters()))
+    twins = torch.autograd.grad(its, [peer.layers.get_parameter(key.removeprefix("nodes.")) for key, _ in model.named_parameters()])
+    for slope, twin in zip(slopes, twins, strict=True):
+        torch.testing.assert_close(slope, twin, rtol=1e-3, atol=1e-4)

@@ -118,9 +118,10 @@ inline const Form conv_grad_weight_form{"conv_grad_weight",
                                         {{first, Port::reads_at_taps, Port::layer_in, true}, {grad, Port::reads, Port::layer_out, true}}};
 
 template <class S>
-class ConvGradWeight final : public Operation<S> {
+class ConvGradWeight : public Operation<S> {
  public:
-  ConvGradWeight(const Instruction& i, Workspace<S>& w) : Operation<S>(i, w, grad), layer_(w.layers.layer(i.layer)) {
+  ConvGradWeight(const Instruction& i, Workspace<S>& w, bool with_bias = true)
+      : Operation<S>(i, w, grad), layer_(w.layers.layer(i.layer)), with_bias_(with_bias) {
     const auto& terms = w.layers[i.layer].gradient_terms;
     offsets_ = in_pairs ? pair_offsets(terms) : this->map(first).offsets(terms);
     needed_.resize(2 * layer_.down);
@@ -141,7 +142,7 @@ class ConvGradWeight final : public Operation<S> {
     a.offsets = offsets_.data();
     a.channels = static_cast<int>(w.layers.padded_outputs(this->i_.layer));
     a.weight_grad = w.weight_grads[this->i_.layer].get();
-    a.bias_grad = w.bias_grads[this->i_.layer].get();
+    a.bias_grad = with_bias_ ? w.bias_grads[this->i_.layer].get() : nullptr;
     if constexpr (in_pairs) {
       a.x = as_pairs(in, w.x_pairs);
       a.x_stride = in.channel_stride;
@@ -228,6 +229,7 @@ class ConvGradWeight final : public Operation<S> {
   }
 
   const Layer& layer_;
+  const bool with_bias_;
   std::vector<std::int32_t> offsets_;
   std::vector<int> depth_;    // of each phase
   std::vector<bool> needed_;  // [pixel of `down`, parity of the pairs]

@@ -30,6 +30,8 @@ template <class S>
 class Operation {
  public:
   virtual ~Operation() = default;
+  // Before the first pixel of images that are drawn.
+  virtual void begin() {}
   // Pixels (y, x) … (y, x + positions − 1) of every image.
   virtual void run(int y, int x, int positions) = 0;
   virtual void run_map() {

@@ -9,6 +9,7 @@
 #include "dropout.hpp"
 #include "everywhere.hpp"
 #include "gate.hpp"
+#include "lstm.hpp"
 #include "relu.hpp"
 
 namespace genlab {
@@ -42,6 +43,9 @@ inline const std::vector<OperationEntry<S>> operations = {
     {&concat_elu_grad_form, &bind_as<S, ConcatEluGrad>},
     {&dropout_form, &bind_as<S, Dropout>},
     {&dropout_grad_form, &bind_as<S, DropoutGrad>},
+    {&lstm_form, &bind_as<S, Lstm>},
+    {&lstm_grad_form, &bind_as<S, LstmGrad>},
+    {&lstm_grad_weight_form, &bind_as<S, LstmGradWeight>},
     {&everywhere_grad_form, &bind_as<S, EverywhereGrad>},
 };
 

@@ -43,6 +43,7 @@ class Lowering:
         self._layers = {node.name: index for index, node in enumerate(graph.convolutions)}
         self._values: dict[str, int] = {}
         self._grads: dict[str, int] = {}
+        self.kept: dict[str, tuple[int, ...]] = {}  # buffers that an operation's way back reads, by node; the operation's own affair
         self._given_grads = False
         self._steps = self._fuse()
 
@@ -96,12 +97,23 @@ class Lowering:
             operation_of(step.node).lower(self, step)
         program.output = self._values[graph.output]
 
+    def emit(self, step: Step, *, layer: Node | None = None, **buffers: int) -> None:
+        """An instruction of the way there."""
+        index, taps = (self._layers[layer.name], layer.taps) if layer else (NONE, CENTRE)
+        instruction = Instruction(step.node.operation, self._phase(step.node), layer=index, taps=taps)
+        for slot, buffer in buffers.items():
+            setattr(instruction, slot, buffer)
+        self.program.forward.append(instruction)
+
+    def define(self, node: Node) -> int:
+        """The buffer for a node's value."""
+        self._values[node.name] = self.new(node)
+        return self._values[node.name]
+
     def emit_elementwise(self, step: Step) -> None:
         """The instruction of an operation that works value by value."""
-        sources = [self._values[name] for name in step.node.inputs]
-        self._values[step.node.name] = out = self.new(step.node)
-        second = sources[1] if len(sources) > 1 else NONE
-        self.program.forward.append(Instruction(step.node.operation, self._phase(step.node), first=sources[0], second=second, out=out))
+        first, *others = (self._values[name] for name in step.node.inputs)
+        self.emit(step, first=first, second=others[0] if others else NONE, out=self.define(step.node))
 
     def emit_convolution(self, step: Step) -> None:
         """The instruction of a convolution and what it takes along."""
@@ -241,10 +253,28 @@ class Lowering:
         index = self._new_buffer(node, everywhere=self._is_small(node))
         if self.program.mode == "sample" and node.visit != "given":
             buffer, readers = self.program.buffers[index], self._readers[node.name]
-            taps = [(reader.up, tap) for reader in readers for tap in operation_of(reader).taps(reader, node.name)]
+            others = [reader for reader in readers if reader is not node]  # a recurrent node reads states of its own
+            taps = [(reader.up, tap) for reader in others for tap in operation_of(reader).taps(reader, node.name)]
             buffer.rows = 1 + max((-dy // up for up, (dy, _) in taps), default=0)
             buffer.scratch = not operation_of(node).is_source and node.visit == "pixel" and all(tap == (0, 0) for _, tap in taps)
         return index
+
+    def new_states(self, node: Node) -> int:
+        """A buffer for the states of a recurrent node, whose border holds the initial ones."""
+        index = self._new_buffer(node, everywhere=False)
+        buffer = self.program.buffers[index]
+        buffer.states = True
+        if self.program.mode == "sample":
+            buffer.rows = 1 + max(-dy for dy, _ in node.taps)
+        return index
+
+    def new_map(self, node: Node, parts: int = 1) -> int:
+        """A buffer of a node's size, for so many maps of its channels side by side."""
+        return self._add(Buffer(parts * node.channels, *self.graph.size(node), stride=node.stride))
+
+    def is_read_by(self, source: str, node: Node) -> bool:
+        """Whether a node is the only one that reads `source`, which is no source of the list's and no output."""
+        return self._readers[source] == [node] and source != self.graph.output and not operation_of(self.graph[source]).is_source
 
     def _new_buffer(self, node: Node, *, everywhere: bool) -> int:
         if everywhere:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from genlab.causal.condition import Condition
 from genlab.causal.graph import LABELS, Graph
 from genlab.causal.node import Node
+from genlab.causal.operations import OPERATIONS
 from genlab.causal.program import Mode, lower
 from genlab.domain import Domain
 from genlab.errors import BackendError, InputError, unknown_name
@@ -57,7 +58,8 @@ def specification(graph: Graph, mode: Mode, dtype: str, *, given_grads: bool = F
     layers = []
     for node in graph.convolutions:
         ratio = {"dilation": node.dilation, "down": node.down, "up": node.up}
-        layers.append({"mask": graph.mask(node).astype(np.uint8), "taps": list(node.taps), **ratio})
+        recurrence = {"cell": node.cell_tap, "leftward": node.scan == "left"} if OPERATIONS[node.operation].is_recurrent else None
+        layers.append({"mask": graph.mask(node).astype(np.uint8), "taps": list(node.taps), **ratio, "recurrence": recurrence})
     image = graph.nodes[0]
     none = dict.fromkeys(program.given, -1)
     return {

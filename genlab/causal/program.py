@@ -42,6 +42,7 @@ class Buffer:
         top: Rows of zeros above; likewise `bottom`, `left`, `right`.
         rows: How many rows are remembered; 0 means all of them.
         scratch: Only the current pixel is remembered.
+        states: Its border holds the initial states of a recurrence, not zeros.
     """
 
     channels: int
@@ -55,6 +56,7 @@ class Buffer:
     scratch: bool = False
     stride: int = 1
     everywhere: bool = False
+    states: bool = False
 
 
 @dataclass
@@ -65,6 +67,7 @@ class Instruction:
     conv                sum = layer(first) + residual;  out = sum (if wanted);  act = max(0, sum) (if wanted)
     relu, add           out = max(0, first);  first + second
     gate                out = tanh(x) · σ(y), the halves of first's channels; identity_gate: x · σ(y)
+    lstm                gates = i, f, o, g of first + layer(state) (kept if wanted);  cell;  state = out = h
     conv_grad_weight    layer's weight and bias gradient += first ⊗ grad
     conv_grad_input     out (+)= layerᵀ(grad), where mask > 0
     relu_grad           out (+)= grad, where mask > 0
@@ -74,6 +77,8 @@ class Instruction:
     concat_elu_grad     out (+)= the gradient of what concat_elu read; first is what it made
     dropout             out = first / (1 − rate), or 0: by a hash of a step's key, the image, `stream` and the position
     dropout_grad        out (+)= grad likewise
+    lstm_grad           out = ∂/∂(first + layer(state));  carry = ∂/∂cell at the layer's tap
+    lstm_grad_weight    layer's weight gradient += first ⊗ grad, and those of the initial states
     everywhere_grad     out (+)= Σ over pixels of grad, where mask > 0
     ==================  ==================================================================================
 
@@ -93,6 +98,10 @@ class Instruction:
     out: int = NONE
     out2: int = NONE
     act: int = NONE
+    state: int = NONE
+    cell: int = NONE
+    gates: int = NONE
+    carry: int = NONE
     accumulate: bool = False
     accumulate2: bool = False
     taps: tuple[Tap, ...] = CENTRE
@@ -100,12 +109,16 @@ class Instruction:
     rate: float = 0.0
     stream: int = 0
 
-    BUFFERS = ("first", "second", "grad", "mask", "residual", "out", "out2", "act")
+    BUFFERS = ("first", "second", "grad", "mask", "residual", "out", "out2", "act", "state", "cell", "gates", "carry")
 
     def reads(self) -> Iterable[tuple[int, tuple[Tap, ...]]]:
         """The buffers it reads, with the taps at which it does."""
-        yield from ((self.first, self.taps), (self.second, CENTRE), (self.mask, CENTRE), (self.residual, CENTRE))
+        at_first = CENTRE if self.kind == "lstm" else self.taps
+        yield from ((self.first, at_first), (self.second, CENTRE), (self.mask, CENTRE), (self.residual, CENTRE))
         yield self.grad, self.mirrored_taps if self.kind == "conv_grad_input" else CENTRE
+        yield from ((self.state, self.taps), (self.cell, self.taps))
+        recurs_back = self.kind == "lstm_grad"
+        yield from ((self.out if recurs_back else NONE, self.mirrored_taps), (self.carry if recurs_back else NONE, self.mirrored_taps))
         yield self.out if self.accumulate else NONE, CENTRE
         yield self.out2 if self.accumulate2 else NONE, CENTRE
 

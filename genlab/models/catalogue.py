@@ -76,6 +76,22 @@ _ENTRIES: dict[str, Entry] = {
             "Salimans et al. 2017",
             "A whole pixel from a mixture of logistics; to coarser maps and back with short-cuts; dropout, and classes if there are any.",
         ),
+        Entry(
+            "row_lstm",
+            "genlab.models.causal.row_lstm",
+            "autoregressive",
+            _AUTOREGRESSIVE,
+            "van den Oord et al. 2016",
+            "PixelRNN: an LSTM goes down the image row by row and sees a triangle that widens upwards.",
+        ),
+        Entry(
+            "diagonal_bilstm",
+            "genlab.models.causal.diagonal_bilstm",
+            "autoregressive",
+            _AUTOREGRESSIVE,
+            "van den Oord et al. 2016",
+            "PixelRNN: two LSTMs cross the image along its diagonals and together see every earlier pixel, in every layer.",
+        ),
     )
 }
 

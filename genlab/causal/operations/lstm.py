@@ -132,10 +132,24 @@ class Lstm(Operation):
     # As instructions
 
     def lower(self, lowering: Lowering, step: Step) -> None:
-        raise NotImplementedError
+        node = step.node
+        sums = lowering.value(node.inputs[0])
+        state, cell = lowering.new_states(node), lowering.new_states(node)
+        gates = {}
+        if lowering.program.mode == "train":
+            # The gates are kept where their sums lay, if nobody reads these.
+            in_place = lowering.is_read_by(node.inputs[0], node) and not lowering.is_everywhere(sums)
+            gates = {"gates": sums if in_place else lowering.new_map(node, GATES)}
+        lowering.kept[node.name] = (state, cell, *gates.values())
+        lowering.emit(step, layer=node, first=sums, out=lowering.define(node), state=state, cell=cell, **gates)
 
     def lower_gradient(self, lowering: Lowering, step: Step, grad: int) -> None:
-        raise NotImplementedError
+        node = step.node
+        state, cell, gates = lowering.kept[node.name]
+        sums, carry = lowering.new_map(node, GATES), lowering.new_map(node)
+        lowering.emit_backward("lstm_grad", layer=node, grad=grad, gates=gates, cell=cell, out=sums, carry=carry)
+        lowering.emit_backward("lstm_grad_weight", layer=node, first=state, grad=sums, carry=carry)
+        lowering.pass_on(node.inputs[0], sums)
 
 
 def _step(sums: torch.Tensor, cell: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

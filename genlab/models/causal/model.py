@@ -312,8 +312,6 @@ class CausalModel(nn.Module, CausalNetwork):
             obstacle = f"the model's parameters are {parameter.dtype}; native kernels compute in float32 and float64"
         elif dtype == "bfloat16" and dtype not in native_info()["dtypes"]:
             obstacle = f"this processor or GENLAB_ISA has no bfloat16 dot product (instruction set: {native_info()['isa']})"
-        elif any(OPERATIONS[node.operation].is_recurrent for node in self.graph.nodes):
-            obstacle = "the model is recurrent, and the native walk knows no recurrence yet"
         if obstacle and backend == "native":
             raise BackendError(f"backend 'native' is not available: {obstacle}")
         if obstacle and backend == "auto":
