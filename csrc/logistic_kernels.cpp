@@ -300,7 +300,7 @@ int GENLAB_JOIN(logistic_draw_, GENLAB_ISA)(const LogisticArgs<S>& a, int channe
   return invert(rows, bins, rows.total(), mean, inverse, u * sum);
 }
 
-#define GENLAB_LOGISTIC(S)                                                        \
+#define GENLAB_LOGISTIC(S)                                                         \
   template double GENLAB_JOIN(logistic_nats_, GENLAB_ISA)(const LogisticArgs<S>&); \
   template int GENLAB_JOIN(logistic_draw_, GENLAB_ISA)(const LogisticArgs<S>&, int, double, double);
 GENLAB_LOGISTIC(float)

@@ -62,8 +62,8 @@ void Program<S>::score(const Parameters<T>& parameters, const Given& given, cons
 }
 
 template <class S>
-void Program<S>::train(const Parameters<T>& parameters, const Given& given, const std::uint8_t* levels, int images, std::uint64_t key,
-                       double* nats, const std::vector<T*>& weight_grads, const std::vector<T*>& bias_grads) {
+void Program<S>::train(const Parameters<T>& parameters, const Given& given, const std::uint8_t* levels, int images, std::uint64_t key, double* nats,
+                       const std::vector<T*>& weight_grads, const std::vector<T*>& bias_grads) {
   const int threads = threads_for(images, 3 * images * spec_.multiply_adds_per_image());
   layers_.pack(parameters, threads);
   prepare_lanes(threads, 1);

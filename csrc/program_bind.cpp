@@ -358,8 +358,7 @@ void register_program(py::module_& m) {
       .def(py::init<const py::dict&>(), py::arg("specification"))
       .def("score", &BoundProgram::score, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("want_map"),
            py::arg("given") = py::list(), "(nats (N,), output map (N, H, W, channels) or None) of images levels (N, C, H, W).")
-      .def("train", &BoundProgram::train, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("given") = py::list(),
-           py::arg("key") = 0,
+      .def("train", &BoundProgram::train, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("given") = py::list(), py::arg("key") = 0,
            "(nats (N,), gradients of their mean: weight and bias of each layer in turn, then of each given map, None if it asks for none).")
       .def("sample", &BoundProgram::sample, py::arg("weights"), py::arg("biases"), py::arg("levels"), py::arg("known"), py::arg("uniforms"),
            py::arg("temperature"), py::arg("map").none(true) = py::none(), py::arg("progress").none(true) = py::none(), py::arg("given") = py::list(),
