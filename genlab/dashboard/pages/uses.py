@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from genlab.dashboard import address
+from genlab.dashboard import address, charts
 from genlab.dashboard.charts import Fan, fan
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import caught, frame
@@ -117,7 +117,7 @@ def show_series(source: Source) -> None:
         f"A series is an image one pixel high. Given {years:.0f} years of it, here are {FUTURES} futures: bands that hold 50, 80 and 95% "
         "of them, three of them one by one, and, dashed, what really came, which the model never saw."
     )
-    st.altair_chart(fan(data), width="stretch", key="fan", alt=described(data))
+    charts.show(fan(data), key="fan", alt=described(data))
     st.caption(
         f"{FUTURES} futures of {data.futures.shape[1]} steps drawn in {duration(seconds)} by a network of "
         f"{model_of(source).parameter_count():,} parameters. What really came costs −log₂ *p*(future | past) = {bits(cost)}, "
