@@ -246,8 +246,10 @@ def test_whatever_stands_in_the_header_of_a_checkpoint_is_an_answer_or_one_sente
 
     for path in places(genlab_header):
         for text in (None, *VALUES):
-            changed = {**described, "__metadata__": {"genlab": with_text_at(genlab_header, path, text)}}
-            write(json.dumps(changed))
+            other = with_text_at(genlab_header, path, text)
+            if other == json.dumps(genlab_header):  # what stood there
+                continue
+            write(json.dumps({**described, "__metadata__": {"genlab": other}}))
             answers(run)
             with pytest.raises(RunError, match=r"checkpoint\.safetensors"):
                 load_model(run)
