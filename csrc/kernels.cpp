@@ -347,7 +347,7 @@ struct IdentityGate {
 };
 
 template <class S, template <class> class Kind>
-void gate(const GateArgs<S>& a) {
+void gate(const HalvesArgs<S>& a) {
   using T = Compute<S>;
   const int whole = a.channels / lanes_of<S> * lanes_of<S>, rest = a.channels - whole;
   for (int p = 0; p < a.pixels; ++p) {
@@ -360,7 +360,7 @@ void gate(const GateArgs<S>& a) {
 }
 
 template <class S, template <class> class Kind>
-void gate_grad(const GateArgs<S>& a) {
+void gate_grad(const HalvesArgs<S>& a) {
   using V = Vec<Compute<S>>;
   const int whole = a.channels / lanes_of<S> * lanes_of<S>, rest = a.channels - whole;
   V features, gates;
@@ -391,7 +391,7 @@ void gate_grad(const GateArgs<S>& a) {
 }
 
 template <class S>
-void concat_elu(const ConcatEluArgs<S>& a) {
+void concat_elu(const HalvesArgs<S>& a) {
   using V = Vec<Compute<S>>;
   const int whole = a.channels / lanes_of<S> * lanes_of<S>, rest = a.channels - whole;
   const auto halves = [](V x, V& same, V& other) {
@@ -417,7 +417,7 @@ void concat_elu(const ConcatEluArgs<S>& a) {
 }
 
 template <class S>
-void concat_elu_grad(const ConcatEluArgs<S>& a) {
+void concat_elu_grad(const HalvesArgs<S>& a) {
   using V = Vec<Compute<S>>;
   const Compute<S> one = 1;
   const int whole = a.channels / lanes_of<S> * lanes_of<S>, rest = a.channels - whole;

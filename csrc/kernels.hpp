@@ -106,24 +106,13 @@ struct ElementArgs {
   std::ptrdiff_t count;
 };
 
-// out[p][c] = f(x[p][c]) · σ(x[p][channels + c]) for every c < channels, and 0 in the padding of out. Backwards out (+)= the gradient of x.
+// A pixel of two halves, `channels` each, one after the other.
+// Gates: out[p][c] = f(x[p][c]) · σ(x[p][channels + c]) for every c < channels, and 0 in the padding of out. Backwards out (+)= the gradient
+// of x, two halves.
+// Concatenated ELUs: out[p] = [elu(x[p]), elu(−x[p])]. Backwards x is what was made and grad its gradient, both of two halves: out (+)= the
+// gradient of what was read.
 template <class S>
-struct GateArgs {
-  const S* x;
-  std::ptrdiff_t x_stride;
-  const S* grad;  // backwards
-  std::ptrdiff_t grad_stride;
-  S* out;
-  std::ptrdiff_t out_stride;
-  int channels;  // of what is gated, half of those of x
-  int pixels;
-  bool accumulate;  // backwards
-};
-
-// out[p] = [elu(x[p]), elu(−x[p])], halves of `channels` each. Backwards x is what was made and grad its gradient, both of two halves:
-// out (+)= the gradient of what was read.
-template <class S>
-struct ConcatEluArgs {
+struct HalvesArgs {
   const S* x;
   std::ptrdiff_t x_stride;
   const S* grad;  // backwards
@@ -238,13 +227,13 @@ struct KernelTable {
   void (*add)(const ElementArgs<S>&);
   void (*sigmoid)(const ElementArgs<S>&);       // out = σ(first)
   void (*sigmoid_grad)(const ElementArgs<S>&);  // out = grad · first · (1 − first), where first is a sigmoid
-  void (*gate)(const GateArgs<S>&);             // f = tanh
-  void (*gate_grad)(const GateArgs<S>&);
-  void (*identity_gate)(const GateArgs<S>&);  // f(x) = x
-  void (*identity_gate_grad)(const GateArgs<S>&);
+  void (*gate)(const HalvesArgs<S>&);           // f = tanh
+  void (*gate_grad)(const HalvesArgs<S>&);
+  void (*identity_gate)(const HalvesArgs<S>&);  // f(x) = x
+  void (*identity_gate_grad)(const HalvesArgs<S>&);
   void (*masked_add)(const ElementArgs<S>&);  // out (+)= mask ? (mask > 0 ? grad : 0) : grad
-  void (*concat_elu)(const ConcatEluArgs<S>&);
-  void (*concat_elu_grad)(const ConcatEluArgs<S>&);
+  void (*concat_elu)(const HalvesArgs<S>&);
+  void (*concat_elu_grad)(const HalvesArgs<S>&);
   void (*dropout)(const DropoutArgs<S>&);
   void (*lstm)(const LstmArgs<S>&);
   void (*lstm_grad)(const LstmGradArgs<S>&);

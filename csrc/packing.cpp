@@ -23,14 +23,12 @@ void pack(int terms, int channels, const KernelTable<S>& kernels, S* to, const W
   }
 }
 
-}  // namespace
-
-namespace {
 // Whether a tap that reads at that distance serves the pixels of a phase.
 bool serves(const Tap& distance, int ratio, int phase) {
   const auto phase_of = [ratio](int d) { return ((-d) % ratio + ratio) % ratio; };
   return phase_of(distance.dy) * ratio + phase_of(distance.dx) == phase;
 }
+
 }  // namespace
 
 std::vector<Term> forward_terms(const Layer& layer, int phase) {

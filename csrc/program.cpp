@@ -10,6 +10,7 @@ namespace genlab {
 template <class S>
 Program<S>::Program(const ProgramSpec& spec, const KernelTable<S>& kernels)
     : spec_(spec),
+      multiply_adds_(spec.multiply_adds_per_image()),
       kernels_(kernels),
       layers_(spec.layers, kernels, spec.mode == Mode::train),
       head_(make_head<S>(spec.distribution, spec.channels, spec.levels, spec.buffers[spec.output].channels, kernels)) {}
@@ -42,7 +43,7 @@ double Program<S>::forward_image(Lane<S>& lane, const Given& given, const std::u
 
 template <class S>
 void Program<S>::score(const Parameters<T>& parameters, const Given& given, const std::uint8_t* levels, int images, double* nats, T* map) {
-  const int threads = threads_for(images, images * spec_.multiply_adds_per_image());
+  const int threads = threads_for(images, images * multiply_adds_);
   layers_.pack(parameters, threads);
   prepare_lanes(threads, 1);
   const int channels = head_->parameters();
@@ -64,7 +65,7 @@ void Program<S>::score(const Parameters<T>& parameters, const Given& given, cons
 template <class S>
 void Program<S>::train(const Parameters<T>& parameters, const Given& given, const std::uint8_t* levels, int images, std::uint64_t key, double* nats,
                        const std::vector<T*>& weight_grads, const std::vector<T*>& bias_grads) {
-  const int threads = threads_for(images, 3 * images * spec_.multiply_adds_per_image());
+  const int threads = threads_for(images, 3 * images * multiply_adds_);
   layers_.pack(parameters, threads);
   prepare_lanes(threads, 1);
   parallel(threads, [&](int thread) {
@@ -149,7 +150,7 @@ template <class S>
 void Program<S>::sample(const Parameters<T>& parameters, const Given& given, std::uint8_t* levels, const std::uint8_t* known, const double* uniforms,
                         int images, double temperature, T* map, const Progress& progress) {
   constexpr int widest_tile = 32;  // images side by side: enough to fill register tiles, few enough for their rows to stay in cache
-  const int threads = threads_for(images, images * spec_.multiply_adds_per_image());
+  const int threads = threads_for(images, images * multiply_adds_);
   const int rounds = (images + threads * widest_tile - 1) / (threads * widest_tile);
   const int tiles = std::min(images, threads * rounds);
   layers_.pack(parameters, threads);

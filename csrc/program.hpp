@@ -57,6 +57,7 @@ class Program {
   std::size_t values() const { return pixels() * spec_.channels; }
 
   const ProgramSpec& spec_;
+  const double multiply_adds_;  // that an image costs
   const KernelTable<S>& kernels_;
   Layers<S> layers_;
   std::unique_ptr<Head<S>> head_;

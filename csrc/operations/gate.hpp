@@ -2,7 +2,7 @@
 // Backwards out (+)= the gradient of `first`.
 #pragma once
 
-#include "operation.hpp"
+#include "halves.hpp"
 
 namespace genlab {
 
@@ -16,51 +16,20 @@ inline const Form identity_gate_form{"identity_gate", false, false, true, false,
 inline const Form identity_gate_grad_form{"identity_gate_grad", true, false, true, true, false, gate_grad_ports};
 
 template <class S>
-class HalvedMap : public Operation<S> {
- public:
-  using Kernel = void (*)(const GateArgs<S>&);
-  HalvedMap(const Instruction& i, Workspace<S>& w, Kernel kernel) : Operation<S>(i, w, out), kernel_(kernel) {
-    a_.x_stride = this->stride(first);
-    a_.out_stride = this->stride(out);
-    if (i.has(grad)) a_.grad_stride = this->stride(grad);
-    a_.channels = w.spec.buffers[i[first]].channels / 2;
-    a_.accumulate = i.accumulate;
-    one_by_one_ = this->mixed_ && w.images > 1;  // no one stride leads from image to image and from pixel to pixel
-  }
-  void run(int y, int x, int positions) override {
-    if (one_by_one_ && positions > 1) {
-      for (int p = 0; p < positions; ++p) run(y, x + p, 1);
-      return;
-    }
-    GateArgs<S> a = a_;
-    a.x = this->at(first, y, x);
-    a.grad = this->at(grad, y, x);
-    a.out = this->at(out, y, x);
-    a.pixels = positions * this->w_.images;
-    kernel_(a);
-  }
-
- private:
-  Kernel kernel_;
-  GateArgs<S> a_{};  // all that is the same for every pixel
-  bool one_by_one_;
-};
-
-template <class S>
-struct Gate final : HalvedMap<S> {
-  Gate(const Instruction& i, Workspace<S>& w) : HalvedMap<S>(i, w, w.kernels.gate) {}
+struct Gate final : HalvesMap<S> {
+  Gate(const Instruction& i, Workspace<S>& w) : HalvesMap<S>(i, w, w.kernels.gate, w.spec.buffers[i[first]].channels / 2) {}
 };
 template <class S>
-struct GateGrad final : HalvedMap<S> {
-  GateGrad(const Instruction& i, Workspace<S>& w) : HalvedMap<S>(i, w, w.kernels.gate_grad) {}
+struct GateGrad final : HalvesMap<S> {
+  GateGrad(const Instruction& i, Workspace<S>& w) : HalvesMap<S>(i, w, w.kernels.gate_grad, w.spec.buffers[i[first]].channels / 2) {}
 };
 template <class S>
-struct IdentityGate final : HalvedMap<S> {
-  IdentityGate(const Instruction& i, Workspace<S>& w) : HalvedMap<S>(i, w, w.kernels.identity_gate) {}
+struct IdentityGate final : HalvesMap<S> {
+  IdentityGate(const Instruction& i, Workspace<S>& w) : HalvesMap<S>(i, w, w.kernels.identity_gate, w.spec.buffers[i[first]].channels / 2) {}
 };
 template <class S>
-struct IdentityGateGrad final : HalvedMap<S> {
-  IdentityGateGrad(const Instruction& i, Workspace<S>& w) : HalvedMap<S>(i, w, w.kernels.identity_gate_grad) {}
+struct IdentityGateGrad final : HalvesMap<S> {
+  IdentityGateGrad(const Instruction& i, Workspace<S>& w) : HalvesMap<S>(i, w, w.kernels.identity_gate_grad, w.spec.buffers[i[first]].channels / 2) {}
 };
 
 }  // namespace genlab
