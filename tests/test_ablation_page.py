@@ -108,7 +108,7 @@ def test_the_button_queues_a_study_for_this_visitor_alone(folder: Path, monkeypa
         alive = os.getpid(), born_at(os.getpid()), row.name
         database.execute("UPDATE jobs SET pid = ?, born = ?, begun = 1 WHERE name = ?", alive)
 
-    monkeypatch.setattr(jobs.studies, "launch", launch)
+    monkeypatch.setattr(jobs.queue, "launch", launch)
     app = press(opened(), "Train them")
     assert asked[0][0] == "ablate"
     name = app.query_params["study"][0] if isinstance(app.query_params["study"], list) else app.query_params["study"]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from genlab.jobs.limits import Demand, require_within_limits
 from genlab.jobs.processes import detach, send
-from genlab.jobs.records import JobError, Row, connection, output_path, row_of, rows_of, transaction
+from genlab.jobs.records import JobError, Row, connection, new_folder, output_path, row_of, rows_of, save, transaction
 
 SLOTS = 1  # a training uses every core
 _QUEUE_POLL_SECONDS = 0.2
@@ -51,6 +54,55 @@ def launch(database: sqlite3.Connection, row: Row, arguments: Sequence[str], *, 
     except BaseException:
         send(process.pid, process.born, signal.SIGKILL)
         raise
+
+
+def enter(
+    folder: tuple[str, str],
+    arguments: Sequence[str],
+    *,
+    verb: str | None = None,
+    key: str | None = None,
+    visitor: str | None = None,
+    demand: Demand | None = None,
+) -> str:
+    """Queue a new job in a new folder, and start its process; returns its name. Nothing is left behind where that fails.
+
+    Args:
+        folder: What the folder is named after, the kind of work and its data.
+        arguments: Of the command line, but for ``--out``.
+        verb: What of the command line the process becomes; None for a training.
+        key: Names the request: a second call with the same key starts nothing and returns the name of the first one's job.
+        visitor: Who asks; `LIMITS` then hold, and nobody else may change the job.
+        demand: What it will need, to be held against the limits.
+
+    Raises:
+        JobError: A limit would be passed, or the database or the disk refuses.
+    """
+    with transaction() as database:
+        known = database.execute("SELECT name FROM jobs WHERE key = ?", (key,)).fetchone() if key else None
+        if known:
+            return str(known[0])
+        if visitor is not None:
+            require_within_limits(database, visitor, demand or Demand())
+        path, now = new_folder(*folder), time.time()
+        row = Row(path.name, tuple(arguments), created=now, started=now, key=key, visitor=visitor, verb=verb)
+        try:
+            save(database, row)
+            launch(database, row, ["--out", str(path), *row.arguments])
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            output_path(path.name).unlink(missing_ok=True)
+            raise
+    return row.name
+
+
+def ask_to_end(pid: int, born: str, grace: float) -> None:
+    """Ask a job's process to write a checkpoint and end.
+
+    A process of its own keeps the promise that it ends after the `grace`, even if this one is gone before that.
+    """
+    send(pid, born, signal.SIGTERM)
+    detach([sys.executable, "-m", "genlab.jobs", "end", str(pid), born, str(grace)], subprocess.DEVNULL)
 
 
 def work(name: str, niceness: int, command: list[str]) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
 from genlab.jobs.limits import Demand, require_within_limits
-from genlab.jobs.processes import born_at, detach, send
-from genlab.jobs.queue import launch
-from genlab.jobs.records import JobError, Row, new_folder, output_path, row_of, save, transaction
+from genlab.jobs.processes import born_at
+from genlab.jobs.queue import ask_to_end, enter, launch
+from genlab.jobs.records import JobError, Row, row_of, save, transaction
 from genlab.jobs.watching import RESUMABLE, Job, get, last_said, own
 from genlab.runs import is_run, request_learning_rate, write_label
 
@@ -41,21 +37,7 @@ def start(
     Raises:
         JobError: A limit would be passed, or the database or the disk refuses. Nothing is left behind then.
     """
-    with transaction() as database:
-        known = database.execute("SELECT name FROM jobs WHERE key = ?", (key,)).fetchone() if key else None
-        if known is None:
-            if visitor is not None:
-                require_within_limits(database, visitor, demand or Demand())
-            path, now = new_folder(model, data), time.time()
-            row = Row(path.name, (model, "--data", data, *options), created=now, started=now, key=key, visitor=visitor)
-            try:
-                save(database, row)
-                launch(database, row, ["--out", str(path), *row.arguments])
-            except BaseException:
-                shutil.rmtree(path, ignore_errors=True)
-                output_path(path.name).unlink(missing_ok=True)
-                raise
-        name = known[0] if known else row.name
+    name = enter((model, data), (model, "--data", data, *options), key=key, visitor=visitor, demand=demand)
     return get(name)
 
 
@@ -98,9 +80,7 @@ def stop(name: str, *, grace: float = STOP_GRACE_SECONDS, visitor: str | None = 
             save(database, Row(name, ("--resume",), job.created, job.created, begun=job.created))
             # The process may be another one than the row's: whoever resumes a run in a terminal enters nothing here.
             database.execute("UPDATE jobs SET pid = ?, born = ?, stop_requested = ? WHERE name = ?", (job.pid, born, time.time(), name))
-        send(job.pid, born, signal.SIGTERM)
-        # A process of its own keeps the promise even if this one is gone before the grace is over.
-        detach([sys.executable, "-m", "genlab.jobs", "end", str(job.pid), born, str(grace)], subprocess.DEVNULL)
+        ask_to_end(job.pid, born, grace)
     return get(name)
 
 

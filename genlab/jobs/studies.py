@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from genlab.jobs.limits import Demand, require_within_limits
-from genlab.jobs.processes import detach, send
-from genlab.jobs.queue import launch, turns
-from genlab.jobs.records import JobError, Row, connection, last_line, new_folder, output_path, row_of, rows_of, save, transaction
+from genlab.jobs.queue import ask_to_end, enter, launch, turns
+from genlab.jobs.records import JobError, Row, connection, last_line, row_of, rows_of, save, transaction
 from genlab.runs import runs_folder
 
 _VERB, _FILE = "ablate", "ablation.json"
@@ -63,21 +58,7 @@ def start_study(
     Raises:
         JobError: A limit would be passed, or the database or the disk refuses.
     """
-    with transaction() as database:
-        known = database.execute("SELECT name FROM jobs WHERE key = ?", (key,)).fetchone() if key else None
-        if known is None:
-            if visitor is not None:
-                require_within_limits(database, visitor, demand or Demand())
-            path, now = new_folder("ablation", data), time.time()
-            row = Row(path.name, ("--data", data, *options), created=now, started=now, key=key, visitor=visitor, verb=_VERB)
-            try:
-                save(database, row)
-                launch(database, row, ["--out", str(path), *row.arguments])
-            except BaseException:
-                shutil.rmtree(path, ignore_errors=True)
-                output_path(path.name).unlink(missing_ok=True)
-                raise
-        name = known[0] if known else row.name
+    name = enter(("ablation", data), ("--data", data, *options), verb=_VERB, key=key, visitor=visitor, demand=demand)
     return _own(name, None)
 
 
@@ -112,8 +93,7 @@ def stop_study(name: str, *, visitor: str | None = None) -> Study:
             row = row_of(database, name)
             database.execute("UPDATE jobs SET stop_requested = ? WHERE name = ?", (time.time(), name))
         if row and row.pid and row.born:
-            send(row.pid, row.born, signal.SIGTERM)
-            detach([sys.executable, "-m", "genlab.jobs", "end", str(row.pid), row.born, str(_STOP_GRACE_SECONDS)], subprocess.DEVNULL)
+            ask_to_end(row.pid, row.born, _STOP_GRACE_SECONDS)
     return _own(name, None)
 
 
