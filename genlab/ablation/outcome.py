@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlab.errors import RunError
+from genlab.measures.resampling import NORMAL
 
-_NORMAL = 1.959963985
 HEAD = ("variant", "bits/dim", "nats an image", "against {}", "verdict", "seeds", "parameters", "steps", "seconds")
 
 
@@ -155,7 +155,7 @@ def _over_seeds(records: Sequence[Mapping[str, Any]], name: str) -> Interval | N
 def _over_images(record: Mapping[str, Any], name: str) -> float | None:
     """1.96 standard errors of one run's mean over the test images, in the unit of that figure."""
     error = record["standard_error"]
-    return None if error is None else _NORMAL * float(error) * float(record[name]) / float(record["nats"])
+    return None if error is None else NORMAL * float(error) * float(record[name]) / float(record["nats"])
 
 
 def _difference(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> Interval | None:

@@ -92,9 +92,15 @@ class Condition:
 
     def as_map(self, condition: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the list of nodes reads: ``2 c / (levels − 1) − 1``, float32 ``(N, c, H, W)``."""
-        values = condition.astype(np.float32) * np.float32(2 / (self.levels - 1)) - 1
+        values = scaled(condition, self.levels)
         up = 1 if self.kind == "grey" else self.factor
         return values.repeat(up, axis=2).repeat(up, axis=3)
+
+
+def scaled(images: NDArray[Any], levels: int) -> NDArray[np.float32]:
+    """Levels as numbers from −1 to 1."""
+    values: NDArray[np.float32] = images.astype(np.float32) * np.float32(2 / (levels - 1)) - 1
+    return values
 
 
 def _rounded(sums: NDArray[np.int64], count: int) -> NDArray[np.uint8]:

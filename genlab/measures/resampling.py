@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 400
+NORMAL = 1.959963985
+"""So many standard errors to either side hold 95% of a normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Estimate:
     @property
     def standard_error(self) -> float:
         """What a normal interval as wide would have."""
-        return (self.high - self.low) / (2 * 1.959963985)
+        return (self.high - self.low) / (2 * NORMAL)
 
     def text(self, digits: int) -> str:
         """The figure and its interval."""

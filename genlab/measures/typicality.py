@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from genlab.domain import Batch
 from genlab.errors import InputError
 from genlab.measures.likelihood import log_prob
-from genlab.measures.resampling import Estimate, bootstrap
+from genlab.measures.resampling import NORMAL, Estimate, bootstrap
 from genlab.models.contract import require
 from genlab.sampling import sample
 
@@ -102,7 +102,7 @@ def _spread(values: NDArray[np.float64], seed: int) -> Spread:
 def _gap(drawn: Spread, held_out: Spread) -> Estimate:
     """The difference of means; its interval is ±1.96 standard errors, of two independent means."""
     value = drawn.mean.value - held_out.mean.value
-    half = 1.959963985 * float(np.sqrt(sum(each.values.var(ddof=1) / len(each.values) for each in (drawn, held_out))))
+    half = NORMAL * float(np.sqrt(sum(each.values.var(ddof=1) / len(each.values) for each in (drawn, held_out))))
     return Estimate(value, value - half, value + half)
 
 

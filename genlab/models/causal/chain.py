@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from genlab.causal import Condition, Graph
+from genlab.causal.condition import scaled
 from genlab.causal.drawing import draw_images
 from genlab.domain import Batch, Domain
 from genlab.errors import InputError, unknown_name
@@ -118,14 +119,12 @@ class Chain(nn.Module):
         batch = self._batch(batch, None, "batch")
         losses = [stage.loss(part, how.backend, how.dtype) for stage, part in self._parts(batch)]
         total = torch.stack(losses).sum()
-        sizes = {f"nats_{height}x{width}": loss.detach() for (_, height, width), loss in zip(self.shapes, losses, strict=True)}
-        return Terms(total, {"nats": total.detach(), **sizes})
+        return Terms(total, {"nats": total.detach(), **self._by_scale([loss.detach() for loss in losses])})
 
     def validate(self, batch: Batch, how: Compute) -> dict[str, np.ndarray]:
         """−log p(x) of each image, and what each scale adds to it."""
         nats = -self.log_prob_by_scale(batch, how.backend, how.dtype).numpy(force=True)
-        sizes = {f"nats_{height}x{width}": part for (_, height, width), part in zip(self.shapes, nats, strict=True)}
-        return {"nats": nats.sum(0), **sizes}
+        return {"nats": nats.sum(0), **self._by_scale(nats)}
 
     def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> NDArray[np.uint8]:
         """`n` images uint8 ``(n, C, H, W)``.
@@ -161,6 +160,10 @@ class Chain(nn.Module):
         made = Condition("small", self.image_shape, self.levels, 2 ** (len(sizes) - scale))
         return made.checked(condition, n), scale + 1
 
+    def _by_scale(self, figures: Iterable[Any]) -> dict[str, Any]:
+        """Figures of the scales, the small image's first, under the names that records have for them."""
+        return {f"nats_{height}x{width}": figure for (_, height, width), figure in zip(self.shapes, figures, strict=True)}
+
     def _parts(self, batch: Batch) -> Iterator[tuple[CausalModel, Batch]]:
         """What each stage is a distribution over, with what it is given."""
         parts, images = [], batch.values
@@ -189,7 +192,7 @@ class Chain(nn.Module):
         if images.dtype.kind in "uib" and images.size and not 0 <= int(images.min()) <= int(images.max()) < self.levels:
             wrong = images.min() if images.min() < 0 else images.max()
             raise InputError(f"images must hold levels from 0 to {self.levels - 1}; got {wrong}")
-        return images.astype(np.float32) * np.float32(2 / (self.levels - 1)) - 1
+        return scaled(images, self.levels)
 
     @property
     def _stages(self) -> list[CausalModel]:

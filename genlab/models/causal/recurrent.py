@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from genlab.causal import LABELS, Categorical, Graph, GraphBuilder
+from genlab.models.causal.before import Classes
 from genlab.settings import Settings as _Settings
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Settings(_Settings):
     channels: int = Field(32, ge=1, le=1024, description="The paper's h: channels of an LSTM's state; the residual stream has 2h.")
     layers: int = Field(3, ge=1, le=100, description="Number of recurrent layers.")
     first_kernel: int = Field(7, ge=3, le=63, description="Side of the first convolution's kernel, an odd number.")
-    classes: int = Field(0, ge=0, le=10_000, description="Number of classes that images are drawn and scored given; 0: none.")
+    classes: Classes = 0
 
 
 def build(settings: Settings, state: State) -> Graph:
