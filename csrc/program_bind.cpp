@@ -118,7 +118,6 @@ Instruction read_instruction(const py::dict& from) {
   i.layer = integer(from, "layer");
   for (int slot = 0; slot < slots; ++slot) i.buffer[slot] = integer(from, slot_names[slot]);
   i.accumulate = boolean(from, "accumulate");
-  i.accumulate2 = boolean(from, "accumulate2");
   i.rate = number(from, "rate");
   i.stream = integer(from, "stream");
   return i;

@@ -9,8 +9,7 @@
 
 namespace genlab {
 
-const std::array<const char*, slots> slot_names = {"first", "second", "grad",  "mask", "residual", "out",
-                                                   "out2",  "act",    "state", "cell", "gates",    "carry"};
+const std::array<const char*, slots> slot_names = {"first", "second", "grad", "mask", "residual", "out", "act", "state", "cell", "gates", "carry"};
 
 const Form* find_form(const std::string& name) {
   for (const auto& entry : operations<float>)
@@ -179,7 +178,6 @@ class Check {
     require(!i.form->recurrent || backward || i.phase == Phase::row || i.phase == Phase::given || !spec_.layers[i.layer].leftward,
             name + " scans leftward and must be visited by rows");
     require(!i.accumulate || i.form->accumulates, name + " cannot add to out");
-    require(!i.accumulate2 || i.form->accumulates2, name + " cannot add to out2");
     check_slots(i, name);
     const BufferSpec& domain = what_it_computes(i);
     int channels = none;  // of ports that must agree
@@ -232,7 +230,7 @@ class Check {
     const std::string size = field + " must be of the size " + text(domain.shape) + (down * up > 1 ? ", times the layer's ratio" : "") + "; got ";
     if (!port.is_read()) {
       require(port.access == Port::writes_sum_over_pixels ? buffer.shape.everywhere : alike, size + text(buffer.shape));
-      const bool adds = (port.slot == out && i.accumulate) || (port.slot == out2 && i.accumulate2);
+      const bool adds = port.slot == out && i.accumulate;
       require(!adds || written_.count(i[port.slot]), field + " is added to, but nothing has written it");
       if (port.recurs()) check_taps(spec_.layers[i.layer], port.access == Port::recurs_at_taps, buffer, field);
       return;

@@ -13,7 +13,7 @@ namespace genlab {
 constexpr int none = -1;
 
 // The fields of an instruction that name buffers.
-enum Slot { first, second, grad, mask, residual, out, out2, act, state, cell, gates, carry, slots };
+enum Slot { first, second, grad, mask, residual, out, act, state, cell, gates, carry, slots };
 extern const std::array<const char*, slots> slot_names;
 
 // What an operation does with one of its slots (csrc/operations/).
@@ -36,8 +36,8 @@ struct Form {
   const char* name;
   bool backward;  // stands on the way back
   bool has_layer;
-  bool by_rows;                    // can be run over a part of a row
-  bool accumulates, accumulates2;  // may add to `out`, to `out2`
+  bool by_rows;      // can be run over a part of a row
+  bool accumulates;  // may add to `out`
   std::vector<Port> ports;
   bool draws = false;      // from a training step's key
   bool recurrent = false;  // its layer is, and no other's
@@ -66,7 +66,7 @@ struct Instruction {
   Sweep sweep;
   int layer;
   std::array<int, slots> buffer;
-  bool accumulate, accumulate2;
+  bool accumulate;
   double rate;  // of values left out, by what is drawn for `stream`
   int stream;
 

@@ -5,15 +5,10 @@
 
 namespace genlab {
 
-inline const Form add_form{"add",
-                           false,
-                           false,
-                           true,
-                           false,
-                           false,
-                           {{first, Port::reads, Port::same, true}, {second, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}};
-inline const Form add_grad_form{
-    "add_grad", true, false, true, true, false, {{grad, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}};
+inline const Form add_form{
+    "add", false, false,
+    true,  false, {{first, Port::reads, Port::same, true}, {second, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}};
+inline const Form add_grad_form{"add_grad", true, false, true, true, {{grad, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}};
 
 template <class S>
 struct Add final : Elementwise<S> {

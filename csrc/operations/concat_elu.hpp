@@ -6,15 +6,14 @@
 
 namespace genlab {
 
-inline const Form concat_elu_form{
-    "concat_elu", false, false, true, false, false, {{first, Port::reads, Port::same, true}, {out, Port::writes, Port::twice, true}}};
+inline const Form concat_elu_form{"concat_elu", false, false,
+                                  true,         false, {{first, Port::reads, Port::same, true}, {out, Port::writes, Port::twice, true}}};
 inline const Form concat_elu_grad_form{
     "concat_elu_grad",
     true,
     false,
     true,
     true,
-    false,
     {{out, Port::writes, Port::same, true}, {grad, Port::reads, Port::twice, true}, {first, Port::reads, Port::twice, true}}};
 
 template <class S>

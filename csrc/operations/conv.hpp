@@ -11,7 +11,6 @@ inline const Form conv_form{"conv",
                             true,
                             true,
                             false,
-                            false,
                             {{first, Port::reads_at_taps, Port::layer_in, true},
                              {residual, Port::reads, Port::layer_out, false},
                              {out, Port::writes, Port::layer_out, false},
@@ -94,7 +93,6 @@ inline const Form conv_grad_input_form{"conv_grad_input",
                                        true,
                                        true,
                                        true,
-                                       false,
                                        {{grad, Port::reads_at_mirrored_taps, Port::layer_out, true},
                                         {mask, Port::reads, Port::layer_in, false},
                                         {out, Port::writes, Port::layer_in, true}}};
@@ -109,13 +107,8 @@ class ConvGradInput final : public Tiles<S> {
 };
 
 // The layer's weight and bias gradient += first ⊗ grad, summed over all pixels at once.
-inline const Form conv_grad_weight_form{"conv_grad_weight",
-                                        true,
-                                        true,
-                                        false,
-                                        false,
-                                        false,
-                                        {{first, Port::reads_at_taps, Port::layer_in, true}, {grad, Port::reads, Port::layer_out, true}}};
+inline const Form conv_grad_weight_form{
+    "conv_grad_weight", true, true, false, false, {{first, Port::reads_at_taps, Port::layer_in, true}, {grad, Port::reads, Port::layer_out, true}}};
 
 template <class S>
 class ConvGradWeight : public Operation<S> {

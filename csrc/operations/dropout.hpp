@@ -6,10 +6,10 @@
 
 namespace genlab {
 
-inline const Form dropout_form{
-    "dropout", false, false, true, false, false, {{first, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}, true};
+inline const Form dropout_form{"dropout", false, false, true, false, {{first, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}},
+                               true};
 inline const Form dropout_grad_form{
-    "dropout_grad", true, false, true, true, false, {{grad, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}, true};
+    "dropout_grad", true, false, true, true, {{grad, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}, true};
 
 // A bijection of 64 bits (Steele et al. 2014).
 inline std::uint64_t splitmix(std::uint64_t x) {

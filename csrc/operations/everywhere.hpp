@@ -11,7 +11,6 @@ inline const Form everywhere_grad_form{
     false,
     false,
     true,
-    false,
     {{grad, Port::reads, Port::same, true}, {mask, Port::reads, Port::same, false}, {out, Port::writes_sum_over_pixels, Port::same, true}}};
 
 template <class S>

@@ -10,10 +10,10 @@ inline const std::vector<Port> gate_ports = {{out, Port::writes, Port::same, tru
 inline const std::vector<Port> gate_grad_ports = {
     {grad, Port::reads, Port::same, true}, {first, Port::reads, Port::twice, true}, {out, Port::writes, Port::twice, true}};
 
-inline const Form gate_form{"gate", false, false, true, false, false, gate_ports};
-inline const Form gate_grad_form{"gate_grad", true, false, true, true, false, gate_grad_ports};
-inline const Form identity_gate_form{"identity_gate", false, false, true, false, false, gate_ports};
-inline const Form identity_gate_grad_form{"identity_gate_grad", true, false, true, true, false, gate_grad_ports};
+inline const Form gate_form{"gate", false, false, true, false, gate_ports};
+inline const Form gate_grad_form{"gate_grad", true, false, true, true, gate_grad_ports};
+inline const Form identity_gate_form{"identity_gate", false, false, true, false, gate_ports};
+inline const Form identity_gate_grad_form{"identity_gate_grad", true, false, true, true, gate_grad_ports};
 
 template <class S>
 struct Gate final : HalvesMap<S> {

@@ -5,16 +5,10 @@
 
 namespace genlab {
 
-inline const Form relu_form{
-    "relu", false, false, true, false, false, {{first, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}};
+inline const Form relu_form{"relu", false, false, true, false, {{first, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}};
 inline const Form relu_grad_form{
-    "relu_grad",
-    true,
-    false,
-    true,
-    true,
-    false,
-    {{grad, Port::reads, Port::same, true}, {mask, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}};
+    "relu_grad", true, false,
+    true,        true, {{grad, Port::reads, Port::same, true}, {mask, Port::reads, Port::same, true}, {out, Port::writes, Port::same, true}}};
 
 template <class S>
 struct Relu final : Elementwise<S> {

@@ -96,20 +96,18 @@ class Instruction:
     mask: int = NONE
     residual: int = NONE
     out: int = NONE
-    out2: int = NONE
     act: int = NONE
     state: int = NONE
     cell: int = NONE
     gates: int = NONE
     carry: int = NONE
     accumulate: bool = False
-    accumulate2: bool = False
     taps: tuple[Tap, ...] = CENTRE
     mirrored_taps: tuple[Tap, ...] = CENTRE
     rate: float = 0.0
     stream: int = 0
 
-    BUFFERS = ("first", "second", "grad", "mask", "residual", "out", "out2", "act", "state", "cell", "gates", "carry")
+    BUFFERS = ("first", "second", "grad", "mask", "residual", "out", "act", "state", "cell", "gates", "carry")
 
     def reads(self) -> Iterable[tuple[int, tuple[Tap, ...]]]:
         """The buffers it reads, with the taps at which it does."""
@@ -120,7 +118,6 @@ class Instruction:
         recurs_back = self.kind == "lstm_grad"
         yield from ((self.out if recurs_back else NONE, self.mirrored_taps), (self.carry if recurs_back else NONE, self.mirrored_taps))
         yield self.out if self.accumulate else NONE, CENTRE
-        yield self.out2 if self.accumulate2 else NONE, CENTRE
 
 
 @dataclass
