@@ -266,7 +266,7 @@ def test_resizing_takes_the_central_square() -> None:
         ({"seed": -1}, "seed .*; got -1$"),
         ({"seed": "one"}, "seed .*; got 'one'$"),
         ({"name_or_path": "photos", "size": 214}, "size must be at most 213 for 'photos', .*; got 214"),
-        ({"name_or_path": "cifra"}, "must be one of digits, mnist, mnist5k, photos, slanted, sunspots, or a path that exists; got 'cifra'"),
+        ({"name_or_path": "cifra"}, "must be one of digits, grid25, mnist, .*, or a path that exists; got 'cifra'"),
         ({"name_or_path": "no/such/folder"}, "or a path that exists; got 'no/such/folder'"),
         ({"name_or_path": ""}, "or a path that exists; got ''"),
         ({"name_or_path": "a" * 5000}, "or a path that exists; got 'aaa"),
@@ -283,5 +283,5 @@ def test_load_dataset_refuses(arguments: dict[str, Any], sentence: str) -> None:
 
 
 def test_every_name_is_documented() -> None:
-    assert set(DATASETS) == {"digits", "mnist5k", "mnist", "photos", "slanted", "sunspots"}
+    assert set(DATASETS) == {"digits", "mnist5k", "mnist", "photos", "slanted", "sunspots", "ring", "grid25", "spirals", "moons"}
     assert all(reader.__doc__ for reader in DATASETS.values())

@@ -18,6 +18,7 @@ from genlab.datasets.image_folder import SUFFIXES, read_image_folder
 from genlab.datasets.mnist import mnist
 from genlab.datasets.npy import MAGIC
 from genlab.datasets.npz import read_npy, read_npz
+from genlab.datasets.points import grid25, moons, ring, spirals
 from genlab.datasets.series import sunspots
 from genlab.datasets.source import Source
 from genlab.errors import InputError
@@ -30,6 +31,10 @@ DATASETS: dict[str, Callable[[DataSettings], Source]] = {
     "photos": photos,
     "slanted": slanted,
     "sunspots": sunspots,
+    "ring": ring,
+    "grid25": grid25,
+    "spirals": spirals,
+    "moons": moons,
 }
 OWN_ARRAYS = "own arrays"
 

@@ -69,6 +69,8 @@ class Dataset:
         image_shape: (C, H, W) of an image, (D,) of a point.
         settings: What was asked for; ``load_dataset`` called with it gives the same dataset.
         record: What came of it, as JSON-able values: source, sizes, rules and a SHA-256 of everything in the splits.
+        centres: float32 (modes, D), the means of the mixture that points were drawn from; None where there is no such thing.
+        sigma: The standard deviation around each of them.
     """
 
     name: str
@@ -79,6 +81,8 @@ class Dataset:
     image_shape: tuple[int, ...]
     settings: DataSettings
     record: dict[str, Any]
+    centres: NDArray[np.float32] | None = None
+    sigma: float | None = None
 
     @property
     def domain(self) -> Domain:
@@ -153,7 +157,9 @@ def _of_points(source: Source, parts: dict[str, Part], how: str, settings: DataS
         "notes": list(source.notes),
         "sha256": _sha256((train, valid, test)),
     }
-    return Dataset(name, train, valid, test, None, shape, settings, record)
+    if source.centres is not None:
+        record |= {"centres": source.centres.tolist(), "sigma": source.sigma}
+    return Dataset(name, train, valid, test, None, shape, settings, record, source.centres, source.sigma)
 
 
 def bernoulli(rng: np.random.Generator, intensities: Bytes, native_levels: int) -> Bytes:
@@ -256,16 +262,17 @@ def _split(source: Source, seed: int) -> tuple[dict[str, Part], str]:
     count = len(train.images)
     held_out = min(given[0], count // 5) if given else round(count / 10)
     held_out = max(held_out, 1)
+    what = "points" if source.is_points else "images"
     if count <= len(missing) * held_out:
         needed = len(missing) + 1
-        raise InputError(f"{source.sentence}: at least {needed} images are needed to cut off {' and '.join(missing)}; got {count}")
+        raise InputError(f"{source.sentence}: at least {needed} {what} are needed to cut off {' and '.join(missing)}; got {count}")
     order = permutation(count, seed)
     parts = dict(source.parts)
     for split in reversed(missing):
         order, chosen = order[:-held_out], order[-held_out:]
         parts[split] = _take(train, chosen)
     parts["train"] = _take(train, order)
-    how = f"{' and '.join(missing)}: {held_out} images each, the last of the training images in the order of seed {seed}"
+    how = f"{' and '.join(missing)}: {held_out} {what} each, the last of the training {what} in the order of seed {seed}"
     return parts, how if not given else f"{how}; {'test' if 'test' in source.parts else 'valid'} as the source has it"
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from genlab.datasets.arrays import layout_of, refuse_further_split, source_of
 from genlab.datasets.files import check_unpacked, open_file, printable, size_of
 from genlab.datasets.npy import MAGIC, Header, read_header, read_values
-from genlab.datasets.source import Part, Source, as_images
+from genlab.datasets.source import Part, Source, as_images, as_points
 from genlab.errors import InputError
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy.savez and savez_compressed write
@@ -45,17 +45,18 @@ def read_npz(path: Path) -> Source:
 
 
 def read_npy(path: Path) -> Source:
-    """The images of an ``.npy`` file, an array as in `read_npz`.
+    """The images of an ``.npy`` file, an array as in `read_npz`; floating-point numbers (N, D) are points.
 
     Raises:
-        InputError: It is no such array, torn, or of anything but images.
+        InputError: It is no such array, torn, or of anything but images or points.
     """
     what = f"npy file {printable(str(path))!r}"
     with open_file(path) as file:
         header = read_header(file, what)
         check_unpacked(header.size, size_of(file), what)
-        images = as_images(read_values(file, header, what), what)
-    return Source({"train": Part(images)}, None, f"npy file {printable(path.name)!r}")
+        is_points = header.dtype.kind == "f" and len(header.shape) == 2
+        values = (as_points if is_points else as_images)(read_values(file, header, what), what)
+    return Source({"train": Part(values)}, None, f"npy file {printable(path.name)!r}")
 
 
 class _Archive:

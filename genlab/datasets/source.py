@@ -49,6 +49,8 @@ class Source:
         classes: What label 0, 1, ... is called, or None.
         notes: What a reader should know, such as which files were left out.
         is_sized: Whether the images have been made of the size that was asked for.
+        centres: float32 (modes, D), the means of a mixture that points were drawn from; None where there is no such thing.
+        sigma: The standard deviation around each of them.
     """
 
     parts: dict[str, Part]
@@ -58,6 +60,8 @@ class Source:
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     is_sized: bool = False
+    centres: NDArray[np.float32] | None = None
+    sigma: float | None = None
 
     def __post_init__(self) -> None:
         train = self.parts["train"]
