@@ -144,7 +144,7 @@ def _of_points(source: Source, parts: dict[str, Part], how: str, settings: DataS
             raise InputError(f"{asked} must be None for points, which have real values; got {getattr(settings, asked)!r}")
     train, valid, test = (Split(parts[split].images, parts[split].labels, parts[split].images, None, False) for split in SPLITS)
     shape = train.images.shape[1:]
-    record = {
+    record: dict[str, Any] = {
         "name": name,
         "source": source.sentence,
         "points": {split: len(parts[split].images) for split in SPLITS},
