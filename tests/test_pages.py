@@ -35,7 +35,7 @@ from genlab.dashboard.proof_button import LABELS
 from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.dashboard.stage import causal, front, sources, uses
 from genlab.dashboard.taxonomy import TREE
-from genlab.datasets.test_digits import COUNT, mnist_test_digits
+from genlab.datasets.test_digits import ALL, COUNT, mnist_test_digits
 from genlab.models import entries
 from genlab.models.causal.own import of_graph
 from genlab.proofs import Proof
@@ -546,6 +546,9 @@ def test_mnists_test_digits_follow_the_rules_of_the_data():
     assert set(np.unique(dynamic)) == {0, 1}
     assert (dynamic[native == 0] == 0).all()
     assert (dynamic[native == 255] == 1).all()
+    many = mnist_test_digits(DataSettings(name="mnist", binarize="dynamic"), ALL)
+    assert np.array_equal(many[:COUNT], dynamic)  # more of them are more of the same
+    assert len(many) == ALL
 
 
 def test_a_model_of_mnist_is_shown_digits_that_come_with_genlab(monkeypatch):
@@ -558,13 +561,17 @@ def test_a_model_of_mnist_is_shown_digits_that_come_with_genlab(monkeypatch):
     images, words = sources.held_out(sources.Source(str(run.path), 1, "mine"))
     assert images.shape == (COUNT, 1, 28, 28)
     assert "MNIST's test images" in words
+    crowd, labels, words = sources.held_out_crowd(sources.Source(str(run.path), 1, "mine"))
+    assert len(crowd) == len(labels) == ALL
+    assert np.array_equal(crowd[:COUNT], images)
+    assert f"first {ALL:,} of MNIST's" in words
 
 
 def test_pictures_of_the_dashboard_name_no_outside():
     for file in (ROOT / "genlab" / "dashboard").glob("*.svg"):
         assert "href" not in file.read_text()
     with Image.open(ROOT / "genlab" / "datasets" / "mnist_test_digits.png") as picture:
-        assert picture.size == (28, 28 * COUNT)
+        assert picture.size == (28, 28 * ALL)
 
 
 def test_of_all_visitors_one_draws_at_a_time(monkeypatch):

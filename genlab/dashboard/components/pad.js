@@ -19,6 +19,7 @@ function createPad(root) {
     said = Math.max(said, data.heard ?? 0);
     part("rows").max = height;
     part("rows").value = data.rows;
+    part("line").hidden = data.whole;
     part("colour").hidden = channels !== 3;
     paint();
   }
@@ -46,7 +47,7 @@ function createPad(root) {
     const first = pen && (pen[1] * width + pen[0]) * channels;
     const here = pen ? `Row ${pen[1] + 1}, column ${pen[0] + 1}, level ${values.subarray(first, first + channels).join(", ")} of ${levels - 1}. ` : "";
     const inked = channels === 1 ? `${values.filter(Boolean).length} pixels have ink; ` : "";
-    canvas.setAttribute("aria-label", `${here}${inked}the first ${rows} rows are given to the model.`);
+    canvas.setAttribute("aria-label", `${here}${inked}${sheet.whole ? "all of it is" : `the first ${rows} rows are`} given to the model.`);
   }
 
   function say() {

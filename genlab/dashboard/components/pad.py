@@ -52,13 +52,14 @@ def from_text(text: str, image_shape: tuple[int, int, int], levels: int) -> Draw
     return _checked(np.frombuffer(content, np.uint8), int(rows[:9]), image_shape, levels)
 
 
-def pad(drawing: Drawing, levels: int, *, on_draw: Callable[[Drawing], None]) -> None:
+def pad(drawing: Drawing, levels: int, *, on_draw: Callable[[Drawing], None], whole: bool = False) -> None:
     """Show the pad.
 
     Args:
         drawing: What is on it. While the visitor draws on, the browser has newer strokes, and those stay.
         levels: Number of levels.
         on_draw: Called with what the visitor has drawn.
+        whole: All of it is given to the model: there is no line to be set.
     """
 
     def drew() -> None:
@@ -72,7 +73,8 @@ def pad(drawing: Drawing, levels: int, *, on_draw: Callable[[Drawing], None]) ->
         "shape": drawing.levels.shape,
         "levels": levels,
         "values": base64(drawing.levels.transpose(1, 2, 0)),
-        "rows": drawing.rows,
+        "rows": drawing.levels.shape[1] if whole else drawing.rows,
+        "whole": whole,
     }
     _mount(data=data, key="pad", on_drawing_change=drew)
 

@@ -171,7 +171,7 @@ def held_out(source: Source) -> tuple[NDArray[np.uint8], str]:
     Raises:
         InputError: The model's data is not at hand, or has none of the class.
     """
-    images, labels, words = _held_out(source.path, source.version)
+    images, labels, words = _held_out(source.path, source.version, crowd=False)
     if source.label is None:
         return images, words
     chosen = images[labels == source.label] if labels is not None else images[:0]
@@ -180,17 +180,27 @@ def held_out(source: Source) -> tuple[NDArray[np.uint8], str]:
     return chosen, f"those of class {source.label} among {words}"
 
 
+def held_out_crowd(source: Source) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
+    """As many test images as there are at hand, their labels if they have any, and a sentence on them.
+
+    Raises:
+        InputError: The model's data is not at hand.
+    """
+    return _held_out(source.path, source.version, crowd=True)
+
+
 @st.cache_data(max_entries=8, show_spinner=False)
-def _held_out(path: str, version: int) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
+def _held_out(path: str, version: int, *, crowd: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
     if not path:
         raise InputError("model must have been trained on something before real images can be held out; this one is untrained")
     from genlab.datasets import load_dataset
-    from genlab.datasets.test_digits import COUNT, LABELS, mnist_test_digits
+    from genlab.datasets.test_digits import ALL, COUNT, LABELS, mnist_test_digits
     from genlab.settings import DataSettings
 
     settings = {key: value for key, value in open_run(path).config["data"].items() if key != "record"}
     if settings["name"] == "mnist":  # all of it may be a download away, and a page calls nobody
-        words = f"the first {COUNT} of MNIST's test images, which the model never saw"
-        return mnist_test_digits(DataSettings(**settings)), np.array(LABELS), words
+        count = ALL if crowd else COUNT
+        words = f"the first {count:,} of MNIST's test images, which the model never saw"
+        return mnist_test_digits(DataSettings(**settings), count), np.array(LABELS[:count]), words
     data = load_dataset(settings.pop("name"), **settings)
     return data.test.images, data.test.labels, f"the first of {len(data.test):,} test images of {data.name}, which the model never saw"
