@@ -33,6 +33,8 @@ class Entry:
 
 _AUTOREGRESSIVE = frozenset({"likelihood", "causal"})
 
+_VARIATIONAL = frozenset({"bound", "latent", "posterior"})
+
 _ENTRIES: dict[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -91,6 +93,22 @@ _ENTRIES: dict[str, Entry] = {
             _AUTOREGRESSIVE,
             "van den Oord et al. 2016",
             "PixelRNN: two LSTMs cross the image along its diagonals and together see every earlier pixel, in every layer.",
+        ),
+        Entry(
+            "autoencoder",
+            "genlab.models.latent.autoencoder",
+            "latent",
+            frozenset({"latent"}),
+            "Hinton and Salakhutdinov 2006",
+            "Through a bottleneck and back: a short code for each image, and no distribution over them; denoising as a switch.",
+        ),
+        Entry(
+            "vae",
+            "genlab.models.latent.vae",
+            "latent",
+            _VARIATIONAL,
+            "Kingma and Welling 2014",
+            "Codes with a prior: an encoder that says how sure it is, a decoder, and a lower bound on log p.",
         ),
     )
 }

@@ -19,6 +19,7 @@ from genlab.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.distributions import Normal
 
     from genlab.causal import Graph
 
@@ -241,6 +242,21 @@ class Latent(Protocol):
 
 
 @runtime_checkable
+class Posterior(Protocol):
+    """An encoder q(z | x) that is a normal distribution for each latent, beside the prior N(0, I) and a decoder p(x | z)."""
+
+    latent_shape: tuple[int, ...]
+
+    def posterior(self, images: Any) -> Normal:
+        """q(z | x): ``torch.distributions.Normal`` of batch shape ``(N, *latent_shape)``; differentiable."""
+        ...
+
+    def log_likelihood(self, images: Any, codes: Tensor) -> Tensor:
+        """Log p(x | z) in nats, ``(N,)``: of each image with its code, or of one image with every code."""
+        ...
+
+
+@runtime_checkable
 class Invertible(Protocol):
     """A bijection with a tractable volume change."""
 
@@ -277,6 +293,7 @@ ABILITIES: dict[str, tuple[type, str]] = {
     "likelihood": (Likelihood, "an exact likelihood"),
     "bound": (Bound, "a lower bound on the likelihood"),
     "latent": (Latent, "a code for each example"),
+    "posterior": (Posterior, "a normal distribution of codes for each example"),
     "invertible": (Invertible, "an inverse"),
     "judge": (Judge, "an opinion on what is real"),
     "causal": (Causal, "one value after another, each given those before it"),

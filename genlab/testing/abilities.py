@@ -113,6 +113,22 @@ def codes_lead_back(case: Case) -> str:
     return f"codes {tuple(model.latent_shape)}"
 
 
+def posterior_makes_the_bound(case: Case) -> str:
+    """Σ_j KL_j by its formula is that of torch.distributions, and one of a bound's parts; log p(x | z) of levels is at most 0."""
+    model = case.copy().eval()
+    with torch.no_grad():
+        posterior = model.posterior(case.batch.values)
+        nats = model.log_likelihood(case.batch.values, posterior.mean)
+    shape = (len(case.batch), *model.latent_shape)
+    demand(tuple(posterior.batch_shape) == shape, f"q(z | x) is a normal distribution of batch shape {shape}", posterior)
+    demand(nats.shape == shape[:1] and bool((nats <= 1e-6).all()), "log p(x | z) of levels is (N,) and at most 0", nats)
+    prior = torch.distributions.Normal(torch.zeros(()), torch.ones(()))
+    kl = torch.distributions.kl_divergence(posterior, prior).flatten(1).sum(1)
+    off = apart(model.elbo(case.batch, case.how())["kl"], kl)
+    demand(off < _ROUNDING, "the bound's KL is that of q(z | x) from N(0, I)", f"a difference of {off:.1e}")
+    return f"a KL of {float(kl.mean()):.3f} nats"
+
+
 def inverse_undoes_forward(case: Case) -> str:
     """The example comes back, f⁻¹(f(x)) = x, and log |det ∂z/∂x| is that of the Jacobian where it can be taken."""
     model = case.copy().eval()
@@ -174,6 +190,7 @@ BY_ABILITY: Mapping[str, Mapping[str, Check]] = {
     },
     "bound": {"bound_is_below_and_rises": bound_is_below_and_rises},
     "latent": {"codes_lead_back": codes_lead_back},
+    "posterior": {"posterior_makes_the_bound": posterior_makes_the_bound},
     "invertible": {"inverse_undoes_forward": inverse_undoes_forward},
     "judge": {"judgements_are_probabilities": judgements_are_probabilities},
 }
