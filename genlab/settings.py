@@ -17,8 +17,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-FROM_DATA = ("image_shape", "levels")
-"""The settings of a model that follow from the images it is trained on."""
+FROM_DATA = ("image_shape", "levels", "centres", "sigma", "middle", "spread")
+"""The settings of a model that follow from the images or points it is trained on."""
 
 ItemsOfText = BeforeValidator(lambda value: tuple(value.split(",")) if isinstance(value, str) else value)
 """For settings that are tuples: a command line gives them as text, such as ``1,2,4``."""

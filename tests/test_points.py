@@ -18,7 +18,7 @@ def test_a_mixture_says_its_modes_and_keeps_to_them(name: str, modes: int, sigma
     assert (data.centres.shape, data.centres.dtype, data.sigma) == ((modes, 2), np.float32, sigma)
     assert len(np.unique(data.centres.round(4), axis=0)) == modes
     points, labels = data.train.images, data.train.labels
-    assert (points.dtype, points.shape) == (np.float32, (100_000, 2))
+    assert (points.dtype, points.shape) == (np.float32, (20_000, 2))
     off = points - data.centres[labels]
     assert np.abs(off.mean(0)).max() < 5 * sigma / np.sqrt(len(off))
     assert np.allclose(off.std(0), sigma, rtol=0.02)
@@ -44,7 +44,7 @@ def test_curves_have_no_modes_and_two_kinds(name: str) -> None:
     assert (data.centres, data.sigma) == (None, None)
     assert "centres" not in data.record
     assert set(np.unique(data.train.labels)) == {0, 1}
-    assert data.describe() == f"{name}: 100000/10000/10000 points of 2 real values"
+    assert data.describe() == f"{name}: 20000/5000/5000 points of 2 real values"
 
 
 def test_spirals_are_two_arms_half_a_turn_apart() -> None:

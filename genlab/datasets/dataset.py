@@ -89,6 +89,16 @@ class Dataset:
         """What a model of these images is a distribution over."""
         return Domain(self.image_shape, self.levels)
 
+    @property
+    def middle(self) -> tuple[float, ...]:
+        """The mean of the training points, ``(D,)``; of levels for images."""
+        return tuple(float(value) for value in self.train.images.reshape(len(self.train), -1).mean(0, dtype=np.float64))
+
+    @property
+    def spread(self) -> float:
+        """How far training points lie from their middle in one coordinate, root mean square; 1 if all are the same."""
+        return float(self.train.images.reshape(len(self.train), -1).var(0, dtype=np.float64).mean() ** 0.5) or 1.0
+
     def describe(self) -> str:
         """One line, such as ``digits: 1437/180/180 images 1x8x8, 17 levels``."""
         sizes = "/".join(str(len(split)) for split in (self.train, self.valid, self.test))

@@ -32,7 +32,7 @@ class Entry:
 
 
 _AUTOREGRESSIVE = frozenset({"likelihood", "causal"})
-
+_ADVERSARIAL = frozenset({"judge"})
 _VARIATIONAL = frozenset({"bound", "latent", "posterior"})
 
 _ENTRIES: dict[str, Entry] = {
@@ -109,6 +109,14 @@ _ENTRIES: dict[str, Entry] = {
             _VARIATIONAL,
             "Kingma and Welling 2014",
             "Codes with a prior: an encoder that says how sure it is, a decoder, and a lower bound on log p.",
+        ),
+        Entry(
+            "gan2d",
+            "genlab.models.adversarial.gan2d",
+            "adversarial",
+            _ADVERSARIAL,
+            "Goodfellow et al. 2014",
+            "Points in the plane from a game of two: one draws, one judges; five losses, packing, and the modes it has found.",
         ),
     )
 }

@@ -147,7 +147,8 @@ class Model(Protocol):
     """A torch module that can be trained, validated, drawn from and rebuilt (on torch's meta device too, where nothing takes memory).
 
     One that is drawn given a class has an attribute ``classes``, their number, and takes an option ``"labels"`` when sampled. One that is
-    drawn given another image has a ``condition`` (`genlab.causal.Condition`), and takes an option of that name.
+    drawn given another image has a ``condition`` (`genlab.causal.Condition`), and takes an option of that name. One that not every batch
+    serves has a method ``check_batches(batch_size, examples)``, an `InputError` before a training that could not go on.
     """
 
     name: str

@@ -76,8 +76,8 @@ class _Record(_Part):
     name: str = ""
     rule: str = ""
     seed: int = 0
-    levels: int = Field(2, ge=1)
-    native_levels: int = Field(2, ge=1)
+    levels: int | None = Field(2, ge=1)  # None: points
+    native_levels: int | None = Field(2, ge=1)
     image_shape: list[int] = Field([1, 1, 1], min_length=3, max_length=3)
     images: dict[str, int] = {}
     sha256: str = ""

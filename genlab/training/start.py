@@ -70,6 +70,8 @@ def train(
     run = run_folder(model, data, out, resume=resume)
     with run.lock():
         config, checked, new_rate = resumed_config(run, model, data, asked) if resume else (*new_config(run, model, data, asked), None)
+        if (check := getattr(model, "check_batches", None)) is not None:
+            check(checked.batch_size, len(data.train))
         with stop_signals() as received:
             # Made first: a checkpoint that cannot be taken over leaves the folder as it is.
             session = Session(run, model, data, config, checked, received, on_progress, new_rate)
