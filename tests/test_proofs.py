@@ -13,6 +13,7 @@ from genlab.causal import Categorical, GraphBuilder
 from genlab.errors import InputError
 from genlab.models.causal.model import CausalModel
 from genlab.models.causal.own import of_graph
+from genlab.proofs import exact
 
 
 def pixelcnn(shape=(1, 6, 5), levels=3):
@@ -113,8 +114,8 @@ def test_a_misfit_among_rare_images_is_found(monkeypatch):
     with torch.no_grad():
         model.nodes["output"].weight.mul_(0.1)
     assert proofs.samples_fit(model).figures["cells"] > 100
-    honest = proofs.sample
-    monkeypatch.setattr(proofs, "sample", lambda model, n, seed, temperature: honest(model, n, seed=seed, temperature=2 * temperature))
+    honest = exact.sample
+    monkeypatch.setattr(exact, "sample", lambda model, n, seed, temperature: honest(model, n, seed=seed, temperature=2 * temperature))
     with torch.no_grad():
         model.nodes["output"].weight.mul_(10)
     assert proofs.samples_fit(model).holds is False
@@ -165,8 +166,8 @@ def test_probabilities_that_do_not_sum_to_one_are_found(monkeypatch):
 
 
 def test_samples_of_another_temperature_do_not_fit(monkeypatch):
-    honest = proofs.sample
-    monkeypatch.setattr(proofs, "sample", lambda model, n, seed, temperature: honest(model, n, seed=seed, temperature=1.3 * temperature))
+    honest = exact.sample
+    monkeypatch.setattr(exact, "sample", lambda model, n, seed, temperature: honest(model, n, seed=seed, temperature=1.3 * temperature))
     proof = proofs.samples_fit(pixelcnn(levels=2))
     assert not proof.holds
     assert proof.figures["p-value"] < 1e-6
@@ -190,7 +191,7 @@ def test_tiny_images_are_as_large_as_can_be_listed():
 def test_all_images_are_listed_in_order():
     listed = proofs.all_images((1, 2, 2), 3)
     assert [tuple(image.ravel()) for image in listed] == list(itertools.product(range(3), repeat=4))
-    assert np.array_equal(proofs._codes(listed, 3), np.arange(81))
+    assert np.array_equal(exact._codes(listed, 3), np.arange(81))
 
 
 def test_chi_square_is_scipys():
@@ -204,7 +205,7 @@ def test_chi_square_is_scipys():
 
 def test_rare_images_share_a_cell():
     counts, expected = np.array([10, 1, 2, 0]), np.array([9.0, 2.0, 1.5, 0.5])
-    observed, wanted = proofs._cells(counts, expected)
+    observed, wanted = exact._cells(counts, expected)
     assert observed.sum() == counts.sum()
     assert wanted.sum() == pytest.approx(expected.sum())
     assert (wanted >= 5).all()

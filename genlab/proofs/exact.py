@@ -1,13 +1,13 @@
-"""What a model promises by its abilities, checked on it there and then, with the figures that came out.
+"""Of models with an exact likelihood, and of causal ones.
 
 - `sums_to_one` (likelihood): Σ_x p(x) = 1 over every image of a tiny size.
 - `samples_fit` (likelihood): how often each tiny image is drawn fits its probability.
 - `no_leak` (causal): p(x_i | …) depends on x_1 … x_{i−1} alone.
 - `native_is_torch` (causal): both walks give the same likelihoods, gradients and drawn images.
 
-A check that could not have failed proves nothing; it then says that the claim cannot be decided, and why. A network of convolutions has no
-size of its own, so tiny images are scored by the model's own trained weights (`on_tiny_images`). A conditional model promises all this of
-p(x | class, maps): every image of a check is given the same class and the same maps, tiny ones the corner of the maps.
+A network of convolutions has no size of its own, so tiny images are scored by the model's own trained weights (`on_tiny_images`). A
+conditional model promises all this of p(x | class, maps): every image of a check is given the same class and the same maps, tiny ones the
+corner of the maps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +26,7 @@ from genlab.domain import Batch
 from genlab.errors import InputError
 from genlab.models import create_model
 from genlab.models.contract import Causal, Compute, Likelihood, Model, abilities, require
+from genlab.proofs.claim import Proof, at_least_one
 from genlab.sampling import sample
 
 # So many images are enumerated at most: 83,521 are those of 2×2 pixels with 17 levels, and take seconds.
@@ -55,28 +56,6 @@ class Scored(Model, Likelihood, Protocol):
 
 class Autoregressive(Model, Likelihood, Causal, Protocol):
     """A model that predicts one value after another."""
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What a check found.
-
-    Attributes:
-        holds: Whether the claim held in every figure; None if it cannot be decided.
-        sentence: What was checked and what came out, for a reader; if it cannot be decided, why.
-        figures: The numbers, by what they are.
-        seconds: What the check took.
-    """
-
-    holds: bool | None
-    sentence: str
-    figures: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    @property
-    def verdict(self) -> str:
-        """``"holds"``, ``"does not hold"`` or ``"cannot be decided"``."""
-        return "cannot be decided" if self.holds is None else "holds" if self.holds else "does not hold"
 
 
 @dataclass(frozen=True)
@@ -138,7 +117,7 @@ def no_leak(
     """
     start = time.perf_counter()
     require(model, "causal", "no_leak")
-    _at_least_one("values_at_most", values_at_most)
+    at_least_one("values_at_most", values_at_most)
     levels = _levels(model)
     given = _given(model, labels, condition)
     image = sample(model, 1, seed=seed, **given.to_draw(1))
@@ -226,7 +205,7 @@ def samples_fit(model: Scored, *, draws: int = 20_000, seed: int = 0, labels: in
     """
     start = time.perf_counter()
     require(model, "likelihood", "samples_fit")
-    _at_least_one("draws", draws)
+    at_least_one("draws", draws)
     tiny = on_tiny_images(model)
     given = _given(model, labels, condition).cropped(model.domain.shape, tiny.domain.shape)
     levels = _levels(tiny)
@@ -272,7 +251,7 @@ def native_is_torch(
     """
     start = time.perf_counter()
     require(model, "causal", "native_is_torch")
-    _at_least_one("images", images)
+    at_least_one("images", images)
     given = _given(model, labels, condition)
     native, torch_drawn = (sample(model, images, seed=seed, backend=backend, **given.to_draw(images)) for backend in ("native", "torch"))
     # A uniform number within rounding of a border between two levels may fall on either side, and then the rest of that image differs.
@@ -293,19 +272,6 @@ def native_is_torch(
         "gradients apart, relative": gradients_apart,
     }
     return Proof(holds, sentence, figures, time.perf_counter() - start)
-
-
-PROOFS: Mapping[str, tuple[Callable[..., Proof], ...]] = {
-    "likelihood": (sums_to_one, samples_fit),
-    "causal": (no_leak, native_is_torch),
-}
-"""Which promises each ability makes that can be checked."""
-
-
-def proofs_of(model: object) -> tuple[Callable[..., Proof], ...]:
-    """The checks that a model's abilities call for."""
-    has = abilities(model)
-    return tuple(check for ability, checks in PROOFS.items() if ability in has for check in checks)
 
 
 def on_tiny_images(model: Scored) -> Any:
@@ -420,11 +386,6 @@ def _levels(model: Model) -> int:
     if levels is None or not model.domain.is_image:
         raise InputError(f"model must be one of images of integer levels; {model.name!r} is one of {model.domain}")
     return levels
-
-
-def _at_least_one(argument: str, value: int) -> None:
-    if value < 1:
-        raise InputError(f"{argument} must be at least 1; got {value}")
 
 
 def _predictions(model: Any, images: NDArray[np.uint8], given: _Given) -> NDArray[np.float32]:

@@ -1,0 +1,38 @@
+"""What a model promises by its abilities, checked on it there and then, with the figures that came out.
+
+A check that could not have failed proves nothing; it then says that the claim cannot be decided, and why. `exact` has the checks of exact
+likelihoods and of causal models, `bounds` those of lower bounds and of the codes behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from genlab.models.contract import abilities
+from genlab.proofs.claim import Proof
+from genlab.proofs.exact import all_images, chi_square, native_is_torch, no_leak, on_tiny_images, samples_fit, sums_to_one
+
+__all__ = [
+    "PROOFS",
+    "Proof",
+    "all_images",
+    "chi_square",
+    "native_is_torch",
+    "no_leak",
+    "on_tiny_images",
+    "proofs_of",
+    "samples_fit",
+    "sums_to_one",
+]
+
+PROOFS: Mapping[str, tuple[Callable[..., Proof], ...]] = {
+    "likelihood": (sums_to_one, samples_fit),
+    "causal": (no_leak, native_is_torch),
+}
+"""Which promises each ability makes that can be checked."""
+
+
+def proofs_of(model: object) -> tuple[Callable[..., Proof], ...]:
+    """The checks that a model's abilities call for."""
+    has = abilities(model)
+    return tuple(check for ability, checks in PROOFS.items() if ability in has for check in checks)
