@@ -40,7 +40,7 @@ class Observation:
     def log_prob(self, maps: Tensor, levels: Tensor) -> Tensor:
         """Log p of each image, ``(N,)``: the sum over its values; `levels` are ``(N, C, H, W)``, or ``(1, C, H, W)`` for all maps."""
         if self.kind == "bernoulli":
-            signs = (1 - 2 * levels).to(maps.dtype)
+            signs = 1 - 2 * levels.to(maps.dtype)
             return -F.softplus(signs * maps).flatten(1).sum(1)
         parameters, levels = self._by_value(maps), levels.long().expand(len(maps), -1, -1, -1)
         if self.kind == "categorical":
