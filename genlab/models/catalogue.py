@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from genlab.domain import Domain
 from genlab.errors import InputError, unknown_name
 from genlab.models.contract import ABILITIES
 
@@ -21,6 +22,7 @@ class Entry:
         abilities: Names in `genlab.models.contract.ABILITIES`.
         paper: Who described it.
         words: One sentence for the reader.
+        of_points: Its abilities over points, if it has others there than over images.
     """
 
     name: str
@@ -29,6 +31,11 @@ class Entry:
     abilities: frozenset[str]
     paper: str
     words: str
+    of_points: frozenset[str] | None = None
+
+    def abilities_over(self, domain: Domain) -> frozenset[str]:
+        """What its models of such examples can do."""
+        return self.of_points if self.of_points is not None and domain.levels is None else self.abilities
 
 
 _AUTOREGRESSIVE = frozenset({"likelihood", "causal"})
@@ -118,6 +125,15 @@ _ENTRIES: dict[str, Entry] = {
             "Goodfellow et al. 2014",
             "Points in the plane from a game of two: one draws, one judges; five losses, packing, and the modes it has found.",
         ),
+        Entry(
+            "realnvp",
+            "genlab.models.flow.realnvp",
+            "reversible",
+            frozenset({"bound", "latent", "invertible"}),
+            "Dinh et al. 2017",
+            "A bijection between data and noise in coupling layers: there and back without loss; exact on points, a bound on levels.",
+            of_points=frozenset({"likelihood", "latent", "invertible"}),
+        ),
     )
 }
 
@@ -146,7 +162,7 @@ def register(new: Entry) -> None:
     """
     if _ENTRIES.setdefault(new.name, new) != new:
         raise InputError(f"name must be new to the catalogue; {new.name!r} is {_ENTRIES[new.name].module}")
-    for ability in new.abilities:
+    for ability in new.abilities | (new.of_points or frozenset()):
         if ability not in ABILITIES:
             del _ENTRIES[new.name]
             raise unknown_name("ability", ability, ABILITIES)

@@ -70,6 +70,9 @@ class Report:
 NATS = Report("nats", "exact", "nats an image")
 """What a model with an exact likelihood over images reports."""
 
+ELBO = Report("elbo", "bound", "nats an image (ELBO)", lower_is_better=False)
+"""What a model with a lower bound on log p of images reports."""
+
 
 @dataclass(frozen=True)
 class AdamSettings:

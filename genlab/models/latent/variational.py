@@ -15,7 +15,7 @@ from torch.distributions import Normal
 
 from genlab.domain import Batch
 from genlab.errors import InputError, unknown_name
-from genlab.models.contract import Compute, Report, Terms
+from genlab.models.contract import ELBO, Compute, Report, Terms
 from genlab.models.latent import drawing
 from genlab.models.latent.model import Images, LatentModel
 from genlab.models.latent.networks import DenseDecoder, decoder_of, encoder_of, precise
@@ -23,7 +23,6 @@ from genlab.models.latent.observation import Observation
 from genlab.models.latent.vae import Settings, VariationalSettings
 from genlab.native import resolve_backend
 
-ELBO = Report("elbo", "bound", "nats an image (ELBO)", lower_is_better=False)
 LOG_SCALE_LIMIT = 7.0
 """Log σ of a posterior is drawn softly within ± this, so that no exponential overflows; trained ones lie between −5 and 0."""
 
