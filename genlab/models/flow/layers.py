@@ -41,9 +41,10 @@ class Step(nn.Module):
 
 
 class Norm(nn.Module):
-    """Activation norm: z = (x − m) / d · eˢ + t for each channel, m and d those of the first batch it is trained on (Kingma and Dhariwal 2018).
+    """Activation norm: z = (x − m) / d · eˢ + t for each channel (Kingma and Dhariwal 2018).
 
-    m and d are buffers, and gradients flow through them at that first step as through a batch norm's. A resumed run finds them in its checkpoint.
+    Mean m and deviation d are those of the first batch it is trained on: buffers, which a resumed run finds in its checkpoint. At that
+    first step gradients flow through them as through a batch norm's.
     """
 
     def __init__(self, channels: int) -> None:
@@ -133,18 +134,19 @@ class Coupling(nn.Module):
 
     def forward(self, values: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log |det| = Σ log |∂g/∂b|."""
-        kept, moved = values.split((self.kept, self.moved), 1)
+        kept, moved = values[:, : self.kept], values[:, self.kept :]
         moved, log_slopes = transform(self.kind, moved, self._maps(kept, context))
         return torch.cat((moved, kept), 1), log_slopes.flatten(1).sum(1)
 
     def inverse(self, values: Tensor, context: Tensor | None = None) -> Tensor:
         """A is there, so its network's answer is there again."""
-        moved, kept = values.split((self.moved, self.kept), 1)
+        moved, kept = values[:, : self.moved], values[:, self.moved :]
         return torch.cat((kept, transform_back(self.kind, moved, self._maps(kept, context))), 1)
 
     def _maps(self, kept: Tensor, context: Tensor | None) -> Tensor:
         told = kept if context is None else torch.cat((kept, context), 1)
-        return self.network(told).unflatten(1, (-1, self.moved))  # type: ignore[no-any-return]
+        maps: Tensor = self.network(told)
+        return maps.reshape(len(maps), -1, self.moved, *maps.shape[2:])
 
 
 class OwnSpline(nn.Module):

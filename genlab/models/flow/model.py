@@ -22,8 +22,9 @@ from genlab.native import resolve_backend
 
 Values = ArrayLike | Tensor | Batch
 
-# A pixel of intensity 0 is this far from the end of (0, 1): its logit is finite.
+# A pixel of intensity 0 is this far from the end of (0, 1): its logit is finite, and half of it within the reach of a spline.
 _MARGIN = 1e-3
+_REACH = 0.5
 _OPTIONS = ("backend", "temperature")
 _AT_ONCE = 256
 
@@ -104,7 +105,8 @@ class Flow(nn.Module):
         Args:
             n: How many.
             seed: Decides ε.
-            options: ``temperature`` T: how far from the middle codes lie. Below 1 the likely is favoured, 1 is the model's own distribution.
+            options: ``temperature`` T: how far from the middle codes lie. Below 1 the likely is favoured, 1 is the model's own
+                distribution.
 
         Raises:
             InputError: An unknown option, or a temperature that is no finite number above 0 or too high for finite samples.
@@ -280,17 +282,17 @@ class ImageFlow(Flow):
         return {"elbo": log_density - log_q, "log_density": log_density, "dequantisation": -log_q}
 
     def _forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """First the logit of x / levels, drawn in a little from both ends (Dinh et al. 2017, section 4.1)."""
+        """First half the logit of x / levels, drawn in a little from both ends (Dinh et al. 2017, section 4.1)."""
         share = (1 - 2 * _MARGIN) / self.levels
         inside = _MARGIN + share * values
         logits = inside.logit()
         # log |d logit(p) / dp| = −log p − log (1 − p), and p = m + share · x
-        log_det = (F.softplus(logits) + F.softplus(-logits)).flatten(1).sum(1) + self.domain.size * math.log(share)
-        codes, more = self.body(logits)
+        log_det = (F.softplus(logits) + F.softplus(-logits)).flatten(1).sum(1) + self.domain.size * math.log(_REACH * share)
+        codes, more = self.body(_REACH * logits)
         return codes, log_det + more
 
     def _from_body(self, values: Tensor) -> Tensor:
-        return (values.sigmoid() - _MARGIN) * (self.levels / (1 - 2 * _MARGIN))
+        return ((values / _REACH).sigmoid() - _MARGIN) * (self.levels / (1 - 2 * _MARGIN))
 
     def _finished(self, values: Tensor) -> Tensor:
         return values.floor().clamp(0, self.levels - 1).to(torch.uint8)

@@ -4,9 +4,9 @@ Of points the density is exact. Images have levels, not real values: f sees a le
 
     log P(x) = log ∫ p(x + u) du ≥ E_q [log p(x + u) − log q(u | x)]
 
-with q uniform, or learned (Ho et al. 2019): so of images there is a bound. At each scale pixels are squeezed into channels, a few steps follow, and half of
-the channels leave as noise. A step is an activation norm started from the first batch and an invertible 1×1 convolution (Kingma and Dhariwal
-2018), then a coupling, affine or a monotone rational-quadratic spline (Durkan et al. 2019).
+with q uniform, or learned (Ho et al. 2019): so of images there is a bound. At each scale pixels are squeezed into channels, a few steps
+follow, and half of the channels leave as noise. A step is an activation norm started from the first batch and an invertible 1×1
+convolution (Kingma and Dhariwal 2018), then a coupling, affine or a monotone rational-quadratic spline (Durkan et al. 2019).
 
 NOTE: a squeeze orders channels so that their halves are the paper's checkerboard; the first steps do not mix them. With splines each
 pixel first goes through a spline of its own, which learns what is common to all images: the margins that are always white.

@@ -91,11 +91,11 @@ def _log_scale(parameters: Tensor) -> Tensor:
 def _bins(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Widths and heights ``(N, K, …)`` that add up to 2 · TAIL, and derivatives at the knots ``(N, K + 1, …)``, 1 at both ends."""
     bins = (parameters.shape[1] + 1) // 3
-    widths, heights, slopes = parameters.split((bins, bins, bins - 1), 1)
-    least = _LEAST + (1 - _LEAST * bins) * torch.stack((widths, heights)).softmax(2)
-    inner = F.softplus(slopes + _SLOPE_1) + _LEAST
+    sizes = torch.stack((parameters[:, :bins], parameters[:, bins : 2 * bins]))
+    shares = _LEAST + (1 - _LEAST * bins) * sizes.softmax(2)
+    inner = F.softplus(parameters[:, 2 * bins :] + _SLOPE_1) + _LEAST
     end = torch.ones_like(inner[:, :1])
-    return 2 * TAIL * least[0], 2 * TAIL * least[1], torch.cat((end, inner, end), 1)
+    return 2 * TAIL * shares[0], 2 * TAIL * shares[1], torch.cat((end, inner, end), 1)
 
 
 def _bin_of(values: Tensor, widths: Tensor, heights: Tensor, slopes: Tensor, *, along: Tensor) -> tuple[Tensor, ...]:
