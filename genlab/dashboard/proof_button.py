@@ -21,6 +21,9 @@ LABELS = {
     "sums_to_one": "Sum it up",
     "samples_fit": "Count samples",
     "native_is_torch": "Compare walks",
+    "inverse_returns": "There and back",
+    "log_det_is_the_jacobians": "Take the Jacobian",
+    "integrates_to_one": "Add it up",
 }
 """What each button does: a screen reader lists them without the claims beside them."""
 

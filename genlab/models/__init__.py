@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from genlab.errors import InputError
 from genlab.models.catalogue import Entry, entries, entry, module_of, register
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ def build_graph(name: str, **settings: Any) -> Graph:
     """The list of nodes of an autoregressive model, without its parameters; loads no torch.
 
     Raises:
-        InputError: As for `create_model`.
+        InputError: As for `create_model`, or the model is none of a list.
     """
     from genlab.settings import validate
 
     module = module_of(name)
+    if not hasattr(module, "build"):
+        raise InputError(f"model must be a list of nodes; {name!r} has none")
     graph: Graph = module.build(validate(module.Settings, settings))
     return graph
 

@@ -1,7 +1,7 @@
 """What a model promises by its abilities, checked on it there and then, with the figures that came out.
 
 A check that could not have failed proves nothing; it then says that the claim cannot be decided, and why. `exact` has the checks of exact
-likelihoods and of causal models, `bounds` those of lower bounds and of the codes behind them.
+likelihoods and of causal models, `bounds` those of lower bounds and of the codes behind them, `invertible` those of bijections.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from collections.abc import Callable, Mapping
 from genlab.models.contract import abilities
 from genlab.proofs.claim import Proof
 from genlab.proofs.exact import all_images, chi_square, native_is_torch, no_leak, on_tiny_images, samples_fit, sums_to_one
+from genlab.proofs.invertible import integrates_to_one, inverse_returns, log_det_is_the_jacobians
 
 __all__ = [
     "PROOFS",
     "Proof",
     "all_images",
     "chi_square",
+    "integrates_to_one",
+    "inverse_returns",
+    "log_det_is_the_jacobians",
     "native_is_torch",
     "no_leak",
     "on_tiny_images",
@@ -28,6 +32,7 @@ __all__ = [
 PROOFS: Mapping[str, tuple[Callable[..., Proof], ...]] = {
     "likelihood": (sums_to_one, samples_fit),
     "causal": (no_leak, native_is_torch),
+    "invertible": (inverse_returns, log_det_is_the_jacobians, integrates_to_one),
 }
 """Which promises each ability makes that can be checked."""
 

@@ -64,7 +64,8 @@ def load_model(path: Run | Path | str, *, weights: str = "best", model: Any = No
             # Buffers that no file holds exist only in a model that was really built; the file has borne its size out by now.
             model = _build(file, header, meta=False)
     model.load_state_dict(tensors)
-    return model.eval()
+    # Half a number's bits are how weights are kept small, not how they are computed with.
+    return (model.float() if _number_format(file).itemsize < 4 else model).eval()
 
 
 def _build(file: Path, header: dict[str, Any], *, meta: bool) -> Any:

@@ -191,7 +191,7 @@ BY_ABILITY: Mapping[str, Mapping[str, Check]] = {
     "bound": {"bound_is_below_and_rises": bound_is_below_and_rises},
     "latent": {"codes_lead_back": codes_lead_back},
     "posterior": {"posterior_makes_the_bound": posterior_makes_the_bound},
-    "invertible": {"inverse_undoes_forward": inverse_undoes_forward},
+    "invertible": {"inverse_undoes_forward": inverse_undoes_forward, **_proofs("invertible")},
     "judge": {"judgements_are_probabilities": judgements_are_probabilities},
 }
 """The checks that each ability calls for, by name."""

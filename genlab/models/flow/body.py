@@ -41,22 +41,34 @@ class Body(nn.Module):
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """From data to noise."""
+        return next(self.path(values, every=False))
+
+    def path(self, values: Tensor, *, every: bool = True) -> Iterator[tuple[Tensor, Tensor]]:
+        """The way from data to noise: the data, then what is there after each layer, with log |det| so far.
+
+        Args:
+            values: The data.
+            every: Whether to stop at each layer, or at the end alone.
+        """
         gone: list[Tensor] = []
         total = values.new_zeros(len(values))
+        if every:
+            yield values, total
         for number, scale in enumerate(self._layers):
             values = self._down(values, gone, number)
             for layer in scale:
                 values, log_det = layer(values)
                 total = total + log_det
-        return self._whole(values, gone), total
+                if every:
+                    yield self._whole(values, gone), total
+        if not every:
+            yield self._whole(values, gone), total
 
     def inverse(self, codes: Tensor) -> Tensor:
         """From noise to data."""
-        for values in self.stations(codes, every=False):
-            codes = values
-        return codes
+        return next(self.path_back(codes, every=False))
 
-    def stations(self, codes: Tensor, *, every: bool = True) -> Iterator[Tensor]:
+    def path_back(self, codes: Tensor, *, every: bool = True) -> Iterator[Tensor]:
         """The way from noise to data, each ``(N, C, H, W)``: the noise, and what is there after each layer that leads back.
 
         Args:

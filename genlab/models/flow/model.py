@@ -81,18 +81,32 @@ class Flow(nn.Module):
         """
         return self._from_body(self.body.inverse(self._codes(codes)))
 
-    def stations(self, codes: Values) -> Iterator[Tensor]:
-        """Layer by layer from noise to data: the codes, what is there after each layer, and at last the examples' real values.
+    def path(self, values: Values) -> Iterator[tuple[Tensor, Tensor]]:
+        """Layer by layer from data to noise: what is there, ``(N, *shape)``, and log |det| so far, ``(N,)``.
+
+        The first are the values themselves, of images then their logits, the last the codes.
+
+        Raises:
+            InputError: As for `forward_and_log_det`.
+        """
+        values = self._real(values)
+        yield values, values.new_zeros(len(values))
+        start, log_det = self._into_body(values)
+        for number, (station, more) in enumerate(self.body.path(start)):
+            if number or self.domain.is_image:
+                yield station.reshape(len(station), *self.domain.shape), log_det + more
+
+    def path_back(self, codes: Values) -> Iterator[Tensor]:
+        """Layer by layer from noise to data, the same stations the other way: the codes first, the real values last.
 
         Raises:
             InputError: As for `inverse`.
         """
-        last: Tensor | None = None
-        for last in self.body.stations(self._codes(codes)):
-            yield last.reshape(len(last), *self.domain.shape)
-        assert last is not None  # the codes themselves are the first station
+        station = self._codes(codes)
+        for station in self.body.path_back(self._codes(codes)):
+            yield station.reshape(len(station), *self.domain.shape)
         if self.domain.is_image:
-            yield self._from_body(last)
+            yield self._from_body(station)
 
     def log_density(self, values: Values) -> Tensor:
         """Log p(x) of real values ``(N, *shape)`` as in `forward_and_log_det`: nats, float64 ``(N,)``."""
@@ -162,6 +176,11 @@ class Flow(nn.Module):
         return next(self.parameters())
 
     def _forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        start, log_det = self._into_body(values)
+        codes, more = self.body(start)
+        return codes.reshape(values.shape), log_det + more
+
+    def _into_body(self, values: Tensor) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
     def _from_body(self, values: Tensor) -> Tensor:
@@ -209,9 +228,8 @@ class PointFlow(Flow):
         """−log p(x) of each point: ``{"nats": float64 (N,)}``."""
         return {"nats": -self.log_prob(batch, how.backend, how.dtype).numpy(force=True)}
 
-    def _forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        codes, log_det = self.body(values[:, :, None, None])
-        return codes[:, :, 0, 0], log_det
+    def _into_body(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        return values[:, :, None, None], values.new_zeros(())
 
     def _from_body(self, values: Tensor) -> Tensor:
         return values[:, :, 0, 0]
@@ -228,6 +246,7 @@ class ImageFlow(Flow):
     def __init__(self, name: str, settings: Settings) -> None:
         shape = (settings.image_shape[0], settings.image_shape[1], settings.image_shape[2])
         super().__init__(name, settings, shape)
+        self.image_shape = shape
         self.levels = settings.levels or 2
         self.noise = (
             Uniform()
@@ -281,15 +300,14 @@ class ImageFlow(Flow):
         log_density = log_normal(codes) + log_det
         return {"elbo": log_density - log_q, "log_density": log_density, "dequantisation": -log_q}
 
-    def _forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """First half the logit of x / levels, drawn in a little from both ends (Dinh et al. 2017, section 4.1)."""
+    def _into_body(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Half the logit of x / levels, drawn in a little from both ends (Dinh et al. 2017, section 4.1)."""
         share = (1 - 2 * _MARGIN) / self.levels
         inside = _MARGIN + share * values
         logits = inside.logit()
         # log |d logit(p) / dp| = −log p − log (1 − p), and p = m + share · x
         log_det = (F.softplus(logits) + F.softplus(-logits)).flatten(1).sum(1) + self.domain.size * math.log(_REACH * share)
-        codes, more = self.body(_REACH * logits)
-        return codes, log_det + more
+        return _REACH * logits, log_det
 
     def _from_body(self, values: Tensor) -> Tensor:
         return ((values / _REACH).sigmoid() - _MARGIN) * (self.levels / (1 - 2 * _MARGIN))
