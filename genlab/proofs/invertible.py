@@ -29,6 +29,7 @@ _JACOBIAN_TOLERANCE = 1e-3
 _VALUES_AT_MOST = 4096  # of an example whose Jacobian is taken: a square matrix of them
 _AT_ONCE = 512
 _SIDE = 512  # the plane is added up over so many squares each way
+_SQUARES_AT_ONCE = 2**14
 _DRAWN = 10_000
 _INTEGRAL_TOLERANCE = 0.01
 
@@ -111,7 +112,8 @@ def integrates_to_one(model: Bijection, *, seed: int = 0) -> Proof:
     low, high = low - margin, high + margin
     axes = [low[i] + (np.arange(_SIDE) + 0.5) * (high[i] - low[i]) / _SIDE for i in range(2)]
     middles = torch.from_numpy(np.stack(np.meshgrid(*axes), -1).reshape(-1, 2)).float()
-    density = sum(float(_log_density(model, part).exp().sum()) for part in middles.split(2**14))
+    parts = (middles[i : i + _SQUARES_AT_ONCE] for i in range(0, len(middles), _SQUARES_AT_ONCE))
+    density = math.fsum(float(_log_density(model, part).exp().sum()) for part in parts)
     integral = density * float(np.prod((high - low) / _SIDE))
     inside = float(((points > low) & (points < high)).all(1).mean())
     sentence = (
@@ -150,7 +152,8 @@ def _jacobian(model: Bijection, value: Tensor) -> Tensor:
     """∂z/∂x of one example, ``(size, size)``, a row for each x_i."""
     size = model.domain.size
     rows = []
-    for part in torch.eye(size, dtype=value.dtype).split(_AT_ONCE):
+    unit = torch.eye(size, dtype=value.dtype)
+    for part in (unit[i : i + _AT_ONCE] for i in range(0, size, _AT_ONCE)):
         shift = _STEP * part.reshape(len(part), *model.domain.shape)
         up, down = (model.forward_and_log_det(value + way * shift)[0].flatten(1) for way in (1, -1))
         rows.append((up - down) / (2 * _STEP))

@@ -113,7 +113,8 @@ class Mix(nn.Module):
         mixed = torch.linalg.solve_triangular(lower, mixed, upper=False, unitriangular=True)
         mixed = torch.linalg.solve_triangular(upper, mixed, upper=True)
         channels, *others = values.movedim(1, 0).shape
-        return mixed.to(values.dtype).reshape(channels, *others).movedim(0, 1)
+        back: Tensor = mixed.to(values.dtype).reshape(channels, *others).movedim(0, 1)
+        return back
 
     def _factors(self) -> tuple[Tensor, Tensor]:
         lower = self.lower.tril(-1) + torch.eye(len(self.lower)).to(self.lower)
