@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, Playwright, sync_playwright
 
 from tests.waiting import wait_until
 
@@ -107,6 +107,11 @@ def open_page(browser: Browser, url: str, *, width: int = 1280, scheme: str = "l
     page.goto(url)
     wait_for_theatre(page)
     return page
+
+
+def press(target: Locator) -> None:
+    """Press a link or a button by the keyboard: what lies in an expander that still unfolds moves away between a mouse's down and up."""
+    target.press("Enter")
 
 
 def wait_for_theatre(page: Page) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from genlab import quiz_store
 from genlab.lecture.quiz import OWN_FILE, load
-from tests.browser import PATIENCE_MS, Server
+from tests.browser import PATIENCE_MS, Server, press
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
@@ -96,7 +96,7 @@ def test_a_name_is_typed_and_not_taken_for_ticks_and_outlives_a_reload(browser: 
     page = opened(browser, server)
     asked(page, 0)
     page.get_by_text("Keep your answers under a name").click()
-    page.get_by_label("name", exact=True).click()
+    page.get_by_label("name", exact=True).focus()
     page.keyboard.type("abcd dcba")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Answers are kept as abcd dcba")).to_be_visible()
@@ -128,7 +128,7 @@ def test_each_link_leads_into_a_lab(browser: Browser, server: Server) -> None:
     addresses = [str(links.nth(i).get_attribute("href")) for i in range(len(wanted))]
     assert [address.rsplit("/", 1)[-1] for address in addresses] == wanted
     page.get_by_text(QUIZ.questions[1].text).click()
-    links.nth(wanted.index("slanted_land?part=4&micro=7")).click()
+    press(links.nth(wanted.index("slanted_land?part=4&micro=7")))
     expect(page.get_by_role("heading", name="7 of 8: the error goes back through D")).to_be_visible()
     page.context.close()
 
