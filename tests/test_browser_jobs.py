@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, WebSocket, expect
+from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import load_file
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
 
 from genlab import jobs
 from genlab.export import script
@@ -168,56 +170,62 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
 
 
-def test_samples_improve_on_the_filmstrip_and_polls_do_not_fill_the_servers_memory(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path / "runs"))
-    monkeypatch.setenv("GENLAB_POLL_SECONDS", "0.05")
-    server = Server(tmp_path / "runs")
-    server.start()
-    sockets: list[WebSocket] = []
-    context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    page.on("websocket", lambda socket: sockets.append(socket))  # not the method itself: Playwright cannot hold a built-in one
-    try:
-        page.goto(f"{server.url}/training")
-        connected(page)
-        fill(page, ENDLESS)
-        train(page)
-        curve(page)
-        frames = page.locator(".filmstrip .frames button")
-        expect(frames.nth(2)).to_be_visible()
-        expect(frames.first).to_have_attribute("aria-label", re.compile("before training"))
-        frames.first.press("Enter")
-        expect(page.locator(".filmstrip figcaption")).to_have_text(re.compile("before training"))
-        wait_for_polls(sockets[-1], 100)
+def test_samples_improve_on_the_filmstrip_and_the_one_that_was_asked_for_stays(browser: Browser, server: Server) -> None:
+    page = visit(browser, f"{server.url}/training")
+    fill(page, ENDLESS)
+    train(page)
+    curve(page)
+    frames = page.locator(".filmstrip .frames button")
+    expect(frames.nth(2)).to_be_visible()
+    expect(frames.first).to_have_attribute("aria-label", re.compile("before training"))
+    frames.first.press("Enter")
+    expect(page.locator(".filmstrip figcaption")).to_have_text(re.compile("before training"))
+    arrived = frames.count()
+    expect(frames.nth(arrived)).to_be_visible()  # another grid has arrived
+    expect(page.locator(".filmstrip figcaption")).to_have_text(re.compile("before training"))
+    page.context.close()
+
+
+def test_polls_do_not_fill_the_servers_memory(server: Server) -> None:
+    run = jobs.start("pixelcnn", "digits", ["--minutes", "30", "--set", "channels=4", "blocks=1", "patience=1000"])
+    wait_until(lambda: jobs.get(run.name).state == "running")
+    with connect(f"{server.url.replace('http', 'ws', 1)}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[list-item]
+        panel = panel_of(socket)
+        for _ in range(50):
+            poll(socket, panel)
         settled, polls = memory(server), 250
-        wait_for_polls(sockets[-1], polls)
+        for _ in range(polls):
+            poll(socket, panel)
         assert memory(server) - settled < polls * MOST_OF_A_POLL
-        expect(frames.nth(3)).to_be_visible()  # other grids have arrived, and the one that was asked for stays
-        expect(page.locator(".filmstrip figcaption")).to_have_text(re.compile("before training"))
-        assert process_id(page) == jobs.list_jobs()[0].pid  # it was training all the while
-    finally:
-        server.kill()
-        for job in jobs.list_jobs():
-            if job.pid:
-                os.kill(job.pid, signal.SIGKILL)
-                wait_until(lambda name=job.name: not jobs.get(name).is_active)
-        context.close()
+    assert jobs.get(run.name).state == "running"  # there was something to see all the while
 
 
-def wait_for_polls(socket: WebSocket, count: int) -> None:
-    """Wait until the server has run the panel so many times more."""
-    left = count
+def panel_of(socket: ClientConnection) -> BackMsg:
+    """Open the page of training as a browser does, without one; returns what such a browser sends whenever its panel is to run again."""
+    asked, again = BackMsg(), BackMsg()
+    asked.rerun_script.page_name = "training"
+    for message in answer(socket, asked):
+        if message.WhichOneof("type") == "new_session":
+            again.rerun_script.page_script_hash = message.new_session.page_script_hash
+        if message.WhichOneof("type") == "auto_rerun":
+            again.rerun_script.fragment_id = message.auto_rerun.fragment_id
+            again.rerun_script.is_auto_rerun = True
+    assert again.rerun_script.fragment_id, "nothing on the page asks to be run again"
+    return again
 
-    def was_last(payload: bytes | str) -> bool:
-        nonlocal left
-        is_poll = isinstance(payload, bytes) and ForwardMsg.FromString(payload).WhichOneof("type") == "script_finished"
-        left -= is_poll
-        return left == 0
 
-    socket.wait_for_event("framereceived", was_last, timeout=900_000)
+def poll(socket: ClientConnection, panel: BackMsg) -> None:
+    """Run the panel once more; it has something to say."""
+    assert any(message.WhichOneof("type") == "delta" for message in answer(socket, panel))
+
+
+def answer(socket: ClientConnection, wish: BackMsg) -> list[ForwardMsg]:
+    """What the server says to a wish, to the last word."""
+    socket.send(wish.SerializeToString())
+    said: list[ForwardMsg] = []
+    while not said or said[-1].WhichOneof("type") != "script_finished":
+        said.append(ForwardMsg.FromString(bytes(socket.recv(timeout=PATIENCE_MS / 1000))))  # type: ignore[arg-type]
+    return said
 
 
 def memory(server: Server) -> int:

@@ -12,6 +12,9 @@ from genlab.settings import TrainSettings
 # What makes the variants' networks alike, where a model has such a setting: small enough that minutes tell them apart.
 ALIKE: dict[str, Any] = {"channels": 16, "blocks": 4, "layers": 4}
 
+# A PixelCNN++ has two streams, a way down and a way up: with less of each it has about as many parameters as the others.
+_NARROW: dict[str, Any] = {"channels": 5, "blocks": 1, "strides": 1}
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -53,9 +56,9 @@ VARIANTS: tuple[Variant, ...] = (
         "short-cuts over strides",
         "PixelCNN++ without dropout: strides, a mixture, concat-ELU",
         "pixelcnn_pp",
-        {"dropout": 0},
+        {**_NARROW, "dropout": 0},
     ),
-    Variant("dropout", "dropout", "PixelCNN++ with dropout of one half", "pixelcnn_pp", {"dropout": 0.5}),
+    Variant("dropout", "dropout", "PixelCNN++ with dropout of one half", "pixelcnn_pp", {**_NARROW, "dropout": 0.5}),
     Variant("multi-scale", "multi-scale", "a small image first, then the pixels between", "multiscale_pixelcnn", {"scales": 1}),
     Variant(
         "no-average",
