@@ -1,9 +1,11 @@
 """The tables of docs/models.md, out of the runs' own files: nats over minutes of each causal system.
 
     python benchmarks/models_table.py --study runs/systems --runs runs/mnist-gated [--document docs/models.md]
+    python benchmarks/models_table.py --latent runs/mnist-vae --probe runs/mnist-autoencoder/probe.json
 
 A study is a folder of ``genlab ablate --models …``, a run one of ``genlab train``; what
-``genlab evaluate RUN --draws 5 --json RUN/test.json`` left in a run's folder is its test column. Rows are written for what was really
+``genlab evaluate RUN --draws 5 --json RUN/test.json`` left in a run's folder is its test column, ``RUN/importance.json`` likewise that of
+``--importance``, and ``RUN/cpu_seconds.txt``, where there is one, what ``time`` said of the training. Rows are written for what was really
 trained; what is missing is a dash. A part whose folders are not named is left as it is.
 """
 
@@ -29,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", type=Path, metavar="FOLDER", help="of `genlab ablate`")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train`")
+    parser.add_argument("--latent", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train`, models with a bound")
+    parser.add_argument("--probe", type=Path, nargs="+", default=[], metavar="FILE", help="of `genlab probe --json`")
     parser.add_argument("--document", type=Path, default=DOCUMENT, help=f"default: {DOCUMENT}")
     given = parser.parse_args(arguments)
     text = given.document.read_text(encoding="utf-8")
@@ -36,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         text = between(text, "study", study_table(given.study))
     if given.runs:
         text = between(text, "runs", runs_table([open_run(folder) for folder in given.runs]))
+    if given.latent:
+        text = between(text, "latent", latent_table([open_run(folder) for folder in given.latent]))
+    if given.probe:
+        text = between(text, "probe", "\n\n".join(probe_table(read_json(file)) for file in given.probe))
     given.document.write_text(text, encoding="utf-8")
 
 
@@ -96,6 +104,61 @@ def _run_row(run: Run) -> list[str]:
     ]
 
 
+def latent_table(runs: Sequence[Run]) -> str:
+    """A row for each run: what its log p is at least, and how the bound is made up; exact systems beside them."""
+    head = ["run", "system", "log p, test", "reconstruction", "KL", "latents used", "by importance", "parameters", "epochs", "minutes"]
+    lines = table([*head, "CPU minutes"], [_latent_row(run) for run in runs])
+    protocols = sorted({read_json(run.path / "test.json")["protocol"] for run in runs if (run.path / "test.json").exists()})
+    return "\n".join([*lines, "", *protocols])
+
+
+def _latent_row(run: Run) -> list[str]:
+    found, weighted = read_json(run.path / "test.json"), read_json(run.path / "importance.json")
+    parts, code = found.get("parts", {}), found.get("code", {})
+    steps, cpu = run.metrics("train"), run.path / "cpu_seconds.txt"
+    return [
+        f"`{run.name}`",
+        f"`{run.config['model']['name']}`",
+        f"{'≥ ' if found['is_bound'] else ''}{_log_p(found)}" if found else "–",
+        f"{parts['reconstruction']:.2f}" if "reconstruction" in parts else "–",
+        f"{parts['kl']:.2f}" if "kl" in parts else "–",
+        f"{code['active']} of {len(code['kl'])}" if code else "–",
+        f"≥ {_log_p(weighted)} ({weighted['importance']:,} codes, {weighted['images']:,} images)" if weighted else "–",
+        _parameters(run),
+        str(steps[-1]["epoch"]) if steps else "–",
+        f"{steps[-1]['seconds'] / 60:.1f}" if steps else "–",
+        f"{float(cpu.read_text(encoding='utf-8')) / 60:.1f}" if cpu.exists() else "–",
+    ]
+
+
+def _log_p(found: dict[str, Any]) -> str:
+    error = "" if found["standard_error"] is None else f" ± {found['standard_error']:.2f}"
+    return f"{-found['nats']:.2f}{error}"
+
+
+def probe_table(found: dict[str, Any]) -> str:
+    """A row for each number of labels, a column for each kind of features."""
+    readings = found["readings"]
+    kinds = list(dict.fromkeys((each["features"], each["size"]) for each in readings))
+    counts = list(dict.fromkeys(each["labels"] for each in readings))
+    by = {(each["features"], each["labels"]): each["accuracy"] for each in readings}
+    cells = {key: f"{100 * value['value']:.1f}% ({100 * value['low']:.1f}–{100 * value['high']:.1f})" for key, value in by.items()}
+    lines = table(
+        ["labels", *(f"{name}, {size}" for name, size in kinds)],
+        [[f"{count:,}", *(cells[name, count] for name, _ in kinds)] for count in counts],
+    )
+    first = readings[0]
+    images = f"{first['held_out']:,} test images"
+    told = f"`{found['model']}` on {found['data']}: {images}, 95% intervals over {first['draws']} draws of the labels."
+    return "\n".join([told, "", *lines])
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """What a file holds; nothing if it is not there."""
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
 def over_minutes(runs: Sequence[Run]) -> list[str]:
     """The mean over runs of the best validation nats within so many minutes of training; a dash where no run has got so far."""
     cells = []
@@ -113,10 +176,9 @@ def over_minutes(runs: Sequence[Run]) -> list[str]:
 
 
 def _tested(run: Run) -> str:
-    file = run.path / "test.json"
-    if not file.exists():
+    found = read_json(run.path / "test.json")
+    if not found:
         return "–"
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     error = "" if found["standard_error"] is None else f" ± {found['standard_error']:.2f}"
     return f"{found['nats']:.2f}{error}"
 

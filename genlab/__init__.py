@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         training,
     )
     from genlab.datasets import load_dataset
+    from genlab.measures.bound import bound
     from genlab.measures.likelihood import evaluate, log_prob
     from genlab.models import create_model, list_models
     from genlab.native import native_info
@@ -44,6 +45,7 @@ _HOME = {
     "sample": "genlab.sampling",
     "stream": "genlab.sampling",
     "simulate": "genlab.simulation",
+    "bound": "genlab.measures.bound",
     "log_prob": "genlab.measures.likelihood",
     "evaluate": "genlab.measures.likelihood",
     "load_model": "genlab.runs",
@@ -68,6 +70,7 @@ _ROOMS = (
 
 __all__ = [
     "__version__",
+    "bound",
     "causal",
     "create_model",
     "datasets",

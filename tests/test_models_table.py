@@ -41,6 +41,36 @@ def test_a_run_becomes_a_row_between_the_marks(tmp_path: Path) -> None:
     assert "Not made yet." in document.read_text(encoding="utf-8")  # the other part is left alone
 
 
+def test_a_bound_and_its_parts_become_a_row(tmp_path: Path) -> None:
+    models_table = script()
+    data = genlab.load_dataset("digits", binarize="threshold")
+    model = genlab.create_model("vae", image_shape=data.image_shape, levels=data.levels, hidden=4, latents=3)
+    run = Run(tmp_path / "small")
+    genlab.train(model, data, out=run.path, steps=2, epochs=1)
+    found = {"nats": 40.125, "standard_error": 0.5, "is_bound": True, "importance": 1, "images": 180, "protocol": "digits"}
+    test = {**found, "parts": {"reconstruction": -30.0, "kl": 10.125}, "code": {"kl": [9, 1, 0], "active": 2}}
+    (run.path / "test.json").write_text(json.dumps(test))
+    (run.path / "importance.json").write_text(json.dumps({**found, "nats": 39.0, "importance": 5000}))
+    (run.path / "cpu_seconds.txt").write_text("90.0")
+    cells = [cell.strip() for cell in models_table.latent_table([run]).splitlines()[2].strip("| ").split("|")]
+    assert cells[:6] == ["`small`", "`vae`", "≥ -40.12 ± 0.50", "-30.00", "10.12", "2 of 3"]
+    assert cells[6:9] == ["≥ -39.00 ± 0.50 (5,000 codes, 180 images)", str(model.parameter_count()), "1"]
+    assert cells[-1] == "1.5"
+
+
+def test_a_probe_becomes_a_table() -> None:
+    accuracy = {"value": 0.5, "low": 0.25, "high": 0.75}
+    readings = [
+        {"features": name, "size": size, "labels": count, "accuracy": accuracy, "draws": 3, "held_out": 180}
+        for name, size in (("code", 8), ("pixels", 64))
+        for count in (10, 1000)
+    ]
+    lines = script().probe_table({"model": "small", "data": "digits", "readings": readings}).splitlines()
+    assert lines[0].startswith("`small` on digits: 180 test images, 95% intervals over 3 draws")
+    assert lines[2] == "| labels | code, 8 | pixels, 64 |"
+    assert lines[-1] == "| 1,000 | 50.0% (25.0–75.0) | 50.0% (25.0–75.0) |"
+
+
 def test_minutes_hold_what_was_known_by_then(tmp_path: Path) -> None:
     models_table = script()
     run = Run(tmp_path)

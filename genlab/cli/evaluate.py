@@ -17,7 +17,9 @@ from genlab.runs import Run, load_model, open_run, write_aside
 
 def add(commands: Commands) -> None:
     """The verb's options."""
-    evaluate = commands.add_parser("evaluate", help="score a split under a trained model, in nats an image and bits/dim")
+    evaluate = commands.add_parser(
+        "evaluate", help="score a split under a trained model, in nats an image and bits/dim, exactly or by a bound"
+    )
     evaluate.add_argument("model", metavar="RUN", help=RUN)
     evaluate.add_argument("--data", metavar="NAME", help="other images than the run's own; needed with a .safetensors file")
     evaluate.add_argument(
@@ -29,6 +31,13 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--backend", default="auto", help="native, torch or auto (default: auto)")
     evaluate.add_argument("--calibration", action="store_true", help="whether its probabilities mean what they say: the reliability curve")
     evaluate.add_argument("--typicality", action="store_true", help="whether its own samples are as likely as these images")
+    evaluate.add_argument(
+        "--importance",
+        type=int,
+        default=1,
+        metavar="K",
+        help="codes an image of an importance-weighted bound, up to thousands (default: 1)",
+    )
     evaluate.add_argument("--limit", type=int, metavar="N", help="only the first so many images (default: all)")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
     evaluate.set_defaults(run=run)
@@ -52,9 +61,12 @@ def run(arguments: argparse.Namespace) -> int:
         draws=arguments.draws,
         seed=arguments.seed,
         backend=arguments.backend,
+        importance=arguments.importance,
     )
     error = "" if result.standard_error is None else f" ± {result.standard_error:.2f}"
-    print(f"{result.split}: {result.nats:.2f}{error} nats an image, {result.bits_per_dim:.4f} bits/dim, {result.images} images")
+    print(f"{result.split}: {result.nats:.2f}{error} {result.words}, {result.bits_per_dim:.4f} bits/dim, {result.images} images")
+    if result.parts:
+        print("made of: " + ", ".join(f"{name} {value:.2f}" for name, value in result.parts.items()))
     print(result.protocol)
     for figure in result.published:
         print(f"published: {figure.value:g} {figure.unit}, {figure.model} ({figure.source})")
@@ -66,40 +78,60 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _more(arguments: argparse.Namespace, run: Run | None, data: Any, images: int) -> dict[str, Any]:
-    """What else was asked for, printed, and as plain values."""
-    if not (arguments.calibration or arguments.typicality):
-        return {}
+    """What else there is to say, printed, and as plain values: what was asked for, and what a code is used for where there is one."""
     import numpy as np
 
-    from genlab.measures.calibration import calibration
     from genlab.measures.figures import generator_of, split_of
     from genlab.measures.likelihood import load_run_data
-    from genlab.measures.typicality import QUANTILES, typicality
+    from genlab.models.contract import abilities
 
     model: Any = load_model(arguments.model)
+    has_code = "posterior" in abilities(model) and images > 1
+    if not (arguments.calibration or arguments.typicality or has_code):
+        return {}
     split = split_of(load_run_data(run) if data is None and run else data, arguments.split)
     batch = split.batch(generator_of(arguments.seed, 0), np.arange(images))
     asked = {"seed": arguments.seed, "backend": arguments.backend}
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"code": _code(model, batch)} if has_code else {}
     if arguments.calibration:
-        curve = calibration(model, batch, **asked)
-        print(f"calibration: expected error {curve.error.text(4)}, {curve.events:,} events in {curve.images} images")
-        print(f"{'said':>8}{'happened':>10}  {'95%':<16}{'events':>10}")
-        for each in curve.bins:
-            print(f"{each.said:8.3f}{each.happened.value:10.3f}  {each.happened.low:.3f} to {each.happened.high:.3f}{each.count:13,}")
-        found["calibration"] = asdict(curve)
+        found["calibration"] = _calibration(model, batch, asked)
     if arguments.typicality:
-        both = typicality(model, batch, **asked)
-        print(f"typicality: a sample is {both.gap.text(2)} nats likelier than an image; {both.inside.text(2)} of the images are inside")
-        for words, spread in (("samples", both.drawn), ("images", both.held_out)):
-            at = ", ".join(f"{100 * share:g}% {value:.2f}" for share, value in zip(QUANTILES, spread.quantiles, strict=True))
-            print(f"  log p of {len(spread.values)} {words}: mean {spread.mean.text(2)}; quantiles {at}")
-        spreads = {
-            words: asdict(spread) | {"values": spread.values.tolist()}
-            for words, spread in (("drawn", both.drawn), ("held_out", both.held_out))
-        }
-        found["typicality"] = {**spreads, "gap": asdict(both.gap), "inside": asdict(both.inside)}
+        found["typicality"] = _typicality(model, batch, asked)
     return found
+
+
+def _code(model: Any, batch: Any) -> dict[str, Any]:
+    from genlab.measures.collapse import code_use
+
+    use = code_use(model, batch)
+    print(f"code: {use.sentence}")
+    print("KL of each latent: " + " ".join(f"{nats:.2f}" for nats in sorted(use.kl, reverse=True)))
+    return {"kl": use.kl.tolist(), "activity": use.activity.tolist(), "active": int(use.active.sum()), "sentence": use.sentence}
+
+
+def _calibration(model: Any, batch: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    from genlab.measures.calibration import calibration
+
+    curve = calibration(model, batch, **asked)
+    print(f"calibration: expected error {curve.error.text(4)}, {curve.events:,} events in {curve.images} images")
+    print(f"{'said':>8}{'happened':>10}  {'95%':<16}{'events':>10}")
+    for each in curve.bins:
+        print(f"{each.said:8.3f}{each.happened.value:10.3f}  {each.happened.low:.3f} to {each.happened.high:.3f}{each.count:13,}")
+    return asdict(curve)
+
+
+def _typicality(model: Any, batch: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    from genlab.measures.typicality import QUANTILES, typicality
+
+    both = typicality(model, batch, **asked)
+    print(f"typicality: a sample is {both.gap.text(2)} nats likelier than an image; {both.inside.text(2)} of the images are inside")
+    for words, spread in (("samples", both.drawn), ("images", both.held_out)):
+        at = ", ".join(f"{100 * share:g}% {value:.2f}" for share, value in zip(QUANTILES, spread.quantiles, strict=True))
+        print(f"  log p of {len(spread.values)} {words}: mean {spread.mean.text(2)}; quantiles {at}")
+    spreads = {
+        words: asdict(spread) | {"values": spread.values.tolist()} for words, spread in (("drawn", both.drawn), ("held_out", both.held_out))
+    }
+    return {**spreads, "gap": asdict(both.gap), "inside": asdict(both.inside)}
 
 
 def _other_data(arguments: argparse.Namespace, run: Run | None) -> Any:

@@ -24,6 +24,9 @@ LABELS = {
     "inverse_returns": "There and back",
     "log_det_is_the_jacobians": "Take the Jacobian",
     "integrates_to_one": "Add it up",
+    "bounds_rise": "Watch bounds rise",
+    "kl_fits_draws": "Draw the KL",
+    "gradient_is_slope": "Nudge the weights",
 }
 """What each button does: a screen reader lists them without the claims beside them."""
 

@@ -1,8 +1,9 @@
 """What can be measured of a model, each figure with its uncertainty and its protocol.
 
-`figures` is whatever a model reports of a split; `likelihood` is log p in nats and bits/dim, for models that have one; `calibration` says
-whether its probabilities mean what they say, `typicality` whether its own samples are as likely as real images, `resampling` how sure;
-`modes` which modes of a known mixture points have found.
+`figures` is whatever a model reports of a split; `likelihood` is log p in nats and bits/dim, for models that have one, `bound` the least
+that is known of it otherwise; `collapse` says what a code is used for, `probe` what a linear reader makes of it; `calibration` whether
+probabilities mean what they say, `typicality` whether a model's own samples are as likely as real images, `resampling` how sure; `modes`
+which modes of a known mixture points have found.
 """
 
 from genlab.measures.figures import Figure, measure

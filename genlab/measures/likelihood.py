@@ -1,10 +1,10 @@
-"""How likely images are under a model, in nats an image and bits a dimension, with the protocol beside every number."""
+"""How likely images are under a model, or at least are, in nats an image and bits a dimension, with the protocol beside every number."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from genlab.causal.condition import CONDITION
 from genlab.errors import InputError, RunError
 from genlab.lecture import Published, published
+from genlab.measures.bound import bound_of, check_draws
 from genlab.measures.figures import generator_of, parts_of, split_figures, split_of
-from genlab.models.contract import Model, check_fits, check_labels, require
+from genlab.models.contract import Compute, Model, check_fits, check_labels, require
 from genlab.runs import Run, load_model, open_run
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ DRAWS_AT_MOST = 10_000  # more would take days, and no longer move a figure that
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The mean negative log-likelihood of a split.
+    """The mean negative log-likelihood of a split, or what it is at most.
 
     Attributes:
-        nats: −(1/N) Σ log p(x), in nats an image; lower is better.
+        nats: −(1/N) Σ log p(x), in nats an image; lower is better. Where `is_bound`, log p(x) gives way to a lower bound on it.
         standard_error: Of `nats`, from the spread over images; None for a single image.
         bits_per_dim: `nats` / (ln 2 · C · H · W).
         images: Number of images N.
@@ -38,6 +39,9 @@ class Evaluation:
         draws: Binarisations drawn for each image; their log-likelihoods are averaged.
         protocol: One sentence: which data, how many levels, how binarised. Numbers compare only under the same protocol.
         published: The literature's figures under that protocol, for the test split; usually there are none.
+        is_bound: Whether `nats` is the least that is known rather than exact.
+        importance: Codes an image of an importance-weighted bound; 1: the model's own bound.
+        parts: What the model's own bound is made of, means in nats an image: such as ``{"reconstruction", "kl"}``.
     """
 
     nats: float
@@ -48,6 +52,17 @@ class Evaluation:
     draws: int
     protocol: str
     published: tuple[Published, ...] = ()
+    is_bound: bool = False
+    importance: int = 1
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """What `nats` is, for a reader."""
+        if not self.is_bound:
+            return "nats an image"
+        kind = "the model's own bound" if self.importance == 1 else f"by {self.importance:,} importance-weighted codes"
+        return f"nats an image at most ({kind})"
 
 
 def bits_per_dim(nats: float, image_shape: tuple[int, ...]) -> float:
@@ -120,8 +135,9 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     backend: str = "auto",
+    importance: int = 1,
 ) -> Evaluation:
-    """−(1/N) Σ_n log p(x_n) over a split.
+    """−(1/N) Σ_n log p(x_n) over a split; of a model that has no more than a lower bound on log p, that bound in its place.
 
     Args:
         run: A run, its folder or name (its best weights are taken), or a model.
@@ -131,9 +147,11 @@ def evaluate(
         limit: Score only the first so many images; None scores all.
         seed: Decides the binarisation's draws.
         backend: ``"native"``, ``"torch"`` or ``"auto"``.
+        importance: Codes an image of an importance-weighted bound (`genlab.bound`), for a model that has one; 1: the model's own bound.
 
     Raises:
-        InputError: A model without `data`, an unknown or empty split, a number out of its range, or data that doesn't fit the model.
+        InputError: A model that has neither, a model without `data`, an unknown or empty split, a number out of its range, or data that
+            doesn't fit the model.
         RunError: The run cannot be read, or its data on disk is no longer what it was trained on.
         BackendError: The backend cannot compute this here.
     """
@@ -144,16 +162,16 @@ def evaluate(
     if not 0 <= seed < 2**63:
         raise InputError(f"seed must be at least 0 and below 2**63; got {seed}")
     model, data = _model_and_data(run, data)
-    require(model, "likelihood", "evaluate")
+    _check_scored(model, importance)
     chosen = split_of(data, split)
     check_fits(model, data.domain, data.name)
     check_labels(model, chosen.labels, data.name)
     count = min(len(chosen.images), limit or len(chosen.images))
     dynamic = data.settings.binarize == "dynamic"
     draws = draws if dynamic else 1
-    nats = np.zeros(count)
-    for draw in range(draws):
-        nats += _nats(model, chosen, count, seed, draw, backend) / draws
+    found = [_figures(model, chosen, count, seed, draw, backend, importance) for draw in range(draws)]
+    figures = {name: np.mean([each[name] for each in found], axis=0) for name in found[0]}
+    nats = figures.pop("nats")
     mean = float(nats.mean())
     return Evaluation(
         nats=mean,
@@ -164,6 +182,9 @@ def evaluate(
         draws=draws,
         protocol=_protocol(data, draws, seed) + _given_words(model),
         published=() if _given_words(model) else _published(data, split),
+        is_bound=importance > 1 or model.report.kind == "bound",
+        importance=importance,
+        parts={name: float(values.mean()) for name, values in figures.items()},
     )
 
 
@@ -193,13 +214,26 @@ def _model_and_data(run: Run | Path | str | Model, data: Dataset | None) -> tupl
     return run, data
 
 
-def _nats(model: Model, split: Split, count: int, seed: int, draw: int, backend: str) -> NDArray[np.float64]:
-    """−log p of the first `count` images, ``(count,)``, under one binarisation."""
-    if model.report.kind == "exact":
-        nats = split_figures(model, split, count, seed=seed, draw=draw, backend=backend)[model.report.key]
-        return nats if model.report.lower_is_better else -nats
+def _check_scored(model: Model, importance: int) -> None:
+    """Refuse a model of which nothing is known that could be scored."""
+    check_draws(importance, "importance")
+    if importance > 1:
+        require(model, "bound", f"importance={importance}")
+    elif model.report.kind != "bound":
+        require(model, "likelihood", "evaluate")
+
+
+def _figures(model: Model, split: Split, count: int, seed: int, draw: int, backend: str, importance: int) -> dict[str, NDArray[np.float64]]:
+    """Of the first `count` images, binarised once: ``"nats"``, −log p or what it is at most, and a bound's parts, ``(count,)`` each."""
+    if importance == 1 and model.report.kind != "distance":
+        figures = split_figures(model, split, count, seed=seed, draw=draw, backend=backend)
+        nats = figures.pop(model.report.key)
+        return {"nats": nats if model.report.lower_is_better else -nats, **(figures if model.report.kind == "bound" else {})}
     batch = split.batch(generator_of(seed, draw), np.arange(count))
-    return -log_prob(model, batch.values, backend=backend)
+    if importance == 1:
+        return {"nats": -log_prob(model, batch.values, backend=backend)}
+    parts = enumerate(parts_of(count, model.domain))
+    return {"nats": -np.concatenate([bound_of(model, batch[part], importance, Compute(backend, key=(seed, draw, i))) for i, part in parts])}
 
 
 def _published(data: Dataset, split: str) -> tuple[Published, ...]:

@@ -118,6 +118,14 @@ _ENTRIES: dict[str, Entry] = {
             "Codes with a prior: an encoder that says how sure it is, a decoder, and a lower bound on log p.",
         ),
         Entry(
+            "pixelvae",
+            "genlab.models.latent.pixelvae",
+            "latent",
+            _VARIATIONAL,
+            "Gulrajani et al. 2017",
+            "A VAE whose decoder is a causal list: the code says what the whole looks like, pixel after pixel the texture.",
+        ),
+        Entry(
             "gan2d",
             "genlab.models.adversarial.gan2d",
             "adversarial",

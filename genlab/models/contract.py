@@ -256,7 +256,7 @@ class Posterior(Protocol):
         ...
 
     def log_likelihood(self, images: Any, codes: Tensor) -> Tensor:
-        """Log p(x | z) in nats, ``(N,)``: of each image with its code, or of one image with every code."""
+        """Log p(x | z) in nats of each image with its code, ``(N,)``."""
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from genlab.models.contract import abilities
+from genlab.proofs.bounds import bounds_rise, gradient_is_slope, kl_fits_draws
 from genlab.proofs.claim import Proof
 from genlab.proofs.exact import all_images, chi_square, native_is_torch, no_leak, on_tiny_images, samples_fit, sums_to_one
 from genlab.proofs.invertible import integrates_to_one, inverse_returns, log_det_is_the_jacobians
@@ -17,10 +18,13 @@ __all__ = [
     "PROOFS",
     "Proof",
     "all_images",
+    "bounds_rise",
     "chi_square",
     "integrates_to_one",
     "inverse_returns",
     "log_det_is_the_jacobians",
+    "gradient_is_slope",
+    "kl_fits_draws",
     "native_is_torch",
     "no_leak",
     "on_tiny_images",
@@ -33,6 +37,8 @@ PROOFS: Mapping[str, tuple[Callable[..., Proof], ...]] = {
     "likelihood": (sums_to_one, samples_fit),
     "causal": (no_leak, native_is_torch),
     "invertible": (inverse_returns, log_det_is_the_jacobians, integrates_to_one),
+    "bound": (bounds_rise,),
+    "posterior": (kl_fits_draws, gradient_is_slope),
 }
 """Which promises each ability makes that can be checked."""
 

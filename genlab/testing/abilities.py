@@ -188,9 +188,9 @@ BY_ABILITY: Mapping[str, Mapping[str, Check]] = {
         "backends_draw_alike": backends_draw_alike,
         **_proofs("causal"),
     },
-    "bound": {"bound_is_below_and_rises": bound_is_below_and_rises},
+    "bound": {"bound_is_below_and_rises": bound_is_below_and_rises, **_proofs("bound")},
     "latent": {"codes_lead_back": codes_lead_back},
-    "posterior": {"posterior_makes_the_bound": posterior_makes_the_bound},
+    "posterior": {"posterior_makes_the_bound": posterior_makes_the_bound, **_proofs("posterior")},
     "invertible": {"inverse_undoes_forward": inverse_undoes_forward, **_proofs("invertible")},
     "judge": {"judgements_are_probabilities": judgements_are_probabilities},
 }

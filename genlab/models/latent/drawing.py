@@ -40,7 +40,7 @@ def refuse_unfinite(values: Tensor, temperature: float) -> Tensor:
     Raises:
         InputError: It is not.
     """
-    if not values.float().isfinite().all():
+    if not values.isfinite().all():
         raise InputError(f"temperature must be so low that what is decoded is finite; got {temperature:g}")
     return values
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from genlab.domain import Batch, Domain
-from genlab.errors import InputError
+from genlab.errors import InputError, unknown_name
 from genlab.models.contract import MINIMISER, Player
+from genlab.models.latent.drawing import check_temperature
 from genlab.models.latent.settings import NetworkSettings
 
 Images = ArrayLike | Tensor | Batch
@@ -91,6 +93,17 @@ class LatentModel(nn.Module):
         if not given.isfinite().all():
             raise InputError("codes must be finite; got values that are not")
         return given
+
+    def temperature_of(self, options: Mapping[str, Any], known: Sequence[str] = ("temperature",)) -> float:
+        """The option ``temperature`` of a drawing: how many times as far from their mean the codes lie.
+
+        Raises:
+            InputError: An option that is not known, or a temperature that is not a finite number above 0.
+        """
+        for name in options:
+            if name not in known:
+                raise unknown_name(f"option of model {self.name!r}", name, known)
+        return check_temperature(options.get("temperature", 1.0))
 
     def intensities(self, levels: Tensor) -> Tensor:
         """Levels as numbers from 0 to 1, in the format of the weights."""

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.domain import Batch
-from genlab.errors import unknown_name
 from genlab.models.contract import Compute, Report, Terms
 from genlab.models.latent.autoencoder import Settings
-from genlab.models.latent.drawing import check_temperature, normal_codes, refuse_unfinite
+from genlab.models.latent.drawing import normal_codes, refuse_unfinite
 from genlab.models.latent.model import Images, LatentModel
 from genlab.models.latent.networks import decoder_of, encoder_of, precise
 from genlab.native import resolve_backend
@@ -91,15 +90,13 @@ class Autoencoder(LatentModel):
 
         The one option is ``temperature``: how many times as far from their mean the codes lie.
         """
-        for name in options:
-            if name != "temperature":
-                raise unknown_name(f"option of model {self.name!r}", name, ("temperature",))
-        temperature = check_temperature(options.get("temperature", 1.0))
+        temperature = self.temperature_of(options)
         mean, square = self.code_mean.double(), self.code_square.double()
         variances, axes = torch.linalg.eigh(square - torch.outer(mean, mean))
         spread = variances.clamp_min(0).sqrt() * axes
         codes = mean + temperature * torch.from_numpy(normal_codes(n, self.latent_shape[0], seed)) @ spread.T
-        drawn = [self.decode(refuse_unfinite(codes[part], temperature)) for part in self.slices(n)]
+        codes = refuse_unfinite(codes.to(self.code_mean), temperature)
+        drawn = [self.decode(codes[part]) for part in self.slices(n)]
         return (torch.cat(drawn) * (self.settings.levels - 1)).round().to(torch.uint8).numpy()
 
     def _note(self, codes: Tensor) -> None:

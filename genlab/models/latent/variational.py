@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from genlab.domain import Batch
-from genlab.errors import InputError, unknown_name
+from genlab.errors import InputError
 from genlab.models.contract import ELBO, Compute, Report, Terms
 from genlab.models.latent import drawing
-from genlab.models.latent.model import Images, LatentModel
+from genlab.models.latent.model import VALUES_AT_ONCE, Images, LatentModel
 from genlab.models.latent.networks import DenseDecoder, decoder_of, encoder_of, precise
 from genlab.models.latent.observation import Observation
 from genlab.models.latent.vae import Settings, VariationalSettings
@@ -32,12 +32,10 @@ class Variational(LatentModel):
 
     Attributes:
         report: The evidence lower bound, in nats an image; higher is better.
-        backends: What can compute it, besides ``"auto"``.
         steps: Training steps seen, which a warm-up of β goes by.
     """
 
     settings: VariationalSettings
-    backends: tuple[str, ...] = ("torch",)
     steps: Tensor
 
     def __init__(self, name: str, settings: VariationalSettings) -> None:
@@ -47,8 +45,14 @@ class Variational(LatentModel):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     @abstractmethod
-    def log_likelihood(self, images: Images, codes: Tensor) -> Tensor:
-        """Log p(x | z) in nats of each image with the code ``(N, latents)`` beside it, ``(N,)``."""
+    def log_likelihood(self, images: Images, codes: Tensor, backend: str = "auto") -> Tensor:
+        """Log p(x | z) in nats of each image with its code ``(N, latents)``, ``(N,)``."""
+
+    def log_likelihood_table(self, images: Images, codes: Tensor) -> Tensor:
+        """Log p(x | z) of every image with every code ``(K, latents)``: ``(N, K)``, all held at once."""
+        levels = self.check_levels(images)
+        rows = [self.log_likelihood(image.expand(len(codes), -1, -1, -1), codes) for image in levels]
+        return torch.stack(rows) if rows else codes.new_zeros(0, len(codes))
 
     @abstractmethod
     def decode(self, codes: Any) -> Tensor:
@@ -66,7 +70,6 @@ class Variational(LatentModel):
 
     def terms(self, player: str, batch: Batch, how: Compute) -> Terms:
         """−E_q[log p(x | z)] + β Σ_j max(λ, KL_j), by one code an image that follows from the key."""
-        resolve_backend(how.backend, allowed=self.backends)
         levels = self.check_levels(batch, "batch")
         with precise(how.dtype):
             posterior = self.posterior(levels)
@@ -88,14 +91,12 @@ class Variational(LatentModel):
             ``{"elbo", "reconstruction", "kl"}`` in nats, each float64 ``(N,)``; the first is the second minus the third. `kl_from_prior`
             splits the KL by latent.
         """
-        resolve_backend(how.backend, allowed=self.backends)
         levels, generator = self.check_levels(batch, "batch"), _generator(how)
         found = []
         for part in map(levels.__getitem__, self.slices(len(levels))):
             posterior = self.posterior(part)
-            found.append(
-                torch.stack([self.log_likelihood(part, _drawn(posterior, generator)).double(), kl_from_prior(posterior).double().sum(1)])
-            )
+            nats = self.log_likelihood(part, _drawn(posterior, generator), how.backend)
+            found.append(torch.stack([nats.double(), kl_from_prior(posterior).double().sum(1)]))
         reconstruction, kl = torch.cat(found, 1)
         return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
 
@@ -111,43 +112,29 @@ class Variational(LatentModel):
         """
         if draws < 1:
             raise InputError(f"draws must be at least 1; got {draws}")
-        resolve_backend(how.backend, allowed=self.backends)
         levels, generator = self.check_levels(batch, "batch"), _generator(how)
-        found = [self._log_mean_weight(part, draws, generator) for part in (levels[index : index + 1] for index in range(len(levels)))]
-        return torch.stack(found) if found else torch.zeros(0, dtype=torch.float64)
+        together = max(1, VALUES_AT_ONCE // (self.domain.size * draws))
+        parts = [levels[start : start + together] for start in range(0, len(levels), together)]
+        found = [self._log_mean_weight(part, draws, generator, how.backend) for part in parts]
+        return torch.cat(found) if len(levels) else torch.zeros(0, dtype=torch.float64)
 
-    def log_weights(self, image: Tensor, draws: int, generator: torch.Generator) -> Tensor:
-        """Log p(x, z_k) − log q(z_k | x) of one image ``(1, C, H, W)`` and codes z_k ~ q(z | x): float64 ``(draws,)`` in nats."""
-        posterior = self.posterior(image)
-        noise = torch.randn((draws, *self.latent_shape), generator=generator).to(posterior.mean)
+    def log_weights(self, levels: Tensor, draws: int, generator: torch.Generator, backend: str = "auto") -> Tensor:
+        """Log p(x, z_k) − log q(z_k | x) of codes z_k ~ q(z | x): float64 ``(draws, N)`` in nats, all held at once."""
+        posterior = self.posterior(levels)
+        noise = torch.randn((draws, *posterior.mean.shape), generator=generator).to(posterior.mean)
         codes = posterior.mean + posterior.stddev * noise
         # log N(z; 0, I) − log q(z | x): the constants cancel.
-        ratio = (noise.double().square() - codes.double().square()).sum(1) / 2 + posterior.stddev.double().log().sum(1)
-        return self.log_likelihood(image, codes).double() + ratio
-
-    @torch.no_grad()
-    def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> NDArray[np.uint8]:
-        """Images x ~ p(x | z) of codes z ~ N(0, T² I), uint8 ``(n, C, H, W)``; the one option is ``temperature``, T."""
-        for name in options:
-            if name != "temperature":
-                raise unknown_name(f"option of model {self.name!r}", name, ("temperature",))
-        temperature = drawing.check_temperature(options.get("temperature", 1.0))
-        codes = temperature * torch.from_numpy(drawing.normal_codes(n, self.latent_shape[0], seed))
-        uniforms = torch.from_numpy(drawing.uniforms((n, *self.domain.shape), seed))
-        drawn = [self._draw(drawing.refuse_unfinite(codes[part], temperature), uniforms[part], temperature) for part in self.slices(n)]
-        return torch.cat(drawn).to(torch.uint8).numpy()
-
-    @abstractmethod
-    def _draw(self, codes: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
-        """Levels of each code, each from one uniform."""
+        ratio = (noise.double().square() - codes.double().square()).sum(2) / 2 + posterior.stddev.double().log().sum(1)
+        every = levels.expand(draws, *levels.shape).flatten(0, 1)
+        return self.log_likelihood(every, codes.flatten(0, 1), backend).double().reshape(draws, len(levels)) + ratio
 
     def _mean_log_likelihood(self, levels: Tensor, codes: Tensor, how: Compute) -> Tensor:
         """(1/N) Σ_n log p(x_n | z_n), differentiable in codes and weights."""
-        return self.log_likelihood(levels, codes).mean()
+        return self.log_likelihood(levels, codes, how.backend).mean()
 
-    def _log_mean_weight(self, image: Tensor, draws: int, generator: torch.Generator) -> Tensor:
-        """Log of the mean weight of one image, by slices of the draws."""
-        parts = [self.log_weights(image, part.stop - part.start, generator).logsumexp(0) for part in self.slices(draws)]
+    def _log_mean_weight(self, levels: Tensor, draws: int, generator: torch.Generator, backend: str) -> Tensor:
+        """Log (1/K) Σ_k w_k of each image, by slices of the draws."""
+        parts = [self.log_weights(levels, part.stop - part.start, generator, backend).logsumexp(0) for part in self.slices(draws)]
         return torch.stack(parts).logsumexp(0) - math.log(draws)
 
     def _beta(self) -> float:
@@ -178,10 +165,16 @@ class VAE(Variational):
         self.observation = Observation(kind, settings.levels)
         self.decoder = decoder_of(settings, settings.latents, settings.image_shape[0] * self.observation.parameters)
 
-    def log_likelihood(self, images: Images, codes: Tensor) -> Tensor:
-        """Log p(x | z) in nats, ``(N,)``: of each image with its code, or of one image with every code."""
-        levels, maps = self.check_levels(images), self.decoder(codes)
-        return self.observation.log_prob(maps if maps.dtype == torch.float64 else maps.float(), levels)
+    def log_likelihood(self, images: Images, codes: Tensor, backend: str = "auto") -> Tensor:
+        """Log p(x | z) in nats of each image with its code ``(N, latents)``, ``(N,)``; differentiable."""
+        resolve_backend(backend, allowed=("torch",))
+        return self.observation.log_prob(self._maps(codes), self.check_levels(images))
+
+    def log_likelihood_table(self, images: Images, codes: Tensor) -> Tensor:
+        """Log p(x | z) of every image with every code ``(K, latents)``, decoded once: ``(N, K)``, all held at once."""
+        levels, maps = self.check_levels(images), self._maps(codes)
+        rows = [self.observation.log_prob(maps, image[None]) for image in levels]
+        return torch.stack(rows) if rows else codes.new_zeros(0, len(codes))
 
     def decode(self, codes: Any) -> Tensor:
         """E[x | z] of each code ``(N, latents)``: intensities from 0 to 1, ``(N, C, H, W)``; differentiable."""
@@ -201,9 +194,22 @@ class VAE(Variational):
         linear = [layer for layer in self.decoder if isinstance(layer, torch.nn.Linear)]
         return [(layer.weight.float().numpy(force=True), layer.bias.float().numpy(force=True)) for layer in linear]
 
-    def _draw(self, codes: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
-        maps = self.decoder(self.check_codes(codes))
-        return self.observation.draw(drawing.refuse_unfinite(maps, temperature), uniforms)
+    @torch.no_grad()
+    def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> NDArray[np.uint8]:
+        """Images x ~ p(x | z) of codes z ~ N(0, T² I), uint8 ``(n, C, H, W)``; the one option is ``temperature``, T."""
+        temperature = self.temperature_of(options)
+        codes = temperature * torch.from_numpy(drawing.normal_codes(n, self.latent_shape[0], seed))
+        uniforms = torch.from_numpy(drawing.uniforms((n, *self.domain.shape), seed))
+        drawn = []
+        for part in self.slices(n):
+            maps = drawing.refuse_unfinite(self._maps(codes[part].to(next(self.parameters()))), temperature)
+            drawn.append(self.observation.draw(maps, uniforms[part]))
+        return torch.cat(drawn).to(torch.uint8).numpy()
+
+    def _maps(self, codes: Tensor) -> Tensor:
+        """The decoder's maps; half a number's bits would not hold a sum over an image."""
+        maps: Tensor = self.decoder(codes)
+        return maps if maps.dtype == torch.float64 else maps.float()
 
 
 def kl_from_prior(posterior: Normal) -> Tensor:
