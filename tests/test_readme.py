@@ -58,6 +58,7 @@ def test_every_command_of_its_table_exists(capsys):
         "complete",
         "simulate",
         "evaluate",
+        "probe",
         "ablate",
         "export",
         "runs",
