@@ -56,9 +56,10 @@ class CodeUse:
         if used == all_of_them:
             return f"{begin}: none has collapsed to the prior."
         idle = self.activity[~self.active].max()
+        others = "The other one has" if all_of_them - used == 1 else f"The other {all_of_them - used} have"
         return (
-            f"{begin}. The other {all_of_them - used} have collapsed to the prior: the means of none vary by more than {idle:.1g} over "
-            f"{self.images:,} images (active: above {ACTIVE_FROM}), and the decoder does without them."
+            f"{begin}. {others} collapsed to the prior: over {self.images:,} images no mean there has a variance above {idle:.1g} (active: "
+            f"above {ACTIVE_FROM}), and the decoder does without."
         )
 
 

@@ -165,9 +165,9 @@ def gradient_is_slope(model: Encoded, *, images: int = 4, seed: int = 0) -> Proo
         return total
 
     with torch.enable_grad():
-        gradients = torch.autograd.grad(loss(0.0), weights)
-    slope = sum(float((gradient * along).sum()) for gradient, along in zip(gradients, direction, strict=True))
-    size = sum(float((gradient * along).abs().sum()) for gradient, along in zip(gradients, direction, strict=True))
+        gradients = torch.autograd.grad(loss(0.0), weights, allow_unused=True)
+    products = [gradient * along for gradient, along in zip(gradients, direction, strict=True) if gradient is not None]
+    slope, size = sum(float(each.sum()) for each in products), sum(float(each.abs().sum()) for each in products)
     with torch.no_grad():
         differences = [float(loss(step) - loss(-step)) / (2 * step) for step in _STEPS]
     nearest = min(differences, key=lambda difference: abs(difference - slope))

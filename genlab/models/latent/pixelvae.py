@@ -46,6 +46,7 @@ def build(settings: Settings) -> Graph:
         channels=settings.causal_channels,
         layers=settings.causal_layers,
         first_kernel=settings.first_kernel,
+        dilations=(1,),
     )
     return gated_pixelcnn.build(causal, {DECODED: settings.maps})
 

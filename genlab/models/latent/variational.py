@@ -68,6 +68,10 @@ class Variational(LatentModel):
         """The mean μ(x) of q(z | x), ``(N, latents)``; differentiable."""
         return self.posterior(images).mean
 
+    def kl_per_latent(self, images: Images) -> Tensor:
+        """KL(q(z_j | x) ‖ N(0, 1)) of each image and latent in nats, ``(N, latents)``: what the bound's ``"kl"`` is the sum of."""
+        return kl_from_prior(self.posterior(images))
+
     def terms(self, player: str, batch: Batch, how: Compute) -> Terms:
         """−E_q[log p(x | z)] + β Σ_j max(λ, KL_j), by one code an image that follows from the key."""
         levels = self.check_levels(batch, "batch")
@@ -88,10 +92,10 @@ class Variational(LatentModel):
         """E_q[log p(x | z)] − KL(q(z | x) ‖ N(0, I)), the first by one code an image, the second by its formula.
 
         Returns:
-            ``{"elbo", "reconstruction", "kl"}`` in nats, each float64 ``(N,)``; the first is the second minus the third. `kl_from_prior`
-            splits the KL by latent.
+            ``{"elbo", "reconstruction", "kl"}`` in nats, each float64 ``(N,)``; the first is the second minus the third, and
+            `kl_per_latent` splits the third.
         """
-        levels, generator = self.check_levels(batch, "batch"), _generator(how)
+        levels, generator = self.check_levels(batch), _generator(how)
         found = []
         for part in map(levels.__getitem__, self.slices(len(levels))):
             posterior = self.posterior(part)
@@ -112,7 +116,7 @@ class Variational(LatentModel):
         """
         if draws < 1:
             raise InputError(f"draws must be at least 1; got {draws}")
-        levels, generator = self.check_levels(batch, "batch"), _generator(how)
+        levels, generator = self.check_levels(batch), _generator(how)
         together = max(1, VALUES_AT_ONCE // (self.domain.size * draws))
         parts = [levels[start : start + together] for start in range(0, len(levels), together)]
         found = [self._log_mean_weight(part, draws, generator, how.backend) for part in parts]
