@@ -401,5 +401,9 @@ def test_a_bound_and_a_probe_in_a_terminal(tmp_path: Any, capsys: pytest.Capture
     assert main(["probe", str(run), "--labels", "10", "--draws", "2", "--limit", "50", "--json", str(file)]) == 0
     assert "intervals over 2 draws of the labels" in capsys.readouterr().out
     assert [each["features"] for each in json.loads(file.read_text(encoding="utf-8"))["readings"]] == ["code", "pca", "pixels"]
+    assert main(["train", "autoencoder", "--data", "digits", "--set", "steps=3", "hidden=16", "--out", str(tmp_path / "plain")]) == 0
+    assert main(["evaluate", str(tmp_path / "plain"), "--limit", "20", "--json", str(file)]) == 0
+    assert "squared error an image, 20 examples" in capsys.readouterr().out
+    assert json.loads(file.read_text(encoding="utf-8"))["figures"]["squared_error"]["mean"] > 0
     assert main(["evaluate", "digits-pixelcnn", "--limit", "2", "--importance", "5"]) == 2
     assert "importance=5 needs a lower bound" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from genlab.runs import Run, load_model, open_run, write_aside
 def add(commands: Commands) -> None:
     """The verb's options."""
     evaluate = commands.add_parser(
-        "evaluate", help="score a split under a trained model, in nats an image and bits/dim, exactly or by a bound"
+        "evaluate", help="score a split under a trained model, in nats and bits/dim, exactly or by a bound; or by what it reports"
     )
     evaluate.add_argument("model", metavar="RUN", help=RUN)
     evaluate.add_argument("--data", metavar="NAME", help="other images than the run's own; needed with a .safetensors file")
@@ -46,6 +46,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
     from genlab.measures.likelihood import evaluate
+    from genlab.models.contract import abilities
 
     require_place("--json", arguments.json)
     is_file = Path(arguments.model).suffix == ".safetensors"
@@ -53,8 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"--data must be given with a .safetensors file, which doesn't know its dataset; got none with {arguments.model}")
     run = None if is_file else open_run(arguments.model)
     data = _other_data(arguments, run)
+    model: Any = load_model(arguments.model)
+    if model.report.kind == "distance" and not {"likelihood", "bound"} & abilities(model):
+        return _reported(arguments, model, run, data)
     result = evaluate(
-        run or load_model(arguments.model),
+        run or model,
         data,
         limit=arguments.limit,
         split=arguments.split,
@@ -70,14 +74,37 @@ def run(arguments: argparse.Namespace) -> int:
     print(result.protocol)
     for figure in result.published:
         print(f"published: {figure.value:g} {figure.unit}, {figure.model} ({figure.source})")
-    more = _more(arguments, run, data, result.images)
+    more = _more(arguments, model, run, data, result.images)
     if arguments.json is not None:
         document = {"model": str(arguments.model), **asdict(result), **more}
         write_aside(arguments.json, (json.dumps(document, indent=2) + "\n").encode())
     return 0
 
 
-def _more(arguments: argparse.Namespace, run: Run | None, data: Any, images: int) -> dict[str, Any]:
+def _reported(arguments: argparse.Namespace, model: Any, run: Run | None, data: Any) -> int:
+    """Of a model that says nothing of log p: the figures that it reports."""
+    from genlab.measures import measure
+    from genlab.measures.likelihood import load_run_data
+
+    data = load_run_data(run) if data is None and run else data
+    if arguments.limit is not None and arguments.limit < 1:
+        raise InputError(f"limit must be at least 1; got {arguments.limit}")
+    found = measure(model, data, split=arguments.split, limit=arguments.limit, seed=arguments.seed, backend=arguments.backend)
+    for name, figure in found.items():
+        error = "" if figure.standard_error is None else f" ± {figure.standard_error:.2g}"
+        words = model.report.words if name == model.report.key else name.replace("_", " ")
+        print(f"{arguments.split}: {figure.mean:.5g}{error} {words}, {figure.examples} examples")
+    if arguments.json is not None:
+        document = {
+            "model": str(arguments.model),
+            "split": arguments.split,
+            "figures": {name: asdict(each) for name, each in found.items()},
+        }
+        write_aside(arguments.json, (json.dumps(document, indent=2) + "\n").encode())
+    return 0
+
+
+def _more(arguments: argparse.Namespace, model: Any, run: Run | None, data: Any, images: int) -> dict[str, Any]:
     """What else there is to say, printed, and as plain values: what was asked for, and what a code is used for where there is one."""
     import numpy as np
 
@@ -85,7 +112,6 @@ def _more(arguments: argparse.Namespace, run: Run | None, data: Any, images: int
     from genlab.measures.likelihood import load_run_data
     from genlab.models.contract import abilities
 
-    model: Any = load_model(arguments.model)
     has_code = "posterior" in abilities(model) and images > 1
     if not (arguments.calibration or arguments.typicality or has_code):
         return {}
