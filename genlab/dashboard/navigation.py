@@ -47,6 +47,10 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("uses", "What it is good for", family="autoregressive", loads=_CHARTS),
         Entry("ablation", "Which tricks pay?", family="autoregressive", loads=_CHARTS),
     ],
+    "A code behind each image": [
+        Entry("autoencoder_lab", "Autoencoder lab", family="latent", needs=frozenset({"latent"}), loads=_CHARTS),
+        Entry("vae_lab", "VAE lab", family="latent", needs=frozenset({"bound", "latent", "posterior"}), shares=("model",), loads=_CHARTS),
+    ],
     "Your own models": [
         Entry("training", "Training", shares=_RUN, loads=_CHARTS),
         Entry("runs", "Runs", shares=_RUN, loads=_CHARTS),

@@ -24,6 +24,12 @@ from genlab.settings import FROM_DATA
 
 POLL_SECONDS = float(os.environ.get("GENLAB_POLL_SECONDS", "1"))
 _SILENCE_SECONDS = 60.0
+# Where a run can be looked at, the page that shows most of it first.
+_LABS = {
+    "theatre": "See it draw in the pixel theatre →",
+    "vae_lab": "Walk among its codes in the VAE lab →",
+    "autoencoder_lab": "See what comes back in the autoencoder lab →",
+}
 
 
 def watch(job: jobs.Job, *, earlier: str | None = None) -> None:
@@ -98,8 +104,9 @@ def _results(job: jobs.Job, earlier: str | None) -> None:
         _curve(story, earlier)
     with strip:
         _samples(job, story)
-        if job.run.checkpoint_path.exists() and story.abilities >= PAGES["theatre"].needs:
-            st.page_link(PAGES["theatre"].file, label="See it draw in the pixel theatre →", query_params={"model": job.name})
+        page = next((page for page in _LABS if story.abilities >= PAGES[page].needs), None)
+        if job.run.checkpoint_path.exists() and page:
+            st.page_link(PAGES[page].file, label=_LABS[page], query_params={"model": job.name})
 
 
 def _samples(job: jobs.Job, story: Story) -> None:

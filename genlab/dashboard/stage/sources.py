@@ -17,7 +17,12 @@ from genlab.models.contract import ABILITIES
 from genlab.runs import Run, list_runs, load_model, open_run, pretrained_path
 
 # Trained models that come with genlab, the best to look at first.
-PACKAGED = {"mnist-pixelcnn": "MNIST, 28×28", "digits-pixelcnn": "small digits, 8×8"}
+PACKAGED = {
+    "mnist-pixelcnn": "MNIST, 28×28",
+    "digits-pixelcnn": "small digits, 8×8",
+    "mnist-vae-2d": "MNIST, codes in a plane",
+    "mnist-vae": "MNIST, longer codes",
+}
 PACKAGED_BY_CLASS = {"mnist-by-class": "MNIST, a digit of your choice"}
 RUNS_AT_MOST = 40
 

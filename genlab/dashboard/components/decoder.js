@@ -1,0 +1,162 @@
+// A decoder in the browser: its weights are sent once, as float16, and what a code stands for is computed as often as a pointer moves.
+// `decoder.py` says what is sent, and computes the same in torch.
+
+const LEAST_LOG_SCALE = -7; // as in genlab/causal/logistic_mixture.py
+
+const silu = (x) => x / (1 + Math.exp(-x));
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+// log(1 + exp x), for large x too.
+const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+// Every float16 as a number: 1 bit of sign, 5 of exponent, 10 of fraction.
+function fromHalves(halves) {
+  return Float32Array.from(halves, (half) => {
+    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
+    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : fraction * 2 ** -24;
+    return half & 0x8000 ? -size : size;
+  });
+}
+
+function createDecoder(sent) {
+  const weights = fromHalves(new Uint16Array(bytes(sent.weights)));
+  let at = 0;
+  const take = (count) => weights.subarray(at, (at += count));
+  const steps = sent.steps.map((step) => {
+    const [fanIn, outputs] = step.kind === "dense" ? [step.inputs, step.outputs] : [step.inputs * step.kernel ** 2, step.outputs * step.size[0] * step.size[1]];
+    return { ...step, weight: take(fanIn * step.outputs), bias: take(step.outputs), values: new Float32Array(outputs) };
+  });
+  const [channels, height, width] = sent.shape;
+  const mapped = sent.mapped; // height and width of the decoder's maps; what is over is cut off
+  const greys = new Uint8Array(channels * height * width);
+  const head = HEADS[sent.likelihood](sent.levels);
+
+  // What the decoder says of value i of a picture, in the order of drawing (rows, columns, channels): the place of its first parameter,
+  // and how far it is from one to the next.
+  const apart = mapped[0] * mapped[1];
+  const places = Uint32Array.from(greys, (_, i) => {
+    const [pixel, channel] = [Math.floor(i / channels), i % channels];
+    return channel * head.parameters * apart + Math.floor(pixel / width) * mapped[1] + (pixel % width);
+  });
+
+  // In an array that the next call fills anew.
+  const maps = (code) => steps.reduce((values, step) => (step.kind === "dense" ? dense : transposed)(values, step), code);
+
+  // The mean picture in 256 levels, likewise.
+  function picture(code) {
+    const values = maps(code);
+    for (let i = 0; i < greys.length; i += 1) greys[i] = Math.round(255 * head.mean(values, places[i], apart));
+    return greys;
+  }
+
+  // log p(x | z) in nats of a picture's levels.
+  function logLikelihood(levels, code) {
+    const values = maps(code);
+    let sum = 0;
+    for (let i = 0; i < levels.length; i += 1) sum += head.logProb(values, places[i], apart, levels[i]);
+    return sum;
+  }
+
+  return { picture, logLikelihood, image: { width, height, channels, levels: 256 } };
+}
+
+// What a decoder's maps say of one value: its mean as a share of ink, and log p of a level (genlab/models/latent/observation.py).
+const HEADS = {
+  bernoulli: () => ({
+    parameters: 1,
+    mean: (maps, at) => sigmoid(maps[at]),
+    logProb: (maps, at, apart, level) => -softplus(level ? -maps[at] : maps[at]),
+  }),
+  categorical: (levels) => ({
+    parameters: levels,
+    mean(maps, at, apart) {
+      const most = highest(maps, at, apart, levels);
+      let [sum, mean] = [0, 0];
+      for (let k = 0; k < levels; k += 1) {
+        const share = Math.exp(maps[at + k * apart] - most);
+        sum += share;
+        mean += share * k;
+      }
+      return mean / sum / (levels - 1);
+    },
+    logProb(maps, at, apart, level) {
+      const most = highest(maps, at, apart, levels);
+      let sum = 0;
+      for (let k = 0; k < levels; k += 1) sum += Math.exp(maps[at + k * apart] - most);
+      return maps[at + level * apart] - most - Math.log(sum);
+    },
+  }),
+  logistic: (levels) => ({
+    parameters: 2,
+    // E[x] = Σ_k P(x ≥ k).
+    mean(maps, at, apart) {
+      const sharp = Math.exp(-Math.max(maps[at + apart], LEAST_LOG_SCALE));
+      let sum = 0;
+      for (let k = 1; k < levels; k += 1) sum += sigmoid((maps[at] - (2 * k - 1) / (levels - 1) + 1) * sharp);
+      return sum / (levels - 1);
+    },
+    // log (σ(b) − σ(a)) = log σ(b) + log σ(−a) + log(1 − e^{a − b}), where a bin has both edges.
+    logProb(maps, at, apart, level) {
+      const sharp = Math.exp(-Math.max(maps[at + apart], LEAST_LOG_SCALE));
+      const edge = (side) => ((2 * level + side) / (levels - 1) - 1 - maps[at]) * sharp;
+      const [isFirst, isLast] = [level === 0, level === levels - 1];
+      const inner = isFirst || isLast ? 0 : Math.log(-Math.expm1((-2 / (levels - 1)) * sharp));
+      return inner - (isLast ? 0 : softplus(-edge(1))) - (isFirst ? 0 : softplus(edge(-1)));
+    },
+  }),
+};
+
+function highest(maps, at, apart, levels) {
+  let most = maps[at];
+  for (let k = 1; k < levels; k += 1) most = Math.max(most, maps[at + k * apart]);
+  return most;
+}
+
+// y = activation(W x + b), W by rows.
+function dense(values, { inputs, outputs, isLast, weight, bias, values: results }) {
+  for (let row = 0, at = 0; row < outputs; row += 1) {
+    let sum = bias[row];
+    for (let i = 0; i < inputs; i += 1, at += 1) sum += weight[at] * values[i];
+    results[row] = isLast ? sum : silu(sum);
+  }
+  return results;
+}
+
+// A transposed convolution: every value of a map is strewn, times a kernel of weights (in, out, kernel, kernel), over the larger one.
+function transposed(values, { inputs, outputs, kernel, stride, padding, size, from, isLast, weight, bias, values: results }) {
+  const [height, width] = size;
+  for (let out = 0; out < outputs; out += 1) results.fill(bias[out], out * height * width, (out + 1) * height * width);
+  for (let into = 0; into < inputs; into += 1) {
+    for (let row = 0; row < from[0]; row += 1) {
+      for (let column = 0; column < from[1]; column += 1) {
+        const value = values[(into * from[0] + row) * from[1] + column];
+        for (let out = 0; out < outputs; out += 1) {
+          for (let down = 0; down < kernel; down += 1) {
+            const y = row * stride - padding + down;
+            if (y < 0 || y >= height) continue;
+            const [to, tap] = [(out * height + y) * width, ((into * outputs + out) * kernel + down) * kernel];
+            for (let across = 0; across < kernel; across += 1) {
+              const x = column * stride - padding + across;
+              if (x >= 0 && x < width) results[to + x] += value * weight[tap + across];
+            }
+          }
+        }
+      }
+    }
+  }
+  if (!isLast) results.forEach((value, i) => (results[i] = silu(value)));
+  return results;
+}
+
+// One decoded or real picture, alone in its canvas, as large as there is room for.
+function paintPicture(canvas, values, image, available) {
+  fitCanvas(canvas, image.width, image.height, available);
+  const picture = new ImageData(image.width, image.height);
+  fillImage(picture, 0, 0, values, values.length, image, inkAndPaper(canvas));
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+}
+
+// As people write numbers: a real minus sign, and no minus zero.
+function signed(value, digits = 2) {
+  const text = Math.abs(value).toFixed(digits);
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
+}
