@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 Chart = alt.LayerChart | alt.FacetChart
 _HEIGHT = 340
 _BELOW = 12.0  # nats that are shown below the plain bound; codes from the prior begin far deeper
-_LEGEND = alt.Legend(title=None, orient="top", columns=2, labelLimit=260)
+_LEGEND = alt.Legend(title=None, orient="top", columns=2, labelLimit=260, symbolOpacity=1)
 
 
 def closing_gap(bounds: Mapping[str, Sequence[BoundByDraws]], exact: float | None) -> Chart:
     """The bound by K codes with its interval, a line for each way to draw them, and a level line at log p(x) where that is known."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"K": each.draws, "nats": each.nats.value, "low": each.nats.low, "high": each.nats.high, "codes": words}
         for words, line in bounds.items()
         for each in line
@@ -59,7 +59,7 @@ def closing_gap(bounds: Mapping[str, Sequence[BoundByDraws]], exact: float | Non
 
 def by_size(errors: Mapping[str, Mapping[int, Estimate]], chosen: int) -> Chart:
     """The squared error against the numbers in a code, a line for each way, with intervals; the chosen size is marked."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"size": size, "error": each.value, "low": each.low, "high": each.high, "way": way}
         for way, line in errors.items()
         for size, each in line.items()
@@ -87,7 +87,7 @@ def by_size(errors: Mapping[str, Mapping[int, Estimate]], chosen: int) -> Chart:
 
 def kl_by_latent(use: CodeUse) -> Chart:
     """What each latent costs, the dearest first."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"latent": f"z{number + 1}", "nats": float(value), "kind": "says something" if active else "collapsed"}
         for number, (value, active) in sorted(enumerate(zip(use.kl, use.active, strict=True)), key=lambda each: -each[1][0])
     ]
@@ -95,7 +95,12 @@ def kl_by_latent(use: CodeUse) -> Chart:
         alt.Chart(alt.InlineData(values=rows))
         .mark_bar(size=max(4, min(40, 700 // len(rows))))
         .encode(
-            x=alt.X("latent:N", sort=[row["latent"] for row in rows], title="latents, the dearest first", axis=alt.Axis(grid=False)),
+            x=alt.X(
+                "latent:N",
+                sort=[row["latent"] for row in rows],
+                title="latents, the dearest first",
+                axis=alt.Axis(grid=False, labelAngle=0),
+            ),
             y=alt.Y("nats:Q", title="KL, nats an image", axis=alt.Axis(tickCount=4)),
             color=alt.Color("kind:N", scale=alt.Scale(domain=["says something", "collapsed"]), legend=_LEGEND),
             tooltip=["latent:N", alt.Tooltip("nats:Q", format=".4f"), "kind:N"],
@@ -109,7 +114,7 @@ _FEATURES = {"code": "the code", "pca": "as many principal components", "pixels"
 
 def probe(readings: Sequence[Reading]) -> Chart:
     """How often a linear reader is right against the number of labels, for codes, principal components and pixels, with intervals."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "features": f"{_FEATURES[each.features]} ({each.size})",
             "labels": each.labels,
@@ -137,7 +142,7 @@ def probe(readings: Sequence[Reading]) -> Chart:
             alt.Tooltip("high:Q", title="to", format=".1%"),
         ],
     )
-    y = {"title": "test images named rightly", "scale": alt.Scale(zero=False), "axis": alt.Axis(format="%", tickCount=5)}
+    y: dict[str, Any] = {"title": "test images named rightly", "scale": alt.Scale(zero=False), "axis": alt.Axis(format="%", tickCount=5)}
     reach = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y), y2="high:Q")
     line = base.mark_line(strokeWidth=2, point={"size": 50}).encode(y=alt.Y("accuracy:Q", **y))
     return alt.layer(reach, line).properties(height=_HEIGHT)

@@ -47,7 +47,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("uses", "What it is good for", family="autoregressive", loads=_CHARTS),
         Entry("ablation", "Which tricks pay?", family="autoregressive", loads=_CHARTS),
     ],
-    "A code behind each image": [
+    "A code for each image": [
         Entry("autoencoder_lab", "Autoencoder lab", family="latent", needs=frozenset({"latent"}), loads=_CHARTS),
         Entry("vae_lab", "VAE lab", family="latent", needs=frozenset({"bound", "latent", "posterior"}), shares=("model",), loads=_CHARTS),
     ],

@@ -63,7 +63,8 @@ def log_weights(
         for start in range(0, draws, _CODES_AT_ONCE):
             noise = torch.randn(min(_CODES_AT_ONCE, draws - start), *model.latent_shape, generator=generator)
             codes = source.mean + source.stddev * noise
-            ratio = (prior.log_prob(codes).double() - source.log_prob(codes).double()).flatten(1).sum(1)
+            # log N(z; 0, I) − log r(z): the constants cancel.
+            ratio = ((noise.double().square() - codes.double().square()) / 2 + source.stddev.double().log()).flatten(1).sum(1)
             found.append(model.log_likelihood_table(image, codes)[0].double() + ratio)
     weights: NDArray[np.float64] = torch.cat(found).numpy(force=True)
     return weights

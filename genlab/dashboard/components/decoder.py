@@ -78,7 +78,7 @@ def decoder_of(model: Any) -> Decoder:
         likelihood=getattr(observation, "kind", "bernoulli"),  # without one, the maps are logits of ink
         mapped=mapped,
         steps=steps,
-        weights=np.concatenate([_flat(each) for layer in layers for each in (layer.weight, layer.bias)]).astype(np.float16),
+        weights=np.concatenate([_flat(each) for layer in layers for each in layer.parameters()]).astype(np.float16),
     )
     with torch.no_grad():
         codes = torch.randn(_TRIED, *model.latent_shape, generator=torch.Generator().manual_seed(0))
@@ -97,7 +97,7 @@ def maps_of(layers: list[nn.Linear | nn.ConvTranspose2d], mapped: tuple[int, int
     values = codes
     for number, layer in enumerate(layers):
         if isinstance(layer, torch.nn.ConvTranspose2d) and values.ndim == 2:
-            values = values.unflatten(1, (layer.in_channels, *_coarse(layers, shape)))
+            values = values.reshape(len(codes), layer.in_channels, *_coarse(layers, shape))
         values = layer(values)
         if number < len(layers) - 1:
             values = torch.nn.functional.silu(values)

@@ -150,7 +150,7 @@ export default mounts(function createElbo(root) {
         const piece = document.createElement("span");
         piece.style.width = `${(100 * value) / most}%`;
         piece.className = isKl ? "kl" : "";
-        piece.textContent = value / most > 0.045 ? `${isKl ? "KL" : words}\n${signed(value, 1)}` : "";
+        piece.textContent = value / most > 0.045 ? `\u2002${isKl ? "KL" : words}\n\u2002${signed(value, 1)}` : "";
         return piece;
       }),
     );

@@ -19,7 +19,7 @@ function createPad(root) {
     said = Math.max(said, data.heard ?? 0);
     part("rows").max = height;
     part("rows").value = data.rows;
-    part("line").hidden = data.whole;
+    part("line").hidden = part("beyond").hidden = data.whole;
     part("colour").hidden = channels !== 3;
     paint();
   }

@@ -201,7 +201,7 @@ export default mounts(function createWalk(root) {
 
   function paintRow(canvas, pictures) {
     const { across, width, height } = wallOf(BETWEEN, BETWEEN, decoder.image);
-    fitCanvas(canvas, width, height, Math.min(part("line").clientWidth, BETWEEN * 88));
+    Object.assign(canvas, { width, height });
     const picture = new ImageData(width, height);
     const colours = inkAndPaper(canvas);
     pictures.forEach((values, n) => fillImage(picture, n * across, 0, values, values.length, decoder.image, colours));

@@ -24,6 +24,7 @@ from genlab.dashboard.stage.latent import (
     shipped_denoiser,
 )
 from genlab.dashboard.stage.sources import Source, model_of, sources
+from genlab.measures.resampling import Estimate
 
 SHOWN = 12
 NARROWEST = 52
@@ -149,7 +150,7 @@ def job_done(source: Source) -> None:
         st.markdown("This model was not asked yet; a minute or two in a terminal, and the answer stands here:")
         st.code(f"genlab probe {source.name} --json runs/{source.name}/probe.json", language="bash")
         return
-    by_labels = {each.labels: {} for each in found}
+    by_labels: dict[int, dict[str, Estimate]] = {each.labels: {} for each in found}
     for each in found:
         by_labels[each.labels][each.features] = each.accuracy
     told = "; ".join(

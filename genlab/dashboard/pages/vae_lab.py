@@ -15,8 +15,8 @@ from genlab.dashboard.components.walk import Own, Plane, name_of, walk
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import caught, frame
 from genlab.dashboard.navigation import PAGES
+from genlab.dashboard.proof_button import proof_button
 from genlab.dashboard.stage.latent import (
-    COUNTS,
     POINTS,
     SHELF,
     bounds,
@@ -62,6 +62,8 @@ def page() -> None:
             three_terms(source)
         with caught():
             how_close(source, number)
+        with caught():
+            proofs(source)
         with caught():
             which_latents(source)
 
@@ -196,19 +198,31 @@ def how_close(source: Source, number: int) -> None:
     )
     with st.spinner("Drawing codes …"):
         found, exact = bounds(source, number), evidence(source)
-    nats = None if exact is None else float(exact.nats[number])
     line = found[next(iter(found))]
     first, last = line[0].nats, line[-1].nats
-    sentence = f"ELBO {first.value:.2f} nats, by {COUNTS[-1]:,} codes {last.value:.2f}"
-    charts.show(latent_charts.closing_gap(found, nats), key="gap", alt=f"Bounds on log p(x) of image {number + 1}: {sentence}.")
+    sentence = f"ELBO {first.value:.2f} nats, by {line[-1].draws:,} codes {last.value:.2f}"
+    charts.show(
+        latent_charts.closing_gap(found, None if exact is None else float(exact.nats[number])),
+        key="gap",
+        alt=f"Bounds on log p(x) of image {number + 1}: {sentence}.",
+    )
     if exact is None:
         st.caption(f"Image {number + 1}: {sentence}. Shaded: 95% intervals of the mean. log p(x) itself cannot be computed here.")
         return
+    nats = float(exact.nats[number])
     st.caption(
         f"Image {number + 1}: {sentence}; log p(x) is {nats:.3f}, integrated on a grid, with an error below "
         f"{max(1e-4, float(exact.error[number])):.1g}. So the ELBO misses {nats - first.value:.2f} nats and the last bound "
         f"{max(0.0, nats - last.value):.2f}. Shaded: 95% intervals of the mean."
     )
+
+
+def proofs(source: Source) -> None:
+    """What a bound promises, to be checked."""
+    st.markdown("What a bound promises can be checked, on images that the model draws itself.")
+    proof_button("bounds_rise", "The ELBO is below IWAE(K), which rises with K and stays below log *p*(*x*).", source)
+    proof_button("kl_fits_draws", "The KL by its formula is the KL by drawing codes.", source)
+    proof_button("gradient_is_slope", "The gradient through *z* = μ + σ ε is the slope of the bound.", source)
 
 
 def which_latents(source: Source) -> None:

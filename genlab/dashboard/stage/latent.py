@@ -34,8 +34,8 @@ COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 SHELF = 24
 """So many test images can be looked at one by one."""
 PROPOSALS: dict[str, Proposal] = {"codes from q(z | x)": "posterior", "codes from the prior": "prior"}
-_DRAWS = 20_000
-POINTS = 241
+_DRAWS, _DEAR_DRAWS = 20_000, 400  # codes that bounds are made of; where to decode one takes long, fewer
+POINTS = 161
 """A side of the grid that log p is integrated on."""
 _SIDE = 61  # of the magnified posterior
 _HERMITE = 9  # nodes for each of two latents
@@ -184,7 +184,7 @@ def _principal(name: str, settings: tuple[tuple[str, Any], ...]) -> tuple[NDArra
     from genlab.datasets import load_dataset
 
     data = load_dataset(name, **dict(settings))
-    flat = data.train.images.reshape(len(data.train), -1).astype(np.float64) / (data.levels - 1)
+    flat = data.train.images.reshape(len(data.train), -1).astype(np.float64) / max(1, (data.levels or 2) - 1)
     mean = flat.mean(0)
     _, axes = np.linalg.eigh(np.cov((flat - mean).T))
     return mean, axes.T[::-1], len(flat)
@@ -238,11 +238,11 @@ class Evidence:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def evidence(source: Source) -> Evidence | None:
-    """Log p(x) of the images on the shelf; None where there are more than two latents."""
+    """Log p(x) of the images on the shelf; None where there are more than two latents, or to decode takes long."""
     from genlab.measures.bound import integrated_log_prob
 
     model, images = model_of(source), crowd(source).images[:SHELF]
-    if tuple(model.latent_shape) != (2,):
+    if tuple(model.latent_shape) != (2,) or decoder(source) is None:
         return None
     with SAMPLING_SLOT:
         begun = time.perf_counter()
@@ -303,9 +303,11 @@ def _nodes(latents: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 def bounds(source: Source, number: int) -> dict[str, list[BoundByDraws]]:
     """The bound by K codes on log p of a test image, by codes from q(z | x) and by codes from the prior."""
     model, image = model_of(source), crowd(source).images[number][None]
+    draws = _DRAWS if decoder(source) else _DEAR_DRAWS
+    counts = [count for count in COUNTS if 2 * count <= draws]
     with SAMPLING_SLOT:
         return {
-            words: bounds_by_draws(log_weights(model, image, _DRAWS, proposal=proposal), COUNTS) for words, proposal in PROPOSALS.items()
+            words: bounds_by_draws(log_weights(model, image, draws, proposal=proposal), counts) for words, proposal in PROPOSALS.items()
         }
 
 
