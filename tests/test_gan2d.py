@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -289,8 +290,40 @@ def test_modes_of_what_has_none_are_refused(arguments: Any, sentence: str) -> No
         modes(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("model", "data", "sentence"),
+    [
+        ("gan2d", {"name_or_path": "digits"}, "data must be points for model 'gan2d'; dataset 'digits' has images: 1×8×8, 17 levels"),
+        ("dcgan", {"name_or_path": "ring"}, "data must be images for model 'dcgan'; dataset 'ring' has points: 2, real values"),
+        ("gan2d", {"points": np.zeros((9, 3))}, "middle must be a point of the plane, where this model draws; the data have 3 values"),
+    ],
+)
+def test_a_model_of_points_is_not_for_images_nor_the_other_way_round(model: str, data: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        genlab.models.create_for(genlab.load_dataset(**data), model, 0, {})
+
+
 def test_it_says_what_it_is_doing(tmp_path: Path) -> None:
     data = genlab.load_dataset("moons")
     told: list[Progress] = []
     genlab.train(genlab.models.create_for(data, "gan2d", 0, {}), data, steps=2, out=tmp_path / "run", on_progress=told.append, **QUICK)
     assert "sliced Wasserstein distance" in told[-1].message
+
+
+def test_the_command_line_trains_draws_and_measures_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, drawn = tmp_path / "run", tmp_path / "points.npz"
+    quick = ["steps=2", "hidden=8", "discriminator_hidden=8", "valid_images=50"]
+    assert cli.main(["train", "gan2d", "--data", "ring", "--seed", "1", "--out", str(run), "--set", *quick]) == 0
+    assert "draw points      genlab sample" in capsys.readouterr().out
+    assert cli.main(["sample", str(run), "-n", "7", "--out", str(drawn)]) == 0
+    with np.load(drawn) as kept:
+        assert (kept["images"].shape, kept["images"].dtype) == ((7, 2), np.float32)
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(run), "--samples", "--limit", "60", "--json", str(tmp_path / "found.json")]) == 0
+    told = capsys.readouterr().out
+    for words in ("sliced Wasserstein distance, 60 examples", "precision", "coverage", "of 8 found", "no sign of memorising"):
+        assert words in told
+    document = json.loads((tmp_path / "found.json").read_text())
+    assert {"figures", "neighbours", "memorisation", "modes"} <= document.keys()
+    assert cli.main(["evaluate", str(run), "--typicality"]) != 0
+    assert "--typicality needs an exact likelihood" in capsys.readouterr().err

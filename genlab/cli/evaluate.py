@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from genlab.cli.evaluate_samples import of_samples
 from genlab.cli.files import require_place
 from genlab.cli.parser import RUN, Commands
 from genlab.cli.settings import assigned, data_settings, load_data
@@ -37,6 +38,11 @@ def add(commands: Commands) -> None:
         default=1,
         metavar="K",
         help="codes an image of an importance-weighted bound, up to thousands (default: 1)",
+    )
+    evaluate.add_argument(
+        "--samples",
+        action="store_true",
+        help="where its samples lie: precision, recall, density, coverage, a Fréchet distance, modes, and whether they are copies",
     )
     evaluate.add_argument("--limit", type=int, metavar="N", help="only the first so many images (default: all)")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
@@ -94,11 +100,13 @@ def _reported(arguments: argparse.Namespace, model: Any, run: Run | None, data: 
         error = "" if figure.standard_error is None else f" ± {figure.standard_error:.2g}"
         words = model.report.words if name == model.report.key else name.replace("_", " ")
         print(f"{arguments.split}: {figure.mean:.5g}{error} {words}, {figure.examples} examples")
+    lie = of_samples(model, data, split=arguments.split, limit=arguments.limit, seed=arguments.seed) if arguments.samples else {}
     if arguments.json is not None:
         document = {
             "model": str(arguments.model),
             "split": arguments.split,
             "figures": {name: asdict(each) for name, each in found.items()},
+            **lie,
         }
         write_aside(arguments.json, (json.dumps(document, indent=2) + "\n").encode())
     return 0
@@ -113,9 +121,10 @@ def _more(arguments: argparse.Namespace, model: Any, run: Run | None, data: Any,
     from genlab.models.contract import abilities
 
     has_code = "posterior" in abilities(model) and images > 1
-    if not (arguments.calibration or arguments.typicality or has_code):
+    if not (arguments.calibration or arguments.typicality or arguments.samples or has_code):
         return {}
-    split = split_of(load_run_data(run) if data is None and run else data, arguments.split)
+    data = load_run_data(run) if data is None and run else data
+    split = split_of(data, arguments.split)
     batch = split.batch(generator_of(arguments.seed, 0), np.arange(images))
     asked = {"seed": arguments.seed, "backend": arguments.backend}
     found: dict[str, Any] = {"code": _code(model, batch)} if has_code else {}
@@ -123,6 +132,8 @@ def _more(arguments: argparse.Namespace, model: Any, run: Run | None, data: Any,
         found["calibration"] = _calibration(model, batch, asked)
     if arguments.typicality:
         found["typicality"] = _typicality(model, batch, asked)
+    if arguments.samples:
+        found |= of_samples(model, data, split=arguments.split, limit=arguments.limit, seed=arguments.seed)
     return found
 
 

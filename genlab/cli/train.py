@@ -130,7 +130,8 @@ def _print_summary(run: Run) -> None:
         print(f"sample grid      {run.sample_files[-1]}")
     if run.state() == "stopped":
         print(_how_to_resume(run.path))
-    print(f"draw images      genlab sample {_quoted(run.path)} -n 64 --out grid.png")
+    drawn = "images      genlab sample {} -n 64 --out grid.png" if run.domain.is_image else "points      genlab sample {} --out points.npz"
+    print(f"draw {drawn.format(_quoted(run.path))}")
     print(f"score the test   genlab evaluate {_quoted(run.path)}")
 
 

@@ -38,8 +38,13 @@ class Figure:
     examples: int
 
 
-MORE = ("calibration_error", "typicality_gap", "typicality_inside")
+MORE_OF_LIKELIHOODS = ("calibration_error", "typicality_gap", "typicality_inside")
 """What can be measured beside a model's own figures, of models that predict value after value or have a likelihood."""
+
+MORE_OF_SAMPLES = ("precision", "recall", "density", "coverage", "digit_frechet", "memorisation_excess")
+"""What can be measured of any model's samples; `digit_frechet` of images that genlab's digit classifier is asked about."""
+
+MORE = (*MORE_OF_LIKELIHOODS, *MORE_OF_SAMPLES)
 
 
 def measure(
@@ -61,7 +66,7 @@ def measure(
         limit: Only the first so many examples; None takes all.
         seed: Decides whatever is drawn.
         backend: ``"native"``, ``"torch"`` or ``"auto"``.
-        more: Names in `MORE`, measured too; `genlab.measures.calibration` and `typicality` have the whole curves behind them.
+        more: Names in `MORE`, measured too; `genlab.measures.calibration`, `typicality`, `neighbours` and `memorisation` have more to say.
 
     Raises:
         InputError: An unknown or empty split, data that doesn't fit the model, or a measure that is unknown or needs what it lacks.
@@ -74,9 +79,31 @@ def measure(
     count = min(len(chosen), limit or len(chosen))
     found = split_figures(model, chosen, count, seed=seed, backend=backend)
     batch = chosen.batch(generator_of(seed, 0), np.arange(count)) if more else None
-    return {name: _figure(values, count) for name, values in found.items()} | {
-        name: _estimated(name, model, batch, seed, backend) for name in more
-    }
+    extra = {name: _estimated(name, model, batch, seed, backend) for name in more if name in MORE_OF_LIKELIHOODS}
+    of_samples = [name for name in more if name in MORE_OF_SAMPLES]
+    extra |= _of_samples(of_samples, model, data, split, count, seed) if of_samples else {}
+    return {name: _figure(values, count) for name, values in found.items()} | {name: extra[name] for name in more}
+
+
+def _of_samples(names: list[str], model: Model, data: Dataset, split: str, count: int, seed: int) -> dict[str, Figure]:
+    """Some of `MORE_OF_SAMPLES`."""
+    from genlab.measures.memorisation import memorisation
+    from genlab.measures.neighbours import neighbours
+
+    found: dict[str, Figure] = {}
+    if set(names) - {"memorisation_excess"}:
+        lies = neighbours(model, data, split=split, limit=count, seed=seed)
+        for name in names:
+            estimate = getattr(lies, name.removeprefix("digit_"), None)
+            if estimate is not None:
+                found[name] = Figure(estimate.value, estimate.standard_error, lies.real)
+    if "memorisation_excess" in names:
+        copies = memorisation(model, data, seed=seed)
+        found["memorisation_excess"] = Figure(copies.excess.value, copies.excess.standard_error, copies.samples)
+    for name in names:
+        if name not in found:
+            raise InputError(f"more must suit the data; {name!r} is for images of digits, {data.name!r} has {data.domain}")
+    return found
 
 
 def _estimated(name: str, model: Model, batch: Any, seed: int, backend: str) -> Figure:

@@ -70,13 +70,17 @@ def create_for(data: Any, name: str, seed: int, settings: Mapping[str, Any]) -> 
         settings: The model's other settings.
 
     Raises:
-        InputError: As for `create_model`.
+        InputError: As for `create_model`; images for a model of points, or the other way round.
     """
     import torch
 
     from genlab.settings import FROM_DATA
 
-    of_the_data = {each: getattr(data, each) for each in FROM_DATA if each in settings_class(name).model_fields}
+    fields = settings_class(name).model_fields
+    if (data.levels is None and "levels" in fields and fields["levels"].annotation is int) or (data.levels and "levels" not in fields):
+        kind, other = ("points", "images") if data.levels else ("images", "points")
+        raise InputError(f"data must be {kind} for model {name!r}; dataset {data.name!r} has {other}: {data.domain}")
+    of_the_data = {each: getattr(data, each) for each in FROM_DATA if each in fields}
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return create_model(name, **{**settings, **of_the_data})

@@ -28,6 +28,10 @@ DATA = {
     "all of MNIST, black or white, drawn anew (fetched once from the web)": DataSettings(name="mnist", binarize="dynamic"),
     "photographs 32×32, colour, 8 levels": DataSettings(name="photos", levels=8),
     "sunspots, 264 months, 32 levels (a series)": DataSettings(name="sunspots", levels=32),
+    "points: a ring of 8 modes": DataSettings(name="ring"),
+    "points: a grid of 25 modes": DataSettings(name="grid25"),
+    "points: two spirals": DataSettings(name="spirals"),
+    "points: two moons": DataSettings(name="moons"),
 }
 SHAPES = {"digits": (1, 8, 8), "mnist5k": (1, 28, 28), "mnist": (1, 28, 28), "photos": (3, 32, 32), "sunspots": (1, 1, 264)}
 
@@ -129,11 +133,7 @@ def start(model: str, data: Mapping[str, Any], network: Mapping[str, Any], train
     if images.name not in {preset.name for preset in DATA.values()}:
         raise InputError(f"images must be one of the list; got {images.name!r}")
     settings = validate(kind, network)
-    channels, height, width = SHAPES[images.name]
-    sides = (height, width) if images.size is None else (1 if height == 1 else images.size, images.size)  # a series stays one pixel high
-    # Where the levels aren't given, they are 256 at most.
-    shape = {"image_shape": (channels, *sides), "levels": 2 if images.binarize else images.levels or 256}
-    shape = {name: value for name, value in shape.items() if name in kind.model_fields}
+    shape = {name: value for name, value in _of_images(images).items() if name in kind.model_fields}
     parameters = parameter_count({"model": {"name": model, "settings": {**settings.model_dump(mode="json"), **shape}}})
     demand = jobs.Demand(minutes=checked.minutes, steps=checked.steps, parameters=parameters)
     # Without a budget of its own, a training ends with the visitor's.
@@ -145,6 +145,16 @@ def start(model: str, data: Mapping[str, Any], network: Mapping[str, Any], train
     }
     options = ["--set", *(f"{part}.{name}={as_text(value)}" for part, values in asked.items() for name, value in values.items())]
     return _once(model, images.name, options, demand)
+
+
+def _of_images(images: DataSettings) -> dict[str, Any]:
+    """What a model of such images is told of them; nothing of points."""
+    if images.name not in SHAPES:
+        return {}
+    channels, height, width = SHAPES[images.name]
+    sides = (height, width) if images.size is None else (1 if height == 1 else images.size, images.size)  # a series stays one pixel high
+    # Where the levels aren't given, they are 256 at most.
+    return {"image_shape": (channels, *sides), "levels": 2 if images.binarize else images.levels or 256}
 
 
 def _once(model: str, data: str, options: list[str], demand: jobs.Demand) -> jobs.Job:

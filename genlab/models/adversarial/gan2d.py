@@ -24,7 +24,7 @@ from torch import Tensor
 
 from genlab.datasets.points import mode_of
 from genlab.domain import Batch, Domain
-from genlab.models.adversarial.game import GameSettings, Gan
+from genlab.models.adversarial.gan import Gan, GanSettings
 from genlab.models.adversarial.losses import Loss
 from genlab.models.adversarial.networks import ACTIVATIONS, mlp
 from genlab.models.contract import Compute, Report
@@ -32,6 +32,13 @@ from genlab.models.contract import Compute, Report
 JUDGED = 2_500
 """Points that are drawn to count modes, as the papers do."""
 _DIRECTIONS = 32
+
+
+def _in_the_plane(value: Any) -> Any:
+    if isinstance(value, tuple | list) and len(value) != 2:
+        raise ValueError(f"must be a point of the plane, where this model draws; the data have {len(value)} values an example")
+    return value
+
 
 Activation = Annotated[str, Field(pattern=f"^({'|'.join(ACTIVATIONS)})$")]
 
@@ -41,7 +48,7 @@ def _plain(value: Any) -> Any:
     return () if value is None else value.tolist() if isinstance(value, np.ndarray) else value
 
 
-class Settings(GameSettings):
+class Settings(GanSettings):
     """What a GAN in the plane is made of."""
 
     loss: Loss = Field("relativistic", description="What the players minimise.")
@@ -58,7 +65,7 @@ class Settings(GameSettings):
         (), description="The modes of the data, if they have some."
     )
     sigma: float | None = Field(None, gt=0, description="The standard deviation around each of them.")
-    middle: tuple[float, float] = Field((0.0, 0.0), description="The mean of the data.")
+    middle: Annotated[tuple[float, float], BeforeValidator(_in_the_plane)] = Field((0.0, 0.0), description="The mean of the data.")
     spread: float = Field(1.0, gt=0, description="Their standard deviation in one coordinate.")
 
 

@@ -75,12 +75,13 @@ def penalty(kind: Loss, critic: Critic, real: Tensor, fake: Tensor, between: Ten
     """
     if kind == "wasserstein":
         share = between.reshape(-1, *[1] * (real.ndim - 1))
-        return ((_slope(critic, share * real + (1 - share) * fake) + 1e-12).sqrt() - 1).square().mean()
-    return (_slope(critic, real).mean() + _slope(critic, fake).mean()) / 2
+        seen = (share * real + (1 - share) * fake).detach().requires_grad_()
+        return ((squared_slopes(critic(seen), seen) + 1e-12).sqrt() - 1).square().mean()
+    both = torch.cat([real, fake]).detach().requires_grad_()
+    return squared_slopes(critic(both), both).mean()
 
 
-def _slope(critic: Critic, examples: Tensor) -> Tensor:
-    """‖∇s‖² of each example, itself differentiable."""
-    examples = examples.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(critic(examples).sum(), examples, create_graph=True)
+def squared_slopes(logits: Tensor, examples: Tensor) -> Tensor:
+    """‖∇s‖² of each example (of all its values), itself differentiable; each logit must depend on its own example alone."""
+    (gradient,) = torch.autograd.grad(logits.sum(), examples, create_graph=True)
     return gradient.flatten(1).square().sum(1)

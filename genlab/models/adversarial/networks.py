@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm as _spectral_norm
+from torch.nn.functional import normalize
+from torch.nn.utils.parametrize import register_parametrization
+
+_FIRST_STEPS = 15  # of power iteration, before training begins
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -65,6 +69,37 @@ def mlp(
     return nn.Sequential(*parts, normed(nn.Linear(width, outputs), spectral_norm))
 
 
+class SpectralNorm(nn.Module):
+    """W / σ(W): the weight divided by its largest singular value, by one step of power iteration a pass (Miyato et al. 2018).
+
+        v = Wᵀu / ‖Wᵀu‖,   σ = ‖W v‖,   and, while it trains, u ← W v / σ
+
+    NOTE: the paper takes u and v for constants on the way back; here σ is differentiated as it is computed: the gradient is the slope.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.u: Tensor
+        self.register_buffer("u", normalize(torch.randn(len(weight), device=weight.device), dim=0))
+        with torch.no_grad():
+            for _ in range(_FIRST_STEPS):
+                self.forward(weight)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight, divided."""
+        matrix = weight.flatten(1)
+        reached = matrix @ normalize(matrix.T @ self.u.clone(), dim=0)
+        sigma = reached.norm()
+        if self.training:
+            with torch.no_grad():
+                self.u.copy_(reached / sigma)
+        divided: Tensor = weight / sigma
+        return divided
+
+
 def normed(layer: nn.Module, spectral_norm: bool) -> nn.Module:
     """The layer, its weight divided by its largest singular value if that is asked for."""
-    return _spectral_norm(layer) if spectral_norm else layer
+    if spectral_norm:
+        assert isinstance(layer.weight, Tensor)
+        register_parametrization(layer, "weight", SpectralNorm(layer.weight.detach()))
+    return layer
