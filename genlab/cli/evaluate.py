@@ -91,7 +91,11 @@ def _reported(arguments: argparse.Namespace, model: Any, run: Run | None, data: 
     """Of a model that says nothing of log p: the figures that it reports."""
     from genlab.measures import measure
     from genlab.measures.likelihood import load_run_data
+    from genlab.models.contract import require
 
+    for option, ability in (("calibration", "causal"), ("typicality", "likelihood")):
+        if getattr(arguments, option):
+            require(model, ability, f"--{option}")
     data = load_run_data(run) if data is None and run else data
     if arguments.limit is not None and arguments.limit < 1:
         raise InputError(f"limit must be at least 1; got {arguments.limit}")
