@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--study", type=Path, metavar="FOLDER", help="of `genlab ablate`")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train`")
     parser.add_argument("--latent", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train`, models with a bound")
+    parser.add_argument("--pixelvae", type=Path, nargs="+", default=[], metavar="RUN", help="the same, beside plain causal models")
     parser.add_argument("--probe", type=Path, nargs="+", default=[], metavar="FILE", help="of `genlab probe --json`")
     parser.add_argument("--document", type=Path, default=DOCUMENT, help=f"default: {DOCUMENT}")
     given = parser.parse_args(arguments)
@@ -40,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         text = between(text, "study", study_table(given.study))
     if given.runs:
         text = between(text, "runs", runs_table([open_run(folder) for folder in given.runs]))
-    if given.latent:
-        text = between(text, "latent", latent_table([open_run(folder) for folder in given.latent]))
+    for part in ("latent", "pixelvae"):
+        if folders := getattr(given, part):
+            text = between(text, part, latent_table([open_run(folder) for folder in folders]))
     if given.probe:
         text = between(text, "probe", "\n\n".join(probe_table(read_json(file)) for file in given.probe))
     given.document.write_text(text, encoding="utf-8")
