@@ -22,7 +22,7 @@ def test_the_two_commands_are_there_just_so():
 
 
 def test_its_examples_run(tmp_path, monkeypatch):
-    library, own_data, photograph = code_blocks("python")
+    library, own_data, photograph, codes = code_blocks("python")
     monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
@@ -41,6 +41,10 @@ def test_its_examples_run(tmp_path, monkeypatch):
     names = run(photograph)
     assert names["endings"].shape == (12, 1, 28, 28)
     assert (names["endings"][:, 0, :14] == names["digit"].levels(2)[:14]).all()
+
+    names = run(codes)
+    assert names["walk"].shape == (8, 1, 28, 28)
+    assert names["least"].mean() < names["nearer"].mean()
 
 
 def run(example):
