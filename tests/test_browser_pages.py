@@ -152,6 +152,15 @@ def test_ink_on_paper_in_the_dark_theme_too(browser: Browser, server: Server) ->
     tab.context.close()
 
 
+def test_the_words_of_charts_follow_a_theme_that_changes(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "temperature", motion="reduce")
+    word = tab.get_by_test_id("stVegaLiteChart").locator("svg text").first
+    in_light = str(word.get_attribute("fill"))
+    tab.emulate_media(color_scheme="dark")
+    expect(word).not_to_have_attribute("fill", in_light)
+    tab.context.close()
+
+
 CORNER = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data.slice(0, 3)]"
 
 

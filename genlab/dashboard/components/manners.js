@@ -1,5 +1,6 @@
 // In a narrow window the sidebar lies on the page, so it closes once a page was chosen from it; formulas and code that scroll can be
-// scrolled by keyboard in every browser; and the style for paper can see whether the theme is dark.
+// scrolled by keyboard in every browser; the style for paper can see whether the theme is dark; and where the theme has changed the page
+// runs again, since charts are drawn in the colours of the theme that the server knew.
 
 const ROUNDING = 2; // KaTeX's own boxes overlap by a pixel or two
 
@@ -19,7 +20,10 @@ export default mounts(function createManners() {
   }
 
   function look() {
-    document.documentElement.dataset.scheme = getComputedStyle(document.querySelector("[data-testid=stApp]")).colorScheme;
+    const { dataset } = document.documentElement;
+    const { colorScheme } = getComputedStyle(document.querySelector("[data-testid=stApp]"));
+    if (dataset.scheme && dataset.scheme !== colorScheme) manners.trigger("scheme", colorScheme);
+    dataset.scheme = colorScheme;
     for (const each of main.querySelectorAll(".katex-display, pre")) {
       if (each.scrollWidth > each.clientWidth + ROUNDING || each.scrollHeight > each.clientHeight + ROUNDING) each.tabIndex = 0;
       else each.removeAttribute("tabindex");
@@ -32,7 +36,7 @@ export default mounts(function createManners() {
   const sizes = new ResizeObserver(soon);
   sizes.observe(main);
 
-  return {
+  const manners = {
     show: soon,
     close() {
       cancelAnimationFrame(frame);
@@ -41,4 +45,5 @@ export default mounts(function createManners() {
       sizes.disconnect();
     },
   };
+  return manners;
 });

@@ -10,6 +10,9 @@ _mount = component("manners")
 
 
 def manners() -> None:
-    """Close the sidebar of a narrow window behind the visitor, make what scrolls reachable by keyboard, tell paper which theme is on."""
+    """Close the sidebar of a narrow window behind the visitor, make what scrolls reachable by keyboard, heed the theme.
+
+    The style for paper is told which theme is on, and a page is run again in another.
+    """
     with st.container(key="manners"):
         _mount(key="manners of all pages")
