@@ -154,7 +154,7 @@ def test_a_map_is_zuko_s(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plane_s_density_is_zuko_s(kind: str) -> None:
     """The same layers composed in zuko, with this model's networks: the same log p at every point, and the same points from noise."""
-    model = flow(**PLANE, coupling=kind, steps=3).double()
+    model = flow(**PLANE, coupling=kind, depth=3).double()
     transform = zuko.transforms.ComposedTransform(*(each for step in model.body.scales[0] for each in in_zuko(step)))
     base = zuko.distributions.DiagNormal(torch.zeros(2).double(), torch.ones(2).double())
     theirs = zuko.distributions.NormalizingFlow(transform, base)
@@ -286,7 +286,7 @@ def test_training_makes_no_nan(seed: int) -> None:
     """A learning rate far too high for comfort, and no clipping: losses and weights stay numbers, and something is learnt."""
     points = two_moons(seed=seed)
     torch.manual_seed(seed)
-    model = genlab.create_model("realnvp", **PLANE, steps=2, hidden=16, bins=6).train()
+    model = genlab.create_model("realnvp", **PLANE, depth=2, hidden=16, bins=6).train()
     adam = torch.optim.Adam(model.parameters(), lr=0.02)
     losses = []
     for step in range(60):

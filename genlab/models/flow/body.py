@@ -32,7 +32,7 @@ class Body(nn.Module):
             layers: list[nn.Module] = []
             if scale == 0 and settings.coupling == "spline" and here[1:] != (1, 1):
                 layers.append(OwnSpline(here, settings.bins))
-            for number in range(settings.steps):
+            for number in range(settings.depth):
                 mix = number >= _UNMIXED or scale > 0 or not self.squeezes
                 layers.append(Step(here, settings.hidden, settings.coupling, settings.bins, mix=mix))
             scales.append(nn.ModuleList(layers))

@@ -31,7 +31,7 @@ class Settings(_Settings):
     image_shape: tuple[int, ...] = Field((1, 8, 8), description="Channels, height and width of an image; (D,) of points.")
     levels: int | None = Field(17, ge=2, le=256, description="Number of values a pixel can take; none: points of real values.")
     coupling: Literal["affine", "spline"] = Field("spline", description="What becomes of the half that is changed.")
-    steps: int = Field(6, ge=1, le=64, description="Steps at each scale.")
+    depth: int = Field(6, ge=1, le=64, description="Steps at each scale.")
     scales: int = Field(2, ge=0, le=6, description="How often an image is squeezed; its sides are halved each time.")
     hidden: int = Field(48, ge=1, le=1024, description="Channels of a coupling's network.")
     bins: int = Field(8, ge=2, le=64, description="Pieces of a spline.")
