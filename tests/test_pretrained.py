@@ -34,7 +34,7 @@ def test_a_packaged_model_is_small_and_draws_images_at_once(name):
     model = genlab.load_model(name)
     images = genlab.sample(model, n=4, seed=0, **told(model, 4))
     assert images.shape == (4, *model.domain.shape)
-    assert images.dtype == np.uint8
+    assert images.dtype == (np.float32 if model.domain.levels is None else np.uint8)
     assert len(np.unique(images)) > 1
 
 
@@ -105,6 +105,8 @@ def test_a_painter_refuses_what_it_cannot_do():
         genlab.sample(load_painter("digits-pixelcnn"), 1, on_row=print)
     with pytest.raises(RunError, match=r"no packaged model '\.\./x'"):
         load_painter("../x")
+    with pytest.raises(InputError, match="list of nodes; 'realnvp' has none"):
+        load_painter("mnist-flow")
     for options in ({"backend": "torch"}, {"backend": "naive"}, {"dtype": "bfloat16"}):
         with pytest.raises(BackendError, match="a painter draws with backend 'native' in float32 alone"):
             genlab.sample(load_painter("digits-pixelcnn"), 1, **options)

@@ -51,6 +51,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("autoencoder_lab", "Autoencoder lab", family="latent", needs=frozenset({"latent"}), loads=_CHARTS),
         Entry("vae_lab", "VAE lab", family="latent", needs=frozenset({"bound", "latent", "posterior"}), shares=("model",), loads=_CHARTS),
     ],
+    "There and back": [Entry("reversible", "Reversible lab", family="reversible", needs=frozenset({"invertible"}), loads=("pandas",))],
     "Your own models": [
         Entry("training", "Training", shares=_RUN, loads=_CHARTS),
         Entry("runs", "Runs", shares=_RUN, loads=_CHARTS),

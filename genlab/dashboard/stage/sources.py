@@ -22,6 +22,8 @@ PACKAGED = {
     "digits-pixelcnn": "small digits, 8×8",
     "mnist-vae-2d": "MNIST, codes in a plane",
     "mnist-vae": "MNIST, longer codes",
+    "mnist-flow": "MNIST in 256 levels",
+    "spirals-flow": "two spirals in the plane",
 }
 PACKAGED_BY_CLASS = {"mnist-by-class": "MNIST, a digit of your choice"}
 RUNS_AT_MOST = 40
