@@ -278,6 +278,20 @@ def test_the_bound_s_parts_add_up() -> None:
     assert float(uniform["dequantisation"].abs().max()) == 0
 
 
+def test_a_figure_says_what_it_is_and_how_levels_became_real_values() -> None:
+    data = genlab.load_dataset("digits", size=4)
+    model = systems.small("realnvp", image_shape=data.image_shape, levels=data.levels, dequantisation="variational").eval()
+    found = genlab.evaluate(model, data, limit=20)
+    assert found.is_bound
+    assert found.protocol.endswith("; variational dequantisation")
+    assert found.nats == pytest.approx(-genlab.bound(model, data.test.images[:20]).mean(), abs=2)  # other noise
+    assert genlab.evaluate(model, data, limit=20, importance=20).nats < found.nats
+    plane = genlab.load_dataset(points=two_moons())
+    found = genlab.evaluate(flow(**PLANE), plane)
+    assert (found.is_bound, found.bits_per_dim, found.words) == (False, None, "nats a point")
+    assert "points of 2 real values" in found.protocol
+
+
 # --- training --------------------------------------------------------------------------------------------------------------------
 
 

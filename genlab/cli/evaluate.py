@@ -74,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         importance=arguments.importance,
     )
     error = "" if result.standard_error is None else f" ± {result.standard_error:.2f}"
-    print(f"{result.split}: {result.nats:.2f}{error} {result.words}, {result.bits_per_dim:.4f} bits/dim, {result.images} images")
+    bits = "" if result.bits_per_dim is None else f" {result.bits_per_dim:.4f} bits/dim,"
+    print(f"{result.split}: {result.nats:.2f}{error} {result.words},{bits} {result.images} {result.example}s")
     if result.parts:
         print("made of: " + ", ".join(f"{name} {value:.2f}" for name, value in result.parts.items()))
     print(result.protocol)

@@ -30,3 +30,8 @@ def duration(seconds: float) -> str:
 def megabytes(count: int) -> str:
     """Bytes in MB."""
     return f"{count / 2**20:,.1f} MB"
+
+
+def raised(number: int) -> str:
+    """A whole number as an exponent: ``²⁰¹``."""
+    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -33,7 +33,7 @@ class Evaluation:
     Attributes:
         nats: −(1/N) Σ log p(x), in nats an image; lower is better. Where `is_bound`, log p(x) gives way to a lower bound on it.
         standard_error: Of `nats`, from the spread over images; None for a single image.
-        bits_per_dim: `nats` / (ln 2 · C · H · W).
+        bits_per_dim: `nats` / (ln 2 · C · H · W); None of points, whose density has a unit.
         images: Number of images N.
         split: ``"train"``, ``"valid"`` or ``"test"``.
         draws: Binarisations drawn for each image; their log-likelihoods are averaged.
@@ -42,11 +42,12 @@ class Evaluation:
         is_bound: Whether `nats` is the least that is known rather than exact.
         importance: Codes an image of an importance-weighted bound; 1: the model's own bound.
         parts: What the model's own bound is made of, means in nats an image: such as ``{"reconstruction", "kl"}``.
+        example: What is scored, ``"image"`` or ``"point"``.
     """
 
     nats: float
     standard_error: float | None
-    bits_per_dim: float
+    bits_per_dim: float | None
     images: int
     split: str
     draws: int
@@ -55,12 +56,13 @@ class Evaluation:
     is_bound: bool = False
     importance: int = 1
     parts: Mapping[str, float] = field(default_factory=dict)
+    example: str = "image"
 
     @property
     def words(self) -> str:
         """What `nats` is, for a reader."""
         if not self.is_bound:
-            return "nats an image"
+            return f"nats {'an' if self.example == 'image' else 'a'} {self.example}"
         kind = "the model's own bound" if self.importance == 1 else f"by {self.importance:,} importance-weighted codes"
         return f"nats an image at most ({kind})"
 
@@ -176,15 +178,16 @@ def evaluate(
     return Evaluation(
         nats=mean,
         standard_error=float(nats.std(ddof=1) / math.sqrt(count)) if count > 1 else None,
-        bits_per_dim=bits_per_dim(mean, model.domain.shape),
+        bits_per_dim=None if model.domain.levels is None else bits_per_dim(mean, model.domain.shape),
         images=count,
         split=split,
         draws=draws,
-        protocol=_protocol(data, draws, seed) + _given_words(model),
+        protocol=_protocol(data, draws, seed) + _given_words(model) + _dequantised_words(model),
         published=() if _given_words(model) else _published(data, split),
         is_bound=importance > 1 or model.report.kind == "bound",
         importance=importance,
         parts={name: float(values.mean()) for name, values in figures.items()},
+        example="image" if model.domain.is_image else "point",
     )
 
 
@@ -252,8 +255,16 @@ def _given_words(model: Model) -> str:
     return f"; each image is scored given {' and '.join(told)}" if told else ""
 
 
+def _dequantised_words(model: Any) -> str:
+    """How levels became real values, of a model that has a density of such alone."""
+    dequantisation = getattr(model, "dequantisation", None)
+    return f"; {dequantisation} dequantisation" if dequantisation else ""
+
+
 def _protocol(data: Dataset, draws: int, seed: int) -> str:
     settings: Any = data.settings
+    if data.levels is None:
+        return f"{data.name}, points of {data.image_shape[0]} real values, split of seed {settings.seed}"
     channels, height, width = data.image_shape
     binarisation = {
         "dynamic": f"dynamic binarisation, {draws} {'draw' if draws == 1 else 'draws'} an image (seed {seed})",

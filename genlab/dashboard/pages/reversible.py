@@ -14,6 +14,7 @@ from genlab.dashboard.frame import frame
 from genlab.dashboard.proof_button import proof_button
 from genlab.dashboard.stage.flows import drawn_at, plane_of, round_trip
 from genlab.dashboard.stage.sources import Source, choose_source, held_out, model_of
+from genlab.dashboard.words import raised
 
 PARTS = {"plane": "In the plane", "images": "On images"}
 NEEDS = {"plane": frozenset({"invertible", "likelihood"}), "images": frozenset({"invertible", "bound"})}
@@ -27,8 +28,8 @@ def page() -> None:
     """The page from top to bottom."""
     with frame(
         "Reversible lab",
-        "A flow is a bijection *z* = *f*(*x*) between data and noise, in layers that can each be undone. Where it presses space together, "
-        "density grows, and by how much is a determinant: *p*(*x*) = N(*f*(*x*); 0, I) · |det ∂*f*/∂*x*|.",
+        "A reversible architecture, or flow, is a bijection *z* = *f*(*x*) of data and noise, in layers that can each be undone. Where it "
+        "presses space together, density grows, and by how much is a determinant: *p*(*x*) = N(*f*(*x*); 0, I) · |det ∂*f*/∂*x*|.",
     ):
         part = address.choice("part", tuple(PARTS))
         address.linked(
@@ -111,15 +112,16 @@ def there_and_back(source: Source) -> None:
         narrowest=NARROWEST,
     )
     same = "every level is the one that went in" if np.array_equal(trip.back, images[number]) else "some levels are others"
+    bent = "stretched" if trip.log_det > 0 else "pressed together"
     st.markdown(
-        f"All {trip.back.size:,} values came back to within **{trip.off:.2g}** of a level; {same}. The way there pressed space together by "
-        f"a factor of e^{trip.log_det:,.0f}. Half of the values that leave after the first scale are noise already; they stand where their "
-        "pixels stood."
+        f"All {trip.back.size:,} values came back to within **{trip.off:.2g}** of a level; {same}. On the way there space was {bent} by a "
+        f"factor of 10{raised(round(abs(trip.log_det) / math.log(10)))}. After the first scale half of the values have left as noise; they "
+        "stand where their pixels stood."
     )
     st.caption(
         f"{words[0].upper()}{words[1:]}. This one costs at most {trip.bits_per_dim:.3f} bits a value: a flow has a density of real values, "
         f"and of {model.levels} levels it gives a bound, log *P*(*x*) ≥ E log *p*(*x* + *u*) − log *q*(*u*), here with 16 draws of *u* "
-        f"({model.settings.dequantisation} dequantisation)."
+        f"({model.dequantisation} dequantisation)."
     )
 
 

@@ -216,4 +216,5 @@ def _as_picture(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Real values as levels from 0 to 255, from the least to the largest."""
     least, largest = np.quantile(values, [0.01, 0.99])
     share = (values - least) / max(float(largest - least), 1e-9)
-    return (255 * share.clip(0, 1)).round().astype(np.uint8)
+    picture: NDArray[np.uint8] = (255 * share.clip(0, 1)).round().astype(np.uint8)
+    return picture

@@ -239,7 +239,13 @@ class PointFlow(Flow):
 
 
 class ImageFlow(Flow):
-    """Images of levels: log P(x) ≥ E_q [log p(x + u) − log q(u | x)], u in [0, 1), p the exact density of real values."""
+    """Images of levels: log P(x) ≥ E_q [log p(x + u) − log q(u | x)], u in [0, 1), p the exact density of real values.
+
+    Attributes:
+        image_shape: ``(C, H, W)``.
+        levels: Number of levels of a value.
+        dequantisation: What u is, a word for the protocol of a figure.
+    """
 
     report = ELBO
 
@@ -248,6 +254,7 @@ class ImageFlow(Flow):
         super().__init__(name, settings, shape)
         self.image_shape = shape
         self.levels = settings.levels or 2
+        self.dequantisation = settings.dequantisation
         self.noise = (
             Uniform()
             if settings.dequantisation == "uniform"
