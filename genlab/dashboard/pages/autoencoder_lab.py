@@ -23,7 +23,7 @@ from genlab.dashboard.stage.latent import (
     shipped_autoencoders,
     shipped_denoiser,
 )
-from genlab.dashboard.stage.sources import Source, model_of, sources
+from genlab.dashboard.stage.sources import Source, can, model_of, sources
 from genlab.measures.resampling import Estimate
 
 SHOWN = 12
@@ -58,7 +58,9 @@ def page() -> None:
 def choose() -> Source | None:
     """One of those that come with genlab, by its bottleneck, or a run of one's own; None if there is none at all."""
     shipped = shipped_autoencoders()
-    runs = {source.name: source for source in sources(PAGES["autoencoder_lab"].needs) if source.path and source.name not in AUTOENCODERS}
+    # A bijection's code is as long as its example: there is no bottleneck to look at.
+    others = [source for source in sources(PAGES["autoencoder_lab"].needs) if source.path and not can(source, {"invertible"})]
+    runs = {source.name: source for source in others if source.name not in AUTOENCODERS}
     if runs:
         words = {"": "those that come with genlab", **{name: source.words for name, source in runs.items()}}
         asked = address.choice("model", list(words) if shipped else list(runs))

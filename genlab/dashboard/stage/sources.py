@@ -100,6 +100,11 @@ def _is_shown(settings: Mapping[str, Any]) -> bool:
     return bool(settings.get("given") is not None)
 
 
+def can(source: Source, needs: Iterable[str]) -> bool:
+    """Whether a trained model has these abilities."""
+    return _can(open_run(source.path), needs)
+
+
 def _can(run: Run, needs: Iterable[str]) -> bool:
     """Whether a run's model has these abilities; a run that cannot be read has none. Loads no weights."""
     try:
