@@ -159,15 +159,19 @@ def test_bound_is_a_number_for_each_image() -> None:
 def test_memory_does_not_grow_with_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     model, seen = steep(latents=2), []
     monkeypatch.setattr(latent_model, "VALUES_AT_ONCE", 16 * 100)
-    monkeypatch.setattr(variational, "VALUES_AT_ONCE", 16 * 100)
     model.decoder.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
     genlab.bound(model, np.zeros((3, 1, 4, 4), np.uint8), draws=5000)
     assert max(seen) <= 100
     assert sum(seen) == 3 * 5000
     seen.clear()
     genlab.bound(model, np.zeros((30, 1, 4, 4), np.uint8), draws=10)
-    assert max(seen) == 100
+    assert max(seen) == 100  # ten images together
     assert sum(seen) == 300
+    seen.clear()
+    of_many_levels = steep(latents=2, levels=50, likelihood="categorical")
+    of_many_levels.decoder.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
+    genlab.sample(of_many_levels, 9)
+    assert seen == [2, 2, 2, 2, 1]  # fifty numbers a value
 
 
 # --- PixelVAE ----------------------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ DRAWS_AT_MOST = 1_000_000
 INTEGRATED_AT_MOST = 2
 """Numbers of a code whose integral a grid still covers."""
 _REACH = 6.0  # of the grid to either side: beyond it lies 4e-9 of the prior
-_CODES_AT_ONCE = 4096
+_NUMBERS_AT_ONCE = 2**22  # of decoded images, 16 MB
 
 
 def bound(model: Any, images: ArrayLike | torch.Tensor, draws: int = 1, seed: int = 0, *, backend: str = "auto") -> NDArray[np.float64]:
@@ -108,8 +108,9 @@ def integrated_log_prob(model: Any, images: ArrayLike, points: int = 241) -> tup
     coarse = torch.cartesian_prod(*[every_second] * latents).reshape(len(grid), latents).prod(1).log()
     weights = -grid.square().sum(1) / 2 - latents * (math.log(2 * math.pi) / 2 - math.log(2 * _REACH / (points - 1)))
     kind = next(model.parameters())
+    together = max(1, _NUMBERS_AT_ONCE // (model.domain.size * model.domain.levels))
     fine_parts, coarse_parts = [], []
-    for codes, weight, second in zip(*(tensor.split(_CODES_AT_ONCE) for tensor in (grid, weights, coarse)), strict=True):
+    for codes, weight, second in zip(*(tensor.split(together) for tensor in (grid, weights, coarse)), strict=True):
         joint = model.log_likelihood_table(images, codes.to(kind)).double() + weight
         fine_parts.append(joint.logsumexp(1))
         coarse_parts.append((joint + second).logsumexp(1))

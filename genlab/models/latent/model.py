@@ -20,7 +20,7 @@ Images = ArrayLike | Tensor | Batch
 """Integer levels ``(N, C, H, W)``."""
 
 VALUES_AT_ONCE = 2**22
-"""Decoded values that are held at a time: 16 MB of each map."""
+"""Numbers of decoded images that are held at a time, some copies of which there are: 16 MB each."""
 
 
 class LatentModel(nn.Module):
@@ -31,6 +31,7 @@ class LatentModel(nn.Module):
         settings: Its validated settings.
         domain: Images of integer levels.
         latent_shape: ``(latents,)``.
+        held: Numbers that are held for each value of an image that is decoded.
         players: One: minimising is a game of one.
     """
 
@@ -40,6 +41,7 @@ class LatentModel(nn.Module):
         self.settings = settings
         self.domain = Domain(settings.image_shape, settings.levels)
         self.latent_shape: tuple[int, ...] = (latents,)
+        self.held = 1
         self.players: tuple[Player, ...] = MINIMISER
 
     @property
@@ -109,7 +111,11 @@ class LatentModel(nn.Module):
         """Levels as numbers from 0 to 1, in the format of the weights."""
         return levels.to(next(self.parameters()).dtype) / (self.settings.levels - 1)
 
+    def at_once(self) -> int:
+        """How many images are decoded at a time."""
+        return max(1, VALUES_AT_ONCE // (self.domain.size * self.held))
+
     def slices(self, count: int) -> list[slice]:
         """Slices of 0 … `count` − 1 that are decoded at a time; one that is empty where there is nothing."""
-        size = max(1, VALUES_AT_ONCE // self.domain.size)
+        size = self.at_once()
         return [slice(start, min(start + size, count)) for start in range(0, max(1, count), size)]

@@ -17,7 +17,7 @@ from genlab.domain import Batch
 from genlab.errors import InputError
 from genlab.models.contract import ELBO, Compute, Report, Terms
 from genlab.models.latent import drawing
-from genlab.models.latent.model import VALUES_AT_ONCE, Images, LatentModel
+from genlab.models.latent.model import Images, LatentModel
 from genlab.models.latent.networks import DenseDecoder, decoder_of, encoder_of, precise
 from genlab.models.latent.observation import Observation
 from genlab.models.latent.vae import Settings, VariationalSettings
@@ -117,7 +117,7 @@ class Variational(LatentModel):
         if draws < 1:
             raise InputError(f"draws must be at least 1; got {draws}")
         levels, generator = self.check_levels(batch), _generator(how)
-        together = max(1, VALUES_AT_ONCE // (self.domain.size * draws))
+        together = max(1, self.at_once() // draws)
         parts = [levels[start : start + together] for start in range(0, len(levels), together)]
         found = [self._log_mean_weight(part, draws, generator, how.backend) for part in parts]
         return torch.cat(found) if len(levels) else torch.zeros(0, dtype=torch.float64)
@@ -167,6 +167,7 @@ class VAE(Variational):
         if kind == "bernoulli" and settings.levels != 2:
             raise InputError(f"levels must be 2 for likelihood 'bernoulli'; got {settings.levels} (categorical and logistic take more)")
         self.observation = Observation(kind, settings.levels)
+        self.held = 1 if kind == "bernoulli" else settings.levels
         self.decoder = decoder_of(settings, settings.latents, settings.image_shape[0] * self.observation.parameters)
 
     def log_likelihood(self, images: Images, codes: Tensor, backend: str = "auto") -> Tensor:

@@ -32,6 +32,7 @@ class PixelVAE(Variational):
 
     def __init__(self, name: str, settings: Settings) -> None:
         super().__init__(name, settings)
+        self.held = settings.maps
         self.decoder = decoder_of(settings, settings.latents, settings.maps)
         self.pixels = CausalModel(name, settings, build(settings))
 
