@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--study", type=Path, metavar="FOLDER", help="of `genlab ablate`")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train`")
     parser.add_argument("--latent", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train`, models with a bound")
+    parser.add_argument("--flow", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train realnvp`")
     parser.add_argument("--pixelvae", type=Path, nargs="+", default=[], metavar="RUN", help="the same, beside plain causal models")
     parser.add_argument("--probe", type=Path, nargs="+", default=[], metavar="FILE", help="of `genlab probe --json`")
     parser.add_argument("--document", type=Path, default=DOCUMENT, help=f"default: {DOCUMENT}")
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for part in ("latent", "pixelvae"):
         if folders := getattr(given, part):
             text = between(text, part, latent_table([open_run(folder) for folder in folders]))
+    if given.flow:
+        text = between(text, "flow", flow_table([open_run(folder) for folder in given.flow]))
     if given.probe:
         text = between(text, "probe", "\n\n".join(probe_table(read_json(file)) for file in given.probe))
     given.document.write_text(text, encoding="utf-8")
@@ -130,6 +133,32 @@ def _latent_row(run: Run) -> list[str]:
         str(steps[-1]["epoch"]) if steps else "–",
         f"{steps[-1]['seconds'] / 60:.1f}" if steps else "–",
         f"{float(cpu.read_text(encoding='utf-8')) / 60:.1f}" if cpu.exists() else "–",
+    ]
+
+
+def flow_table(runs: Sequence[Run]) -> str:
+    """A row for each run of a flow over levels, and what was published under the same protocol."""
+    head = ["run", "bits/dim, test", "nats", "by importance", "parameters", "epochs", "minutes"]
+    lines = table(head, [_flow_row(run) for run in runs])
+    found = [read_json(run.path / "test.json") for run in runs]
+    published = {(each["model"], each["value"], each["unit"], each["source"]) for one in found for each in one.get("published", [])}
+    told = [f"- {model}: {value:g} {unit} ({source})" for model, value, unit, source in sorted(published, key=lambda each: -each[1])]
+    return "\n".join([*lines, "", *sorted({one["protocol"] for one in found if one}), "", "Published:", "", *told])
+
+
+def _flow_row(run: Run) -> list[str]:
+    found, weighted, steps = read_json(run.path / "test.json"), read_json(run.path / "importance.json"), run.metrics("train")
+    draws = f"{weighted['importance']:,} draws, {weighted['images']:,} images" if weighted else ""
+    return [
+        f"`{run.name}`",
+        f"≤ {found['bits_per_dim']:.4f}" if found else "–",
+        f"≤ {found['nats']:.1f} ± {found['standard_error']:.1f}" if found else "–",
+        f"≤ {weighted['bits_per_dim']:.4f} ({draws})" if weighted else "–",
+        _parameters(run),
+        f"{steps[-1]['step'] * run.config['training']['batch_size'] / run.config['data']['record']['images']['train']:.1f}"
+        if steps
+        else "–",
+        f"{steps[-1]['seconds'] / 60:.1f}" if steps else "–",
     ]
 
 

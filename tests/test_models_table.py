@@ -90,3 +90,22 @@ def test_minutes_hold_what_was_known_by_then(tmp_path: Path) -> None:
         }
     )
     assert models_table.over_minutes([run]) == ["93.00", "92.00", "–", "–", "–", "–"]
+
+
+def test_a_flow_s_row_says_that_it_is_a_bound_and_what_was_published(tmp_path: Path) -> None:
+    models_table = script()
+    data = genlab.load_dataset("digits", size=4)
+    model = genlab.create_model("realnvp", image_shape=data.image_shape, levels=data.levels, depth=1, hidden=4, bins=4)
+    run = Run(tmp_path / "bent")
+    genlab.train(model, data, out=run.path, steps=2)
+    figure = {"model": "Flow", "value": 1.078, "unit": "bits/dim", "source": "somewhere"}
+    found = {"nats": 40.125, "standard_error": 0.5, "bits_per_dim": 1.25, "protocol": "digits; uniform dequantisation"}
+    (run.path / "test.json").write_text(json.dumps({**found, "published": [figure]}))
+    document = tmp_path / "models.md"
+    document.write_text((ROOT / "docs" / "models.md").read_text(encoding="utf-8"), encoding="utf-8")
+    models_table.main(["--flow", str(run.path), "--document", str(document)])
+    text = document.read_text(encoding="utf-8")
+    cells = [cell.strip() for cell in next(line for line in text.splitlines() if "`bent`" in line).strip("| ").split("|")]
+    assert cells[1:5] == ["≤ 1.2500", "≤ 40.1 ± 0.5", "–", str(model.parameter_count())]
+    assert "digits; uniform dequantisation" in text
+    assert "- Flow: 1.078 bits/dim (somewhere)" in text

@@ -37,6 +37,7 @@ class Published:
 _REPRODUCTION = "EugenHotaj/pytorch-generative, README"
 _PIXEL_RNN = "van den Oord, Kalchbrenner and Kavukcuoglu 2016, Pixel Recurrent Neural Networks"
 _IWAE = "Burda, Grosse and Salakhutdinov 2016, Importance Weighted Autoencoders"
+_FLOWS = "UvA deep learning tutorial 11, 200 epochs"
 
 PUBLISHED = (
     Published("FVSBN", "mnist", 2, "dynamic", 96.58, "nats", _REPRODUCTION),
@@ -49,6 +50,9 @@ PUBLISHED = (
     Published("PixelSNAIL", "mnist", 2, "dynamic", 78.61, "nats", _REPRODUCTION),
     Published("PixelCNN", "mnist", 2, "static", 81.30, "nats", _PIXEL_RNN),
     Published("PixelRNN", "mnist", 2, "static", 79.20, "nats", _PIXEL_RNN),
+    Published("Flow, uniform dequantisation", "mnist", 256, None, 1.078, "bits/dim", _FLOWS),
+    Published("Flow, variational dequantisation", "mnist", 256, None, 1.043, "bits/dim", _FLOWS),
+    Published("Multi-scale flow, variational dequantisation", "mnist", 256, None, 1.020, "bits/dim", _FLOWS),
     Published("PixelCNN, dilated gated layers", "mnist", 256, None, 0.808, "bits/dim", "UvA deep learning tutorial 12"),
 )
 
