@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from genlab.causal.drawing import draw_images
-from genlab.models.causal.model import CausalModel
+from genlab.models.causal.own import of_graph
 from genlab.models.contract import Compute
 from genlab.models.latent import drawing
 from genlab.models.latent.model import Images
@@ -34,7 +34,7 @@ class PixelVAE(Variational):
         super().__init__(name, settings)
         self.held = settings.maps
         self.decoder = decoder_of(settings, settings.latents, settings.maps)
-        self.pixels = CausalModel(name, settings, build(settings))
+        self.pixels = of_graph(build(settings), name)
 
     def parameter_count(self) -> int:
         """Number of live parameters: masked weights do not count."""
