@@ -34,7 +34,7 @@ class GameSettings(Settings):
 
     loss: Loss = Field("nonsaturating", description="What the players minimise.")
     penalty: float | None = Field(
-        None, ge=0, le=1e6, description="Weight of the penalty of D's gradient; none: 10 with wasserstein, 0.1 with relativistic, else 0."
+        None, ge=0, le=1e6, description="Weight of the penalty of D's gradient; none: 10 with wasserstein, 0.02 with relativistic, else 0."
     )
     smoothing: float = Field(0.0, ge=0, lt=0.5, description="One-sided label smoothing: a real example is worth 1 − smoothing.")
     latent: int = Field(2, ge=1, le=4096, description="Number of values of z.")

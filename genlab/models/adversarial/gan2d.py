@@ -24,6 +24,7 @@ from torch import Tensor
 
 from genlab.datasets.points import mode_of
 from genlab.domain import Batch, Domain
+from genlab.models.adversarial.game import Rate
 from genlab.models.adversarial.gan import Gan, GanSettings
 from genlab.models.adversarial.losses import Loss
 from genlab.models.adversarial.networks import ACTIVATIONS, mlp
@@ -52,6 +53,8 @@ class Settings(GanSettings):
     """What a GAN in the plane is made of."""
 
     loss: Loss = Field("relativistic", description="What the players minimise.")
+    generator_rate: Rate = Field(0.075, description="G's learning rate, in parts of the training's.")
+    beta1: float = Field(0.0, ge=0, lt=1, description="Adam's β₁ of both players.")
     hidden: int = Field(128, ge=1, le=4096, description="Units of G's hidden layers.")
     layers: int = Field(3, ge=1, le=20, description="G's hidden layers.")
     activation: Activation = Field("leaky_relu", description=f"Of both players: {', '.join(ACTIVATIONS)}.")

@@ -22,7 +22,7 @@ from torch.nn.functional import relu, softplus
 
 Loss = Literal["minimax", "nonsaturating", "wasserstein", "hinge", "relativistic"]
 LOSSES: tuple[Loss, ...] = ("minimax", "nonsaturating", "wasserstein", "hinge", "relativistic")
-USUAL_PENALTY: dict[str, float] = {"wasserstein": 10.0, "relativistic": 0.1}
+USUAL_PENALTY: dict[str, float] = {"wasserstein": 10.0, "relativistic": 0.02}
 """The weight of the gradient penalty where nobody says otherwise; 0 with the other losses."""
 
 Critic = Callable[[Tensor], Tensor]
