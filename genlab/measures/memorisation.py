@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from genlab.datasets import Dataset
 
 SAMPLES = 1_000
-TRAINING = 20_000
-"""At most so many training examples are looked at, drawn by the seed."""
+TRAINING, HELD_OUT = 10_000, 5_000
+"""At most so many training and held-out examples are looked at, drawn by the seed."""
 ALARM = 0.15
 """An excess that lies above this with its whole interval is called memorising, if samples are nearer than the yardstick too."""
 
@@ -86,10 +86,9 @@ def memorisation(
     space = space or usual_space(data.domain)
     chosen = np.sort(generator_of(seed, 1).permutation(len(data.train))[:training])
     seen = data.train.batch(generator_of(seed, 0), chosen)
-    held_out = [split.batch(generator_of(seed, 0), np.arange(len(split))).values for split in (data.valid, data.test)]
-    rows = [
-        in_space(values, data.domain, space) for values in (drawn_like(model, seen, samples, seed), seen.values, np.concatenate(held_out))
-    ]
+    rest = np.concatenate([split.batch(generator_of(seed, 0), np.arange(len(split))).values for split in (data.valid, data.test)])
+    held_out = rest[generator_of(seed, 2).permutation(len(rest))[:HELD_OUT]]
+    rows = [in_space(values, data.domain, space) for values in (drawn_like(model, seen, samples, seed), seen.values, held_out)]
     found = nearest_of(*rows, space=space, seed=seed)
     return replace(found, nearest=chosen[found.nearest])
 
@@ -110,7 +109,7 @@ def nearest_of(drawn: NDArray[Any], training: NDArray[Any], held_out: NDArray[An
         return ((shares - expected) / (1 - expected))[:, None]
 
     (excess,) = bootstrap(len(counts), figure, seed)
-    yardstick = float(np.median(_nearest(held_out, training)[0]))
+    yardstick = float(np.median(_nearest(held_out[: len(drawn)], training)[0]))
     return Memorisation(excess, nearest, own, yardstick, len(drawn), len(training), len(held_out), space)
 
 
