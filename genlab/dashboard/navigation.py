@@ -56,7 +56,10 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("training", "Training", shares=_RUN, loads=_CHARTS),
         Entry("runs", "Runs", shares=_RUN, loads=_CHARTS),
     ],
-    "Two adversaries": [Entry("slanted_land", "Slanted land", family="adversarial", loads=_CHARTS)],
+    "Two adversaries": [
+        Entry("slanted_land", "Slanted land", family="adversarial", loads=_CHARTS),
+        Entry("gan_lab", "2-D GAN lab", family="adversarial", loads=_CHARTS),
+    ],
     "Looking back": [Entry("quiz", "Quiz", loads=_CHARTS), Entry("bench", "Bench", loads=_CHARTS)],
 }
 

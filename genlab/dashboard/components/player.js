@@ -38,5 +38,5 @@ function createPlayer(button, { begin, advance }) {
     stillness.removeEventListener("change", calm);
   }
 
-  return { play, close, wantsRest: () => stillness.matches };
+  return { play, close, isPlaying: () => playing, wantsRest: () => stillness.matches };
 }
