@@ -272,7 +272,7 @@ def _ignores_z(figures: Mapping[str, float], settings: Mapping[str, Any]) -> Fin
     return Finding(
         "ignores_z",
         "G ignores z: whatever z it is given, it draws nearly the same.",
-        (_spread_in_words(figures),),
+        _spread_in_words(figures),
         {"loss": "relativistic", "penalty": 0.1, "packing": 2, "generator_rate": 0.25, "discriminator_rate": 0.25},
         "packing, by which D sees several samples at once and so their sameness; equal learning rates",
     )
@@ -285,7 +285,7 @@ def _collapse(figures: Mapping[str, float], settings: Mapping[str, Any]) -> Find
     return Finding(
         "collapse",
         "Mode collapse: G draws a part of the data only.",
-        (f"of {bins:.0f} parts of the data its samples leave {missed:.0f} out", _spread_in_words(figures)),
+        (f"of {bins:.0f} parts of the data its samples leave {missed:.0f} out", *_spread_in_words(figures)),
         {"loss": "relativistic", "penalty": 0.1, "packing": 2, "generator_rate": 0.25, "discriminator_rate": 0.25},
         "a loss of pairs with a penalty, packing, equal learning rates",
     )
@@ -293,7 +293,7 @@ def _collapse(figures: Mapping[str, float], settings: Mapping[str, Any]) -> Find
 
 def _oscillation(figures: Mapping[str, float], settings: Mapping[str, Any]) -> Finding | None:
     swing = figures.get("swing", 0.0)
-    if swing < SWINGS:
+    if swing < SWINGS or "accuracy" not in figures:
         return None
     return Finding(
         "oscillation",
@@ -323,15 +323,14 @@ def _healthy(figures: Mapping[str, float]) -> Finding:
     evidence = []
     if "accuracy" in figures:
         evidence.append(f"D is right on {_percent(figures['accuracy'])} of the examples")
-    if "spread" in figures:
-        evidence.append(_spread_in_words(figures))
+    evidence += _spread_in_words(figures)
     if "bins" in figures:
         evidence.append(f"of {figures['bins']:.0f} parts of the data its samples leave {figures['bins missed']:.0f} out")
     return Finding("healthy", "Healthy: neither has won, and nothing speaks for a collapse.", tuple(evidence))
 
 
-def _spread_in_words(figures: Mapping[str, float]) -> str:
-    return f"its samples spread {_percent(figures['spread'])} as far as the data"
+def _spread_in_words(figures: Mapping[str, float]) -> tuple[str, ...]:
+    return (f"its samples spread {_percent(figures['spread'])} as far as the data",) if "spread" in figures else ()
 
 
 def _fitting(finding: Finding, settings: Mapping[str, Any]) -> Finding:
@@ -368,7 +367,7 @@ def _parts(values: Sequence[float], count: int) -> list[float]:
 
 
 def _rows(values: NDArray[Any]) -> Rows:
-    return values.reshape(len(values), -1).astype(np.float32)
+    return values.reshape(len(values), math.prod(values.shape[1:])).astype(np.float32)
 
 
 def _spread(rows: Rows) -> float:

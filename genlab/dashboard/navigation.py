@@ -58,7 +58,7 @@ SECTIONS: dict[str, list[Entry]] = {
     ],
     "Two adversaries": [
         Entry("slanted_land", "Slanted land", family="adversarial", loads=_CHARTS),
-        Entry("gan_lab", "2-D GAN lab", family="adversarial", loads=_CHARTS),
+        Entry("gan_lab", "2-D GAN lab", family="adversarial", loads=("pandas",)),
     ],
     "Looking back": [Entry("quiz", "Quiz", loads=_CHARTS), Entry("bench", "Bench", loads=_CHARTS)],
 }

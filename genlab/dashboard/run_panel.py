@@ -14,6 +14,7 @@ from genlab import jobs
 from genlab.dashboard import charts
 from genlab.dashboard.charts import Records, learning_curve, losses, scatter
 from genlab.dashboard.components.filmstrip import filmstrip
+from genlab.dashboard.doctor_panel import doctor_panel
 from genlab.dashboard.frame import caught, say
 from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.plain import plain
@@ -107,6 +108,7 @@ def _results(job: jobs.Job, earlier: str | None) -> None:
         page = next((page for page in _LABS if story.abilities >= PAGES[page].needs), None)
         if job.run.checkpoint_path.exists() and page:
             st.page_link(PAGES[page].file, label=_LABS[page], query_params={"model": job.name})
+    doctor_panel(job, story)
 
 
 def _samples(job: jobs.Job, story: Story) -> None:

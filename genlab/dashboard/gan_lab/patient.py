@@ -13,6 +13,7 @@ from genlab.doctor import Diagnosis, diagnose, of_records
 from genlab.settings import TrainSettings
 
 _MOST_RECORDS = 1000
+_RATE: float = TrainSettings.model_fields["learning_rate"].default  # which the models' rates are parts of
 _RATES = {"generator_rate": "lr_g", "discriminator_rate": "lr_d"}
 _SAME = {"loss": "loss", "penalty": "penalty", "discriminator_moves": "moves"}
 
@@ -38,15 +39,13 @@ def examine(state: State, told: Mapping[str, Any]) -> Diagnosis:
 
 def as_model(settings: Settings) -> dict[str, Any]:
     """The lab's settings by the names that the library's models have for them."""
-    base = TrainSettings().learning_rate
-    rates = {name: settings[ours] / base for name, ours in _RATES.items()}
+    rates = {name: settings[ours] / _RATE for name, ours in _RATES.items()}
     return rates | {name: settings[ours] for name, ours in _SAME.items()}
 
 
 def as_settings(cure: Mapping[str, Any]) -> Settings:
     """A cure in the lab's settings; what the lab has no name for is left out."""
-    base = TrainSettings().learning_rate
-    found = {_RATES[name]: round(value * base, 6) for name, value in cure.items() if name in _RATES}
+    found = {_RATES[name]: round(value * _RATE, 6) for name, value in cure.items() if name in _RATES}
     found |= {_SAME[name]: value for name, value in cure.items() if name in _SAME}
     return {name: value for name, value in found.items() if BY_NAME[name].checked(value) is not None}
 

@@ -13,7 +13,6 @@ from genlab.dashboard.doctor_panel import tell
 from genlab.dashboard.frame import frame
 from genlab.dashboard.gan_lab.patient import as_settings, examine
 from genlab.dashboard.gan_lab.points import point_sets
-from genlab.dashboard.gan_lab.reasons import reasons
 from genlab.dashboard.gan_lab.situations import SITUATIONS
 from genlab.dashboard.gan_lab.state import State, of_address
 
@@ -28,7 +27,6 @@ def page() -> None:
         state = of_address(st.query_params.to_dict())
         told = duel(state, SITUATIONS, point_sets(), on_state=lambda told: address.put(**told.as_address()))
         doctor(state, told)
-        reasons()
 
 
 def doctor(state: State, told: Mapping[str, Any]) -> None:
