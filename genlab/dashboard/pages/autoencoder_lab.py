@@ -80,11 +80,13 @@ def there_and_back(source: Source) -> None:
     """Images, what comes back through the code, and what principal components of the same number would give."""
     model, found = model_of(source), crowd(source)
     size = model.latent_shape[0]
-    back, (linear, seen) = returned(source), returned_by_pca(source, size)
+    back = returned(source)
     st.markdown("**Originals**, which the model never saw")
     wall(found.images[:SHOWN], model.domain.levels, key="originals", identity=str(source), alt="An original", narrowest=NARROWEST)
     st.markdown(f"**Through {numbers(size)} and back**")
     show(back, "back", source, "What came back")
+    with st.spinner("Finding principal components …"):
+        linear, seen = returned_by_pca(source, size)
     st.markdown(f"**Through {size} principal {'component' if size == 1 else 'components'}**, the best that straight lines can do")
     show(linear, "linear", source, "What principal components give")
     st.caption(
