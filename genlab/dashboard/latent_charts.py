@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from genlab.measures.importance import BoundByDraws
+from genlab.measures.evidence import BoundByDraws
 from genlab.measures.resampling import Estimate
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _BELOW = 12.0  # nats that are shown below the plain bound; codes from the prior
 _LEGEND = alt.Legend(title=None, orient="top", columns=2, labelLimit=260, symbolOpacity=1)
 
 
-def closing_gap(bounds: Mapping[str, Sequence[BoundByDraws]], exact: float | None) -> Chart:
+def closing_gap(bounds: Mapping[str, Sequence[BoundByDraws]], exact: float | None, *, ink: str) -> Chart:
     """The bound by K codes with its interval, a line for each way to draw them, and a level line at log p(x) where that is known."""
     rows: list[dict[str, Any]] = [
         {"K": each.draws, "nats": each.nats.value, "low": each.nats.low, "high": each.nats.high, "codes": words}
@@ -49,10 +49,12 @@ def closing_gap(bounds: Mapping[str, Sequence[BoundByDraws]], exact: float | Non
         base.mark_line(strokeWidth=2, clip=True, point={"size": 26}).encode(y=y),
     ]
     if exact is not None:
-        level = alt.Chart(alt.InlineData(values=[{"nats": exact, "words": f"log p(x) = {exact:.2f}, integrated"}]))
-        layers.append(level.mark_rule(strokeDash=[5, 4], strokeWidth=1.5).encode(y=y, color=alt.value("#888888")))
+        level = alt.Chart(alt.InlineData(values=[{"nats": exact, "words": f"log p(x) = {exact:.2f}, integrated".replace("-", "−")}]))
+        layers.append(level.mark_rule(strokeDash=[5, 4], strokeWidth=1.5).encode(y=y, color=alt.value(ink)))
         layers.append(
-            level.mark_text(align="right", baseline="bottom", dy=-4, fontSize=13).encode(y=y, x=alt.value("width"), text="words:N")
+            level.mark_text(align="right", baseline="bottom", dy=-4, fontSize=13).encode(
+                y=y, x=alt.value("width"), text="words:N", color=alt.value(ink)
+            )
         )
     return alt.layer(*layers).properties(height=_HEIGHT)
 

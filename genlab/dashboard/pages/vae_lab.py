@@ -17,7 +17,6 @@ from genlab.dashboard.frame import caught, frame
 from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.proof_button import proof_button
 from genlab.dashboard.stage.latent import (
-    POINTS,
     SHELF,
     bounds,
     crowd,
@@ -59,7 +58,7 @@ def page() -> None:
         with caught():
             prior_encoder_decoder(source, browser, number)
         with caught():
-            three_terms(source)
+            three_terms(source, number)
         with caught():
             how_close(source, number)
         with caught():
@@ -153,10 +152,10 @@ def prior_encoder_decoder(source: Source, browser: Decoder | None, number: int) 
         )
 
 
-def three_terms(source: Source) -> None:
+def three_terms(source: Source, number: int) -> None:
     """Slide 28: which terms can be computed, and where the trouble begins."""
     st.header("Why only a bound?", anchor=False)
-    found, latents = evidence(source), model_of(source).latent_shape[0]
+    found, latents = evidence(source, number), model_of(source).latent_shape[0]
     st.markdown(
         "*p*(*x*) = ∫ *p*(*z*) *p*(*x* | *z*) d*z*. The prior ***p*(*z*)** is a formula. ***p*(*x* | *z*)** is one pass through the "
         "decoder. But the **integral** asks for all *z*, and with it goes the **posterior** *p*(*z* | *x*) = *p*(*x* | *z*) *p*(*z*) / "
@@ -164,13 +163,13 @@ def three_terms(source: Source) -> None:
     )
     if found is None:
         st.markdown(
-            f"A grid of {POINTS} codes a side over {latents} latents has 10^{math.log10(POINTS) * latents:.0f} nodes. Choose the model "
-            "with a plane of codes to see what the integral is where it can still be had."
+            f"A grid of no more than ten codes a side has 10^{latents} nodes over {latents} latents. Choose the model with a plane of "
+            "codes to see what the integral is where it can still be had."
         )
         return
     st.markdown(
-        f"With two latents it can be done: {found.passes:,} decodings, which took {duration(found.seconds)} for {len(found.nats)} images "
-        "at once. As fine a grid over more latents, at that speed:"
+        f"With two latents it can be done: {found.passes:,} decodings, a fine grid where the code of this image may lie and a coarse one "
+        f"around it, which took {duration(found.seconds)}. The same over more latents, at that speed:"
     )
     rows = []
     for count in MORE:
@@ -189,6 +188,11 @@ def age(seconds: float) -> str:
     return duration(seconds) if seconds < YEAR else f"{scientific(seconds / YEAR)} years"
 
 
+def minus(value: float) -> str:
+    """Nats, which are mostly negative, with a real minus sign."""
+    return f"{value:.2f}".replace("-", "−")
+
+
 def how_close(source: Source, number: int) -> None:
     """The bound by more and more codes, beside log p(x)."""
     st.header("The gap closes", anchor=False)
@@ -197,22 +201,22 @@ def how_close(source: Source, number: int) -> None:
         "*p*(*x*) (IWAE; K = 1 is the ELBO). Codes from the prior would do as well in the end, but few of them look like the image."
     )
     with st.spinner("Drawing codes …"):
-        found, exact = bounds(source, number), evidence(source)
+        found, exact = bounds(source, number), evidence(source, number)
     line = found[next(iter(found))]
     first, last = line[0].nats, line[-1].nats
-    sentence = f"ELBO {first.value:.2f} nats, by {line[-1].draws:,} codes {last.value:.2f}"
+    sentence = f"ELBO {minus(first.value)} nats, by {line[-1].draws:,} codes {minus(last.value)}"
     charts.show(
-        latent_charts.closing_gap(found, None if exact is None else float(exact.nats[number])),
+        latent_charts.closing_gap(found, None if exact is None else exact.nats, ink=charts.ink()),
         key="gap",
         alt=f"Bounds on log p(x) of image {number + 1}: {sentence}.",
     )
     if exact is None:
         st.caption(f"Image {number + 1}: {sentence}. Shaded: 95% intervals of the mean. log p(x) itself cannot be computed here.")
         return
-    nats = float(exact.nats[number])
+    nats = exact.nats
     st.caption(
-        f"Image {number + 1}: {sentence}; log p(x) is {nats:.3f}, integrated on a grid, with an error below "
-        f"{max(1e-4, float(exact.error[number])):.1g}. So the ELBO misses {nats - first.value:.2f} nats and the last bound "
+        f"Image {number + 1}: {sentence}; log p(x) is {minus(nats)}, integrated on a grid, with an error below "
+        f"{max(1e-4, exact.error):.1g}. So the ELBO misses {nats - first.value:.2f} nats and the last bound "
         f"{max(0.0, nats - last.value):.2f}. Shaded: 95% intervals of the mean."
     )
 

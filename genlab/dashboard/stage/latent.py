@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.dashboard.stage.sources import Source, held_out_crowd, model_of
 from genlab.domain import Batch
 from genlab.errors import InputError
-from genlab.measures.importance import BoundByDraws, Proposal, bounds_by_draws, log_weights
+from genlab.measures.evidence import BoundByDraws, Evidence, Proposal, bounds_by_draws, log_evidence, log_weights
 from genlab.measures.resampling import NORMAL, Estimate
 from genlab.models.contract import Compute
 from genlab.runs import open_run, pretrained_path
@@ -35,8 +34,6 @@ SHELF = 24
 """So many test images can be looked at one by one."""
 PROPOSALS: dict[str, Proposal] = {"codes from q(z | x)": "posterior", "codes from the prior": "prior"}
 _DRAWS, _DEAR_DRAWS = 20_000, 400  # codes that bounds are made of; where to decode one takes long, fewer
-POINTS = 161
-"""A side of the grid that log p is integrated on."""
 _SIDE = 61  # of the magnified posterior
 _HERMITE = 9  # nodes for each of two latents
 _PAIRS = 32  # of codes and their mirror images, for more latents
@@ -214,40 +211,14 @@ def readings(source: Source) -> list[Reading] | None:
 # --- the bound ---------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """Log p(x) of the images on the shelf, by a grid over the plane of codes.
-
-    Attributes:
-        nats: ``(SHELF,)``.
-        error: How far a grid twice as wide is from that, an upper estimate of what is left ``(SHELF,)``.
-        passes: How many codes were decoded.
-        seconds: What that took.
-    """
-
-    nats: NDArray[np.float64]
-    error: NDArray[np.float64]
-    passes: int
-    seconds: float
-
-    def of_more(self, latents: int) -> tuple[float, float]:
-        """The decodings that as fine a grid takes of so many latents, and the seconds: a power of their number."""
-        passes = math.sqrt(self.passes) ** latents
-        return passes, passes * self.seconds / self.passes
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def evidence(source: Source) -> Evidence | None:
-    """Log p(x) of the images on the shelf; None where there are more than two latents, or to decode takes long."""
-    from genlab.measures.bound import integrated_log_prob
-
-    model, images = model_of(source), crowd(source).images[:SHELF]
+@st.cache_data(max_entries=64, show_spinner=False)
+def evidence(source: Source, number: int) -> Evidence | None:
+    """Log p(x) of a test image, integrated; None where there are more than two latents, or to decode takes long."""
+    model, image = model_of(source), crowd(source).images[number][None]
     if tuple(model.latent_shape) != (2,) or decoder(source) is None:
         return None
     with SAMPLING_SLOT:
-        begun = time.perf_counter()
-        nats, error = integrated_log_prob(model, images, points=POINTS)
-        return Evidence(nats, error, POINTS**2, time.perf_counter() - begun)
+        return log_evidence(model, image)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -255,7 +226,7 @@ def scene(source: Source, number: int) -> Scene:
     """A test image with everything that prior, encoder and decoder say of it."""
     import torch
 
-    model, found, shown = model_of(source), evidence(source), plane(source)
+    model, found, shown = model_of(source), evidence(source, number), plane(source)
     image = crowd(source).images[number]
     with torch.no_grad():
         q = model.posterior(image[None])
@@ -273,7 +244,7 @@ def scene(source: Source, number: int) -> Scene:
         weights=weights,
         window=((left, right), (bottom, top)),
         posterior=posterior,
-        evidence=None if found is None else (float(found.nats[number]), float(found.error[number])),
+        evidence=None if found is None else (found.nats, found.error),
     )
 
 
