@@ -109,6 +109,10 @@ def there_and_back(source: Source) -> None:
         key="sizes",
         alt=f"Squared error by the numbers in a code, against principal components. {told}.",
     )
+    st.caption(
+        f"The code is not the only narrow place: these networks have a hidden layer of {model.settings.hidden} units on either side of it, "
+        "so nearly as many numbers as that help no more."
+    )
 
 
 def numbers(size: int) -> str:
