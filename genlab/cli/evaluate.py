@@ -61,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     run = None if is_file else open_run(arguments.model)
     data = _other_data(arguments, run)
     model: Any = load_model(arguments.model)
-    if model.report.kind == "distance" and not {"likelihood", "bound"} & abilities(model):
+    of_log_p = arguments.calibration or arguments.typicality or (arguments.draws, arguments.importance) != (1, 1)
+    if model.report.kind == "distance" and not ({"likelihood", "bound"} & abilities(model) or of_log_p):
         return _reported(arguments, model, run, data)
     result = evaluate(
         run or model,
