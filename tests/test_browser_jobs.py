@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from genlab import jobs
 from genlab.export import script
-from tests.browser import PATIENCE_MS, Server
+from tests.browser import PATIENCE_MS, Server, press
 from tests.tiny import tiny_run
 from tests.waiting import wait_until
 
@@ -68,7 +68,7 @@ def fill(page: Page, settings: dict[str, str]) -> None:
 
 
 def train(page: Page) -> None:
-    page.get_by_role("button", name="Train", exact=True).click()
+    press(page.get_by_role("button", name="Train", exact=True))
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
 ) -> None:
     page = visit(browser, f"{server.url}/training")
     # Long enough to be killed in the middle, on a fast machine too.
-    fill(page, {"minutes": "", "patience": "", "epochs": "8"})
+    fill(page, {"minutes": "", "patience": "", "epochs": "12", "channels": "8", "blocks": "2"})
     train(page)
     pid = process_id(page)
     (name,) = jobs.list_names()
@@ -157,7 +157,7 @@ def test_a_killed_training_is_lost_resumed_and_ends_with_the_weights_of_an_undis
     os.kill(pid, signal.SIGKILL)
     expect(page.get_by_text(re.compile("^Lost"))).to_be_visible()
     page.get_by_role("button", name="Resume training").click()
-    expect(page.get_by_text(re.compile("^Finished 8 epochs"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Finished 12 epochs"))).to_be_visible()
     assert [record["event"] for record in job.run.metrics("event")] == ["started", "resumed", "finished"]
     page.context.close()
 
