@@ -5,10 +5,12 @@ Nothing here looks at how long something took.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import re
+import signal
 import sys
 from collections import defaultdict, deque
 from contextlib import ExitStack
@@ -39,18 +41,32 @@ from genlab.benchmark import (
     worker,
 )
 from genlab.benchmark.examples import YARDSTICK, random_levels, random_model, random_uniforms
+from genlab.benchmark.pieces import Piece
 from genlab.benchmark.table import Agreement, Case, CaseResult, Effort, Figure, SideResult, geometric_mean, relative_error
 from genlab.benchmark.timing import clean_environment, measure, start_workers, weigh
 from genlab.errors import InputError
 from genlab.native import native_info
 
 BFLOAT16 = "bfloat16" in native_info()["dtypes"]
-LEFT_OUT = ("torch.compile", *([] if training.has_jax() else ["JAX"]), *([] if BFLOAT16 else [roofline.PEAK_BFLOAT16]))
+LEFT_OUT = (
+    "torch.compile",
+    *([] if training.has_jax() else ["JAX"]),
+    *sorted({roofline.PEAK_BFLOAT16, roofline.PEAK_MATRIX} - {*roofline.peaks_beside()}),
+)
 EAGER_KERNELS = [name for name in kernels.SIDES if not name.startswith(LEFT_OUT)]
 EAGER_STEPS = [name for name in training.SIDES if not name.startswith(LEFT_OUT)]
 DRAWS = [name for name in sampling.SIDES if not name.startswith(LEFT_OUT)]
 SMALL_MODEL = {"family": "pixelcnn", "image_shape": [1, 5, 6], "levels": 3, "channels": 3, "blocks": 2}
-SMALL_GATED = {"family": "gated_pixelcnn", "image_shape": [1, 7, 5], "levels": 3, "channels": 3, "layers": 2}
+SMALL_SYSTEMS = {
+    "gated_pixelcnn": {"image_shape": [1, 7, 5], "levels": 3, "channels": 3, "layers": 2},
+    "row_lstm": {"image_shape": [1, 4, 5], "levels": 3, "channels": 3, "layers": 2},
+    "diagonal_bilstm": {"image_shape": [1, 5, 4], "levels": 3, "channels": 3, "layers": 2},
+    "pixelcnn_pp": {"image_shape": [3, 4, 8], "levels": 5, "channels": 2, "blocks": 1, "mixtures": 2},
+}
+A_WEIGHT = {
+    **{"gated_pixelcnn": "layer2_vertical", "row_lstm": "layer1_state", "diagonal_bilstm": "layer2_left_gates"},
+    "pixelcnn_pp": "h_down1_1_in",
+}
 
 TINY = {
     "roofline": roofline.cases(quick=True)[:1],
@@ -70,9 +86,10 @@ TINY = {
     ),
     "growth-training": (training.case(SMALL_MODEL, images=2, sides=["native", training.EAGER[0], roofline.PEAK]),),
     "growth-sampling": (sampling.case(SMALL_MODEL, images=2, sides=["native", sampling.FORWARD, sampling.CACHED, roofline.PEAK]),),
-    "systems": (
-        systems.case(SMALL_GATED, "step", images=20, sides=["native", *training.EAGER]),
-        systems.case(SMALL_GATED, "draw", images=3, sides=["native", sampling.FORWARD, *sampling.NAIVE]),
+    "systems": tuple(
+        systems.case({**model, "family": system}, what, images=images, sides=["native", *sides])
+        for system, model in SMALL_SYSTEMS.items()
+        for what, images, sides in (("step", 20, training.EAGER), ("draw", 3, (sampling.FORWARD, *sampling.NAIVE)))
     ),
     "toy-gan": (toy_gan.one_run(30), toy_gan.many_runs(50, 20)),
 }
@@ -183,16 +200,22 @@ def test_a_network_that_forgets_one_tap_is_refused():
 
 
 @pytest.mark.parametrize("form", ["dense", "cropped"])
-def test_a_gated_network_with_one_wrong_weight_is_refused(form):
-    case = TINY["systems"][0]
+@pytest.mark.parametrize("system", SMALL_SYSTEMS)
+def test_a_twin_with_one_wrong_weight_is_refused(system, form):
+    case = next(case for case in TINY["systems"] if case.settings["model"]["family"] == system and case.settings["what"] == "step")
     check = systems.check(case.settings)
-    levels = torch.from_numpy(random_levels(SMALL_GATED, case.settings["images"]))
-    peer = peers.peer_of(random_model(SMALL_GATED), form, "channels_last")
+    model = random_model(case.settings["model"])
+    levels = torch.from_numpy(random_levels(case.settings["model"], case.settings["images"]))
+    peer = peers.peer_of(model, form, "channels_last")
     contender = training.contender(peer, lambda: peer.loss(levels))
     assert not refused(check, contender.outputs())
     with torch.no_grad():
-        peer.layers["layer2_vertical"].weight[0, 0, 0, 0] += 0.1
+        peer.layers[A_WEIGHT[system]].weight[0, 0, 0, 0] += 0.1
     assert "gradients" in refused(check, contender.outputs())
+
+
+def test_every_system_has_its_twin():
+    assert set(peers.FILES) == set(systems.SYSTEMS)
 
 
 def test_a_row_with_one_wrong_channel_is_refused():
@@ -508,6 +531,60 @@ def test_disagreement_and_failure_are_exit_code_1(made_up, monkeypatch, capsys, 
         assert sentence in printed
         assert "ahead of every peer" not in printed
         json.loads((tmp_path / "bench.json").read_text(), parse_constant=finite)
+
+
+def test_a_table_in_pieces_is_the_whole_table(made_up, monkeypatch, capsys, tmp_path):
+    cases = [Case(f"{word} case", {"diary": str(made_up.diary)}, ("a", "b", "c", "once")) for word in ("first", "second", "third")]
+    monkeypatch.setattr(kernels, "TABLE", replace(made_up.table, cases=lambda quick: cases))
+    monkeypatch.setattr(benchmark, "QUICK", Effort(rounds=1, seconds=0.0, retakes=0))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n" * 9))
+    path = tmp_path / "bench.json"
+
+    def measured(*only, **options):
+        assert benchmark.main("kernels", True, path, piece=Piece(only, options.pop("peers", ())), add=True, **options) == 0
+        (table,) = json.loads(path.read_text())["tables"]
+        return {case["name"]: case for case in table["cases"]}
+
+    second = measured("second", peers=("b", "nobody"), wait=True)
+    assert "ready: second case. Press Enter to time it." in capsys.readouterr().out
+    assert [side["side"] for side in second["second case"]["sides"]] == ["a", "b", "c"]
+    both = measured("case", "first")
+    assert list(both) == ["first case", "second case"]
+    assert both["second case"] == second["second case"]
+    again = measured("second")
+    assert [side["side"] for side in again["second case"]["sides"]] == ["a", "b", "c", "once"]
+    assert again["first case"] == both["first case"]
+    with pytest.raises(InputError, match="only must be words of a case's name; no case of 'kernels' holds 'second' and 'fourth'"):
+        measured("second", "fourth")
+    with pytest.raises(InputError, match="add must come with json_path"):
+        benchmark.main("kernels", True, add=True)
+    with pytest.raises(InputError, match=r"to be added to; bench\.json was with quick True, now False"):
+        benchmark.main("kernels", False, path, add=True)
+    path.write_text('{"format": 1}')
+    with pytest.raises(InputError, match="json_path must name a file of `genlab bench --json` to be added to; got "):
+        measured("second")
+
+
+def test_what_was_written_is_read_as_it_was():
+    sides = [
+        SideResult("native", "genlab", "native", [Agreement("y", math.nan, 1.0)], seconds=[1.0, 1.5, 9.0]),
+        SideResult("rival", "torch", "peer", failure="no compiler"),
+    ]
+    result = CaseResult(Case("a case", {"images": 3}, ["native", "rival"]), sides, refusal="not timed", impossible=True)
+    table = replace(kernels.TABLE, figures=lambda results: [])
+    written = json.loads(json.dumps(report.as_json(table, [result])))
+    (read,) = report.results_of(written)
+    assert json.loads(json.dumps(report.as_json(table, [read]))) == written
+    calm = replace(result, sides=[replace(sides[0], seconds=[1.0]), sides[1]])
+    assert [r.impossible for r in report.results_of(report.as_json(table, [calm]))] == [True]
+
+
+def test_a_side_that_is_not_ready_in_time_sits_out():
+    with pytest.raises(TimeoutError, match="not ready within 0 s"), worker.at_most(0.01):
+        signal.pause()
+    with worker.at_most(60.0):
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def test_main_refuses(tmp_path, capsys):

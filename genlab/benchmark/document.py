@@ -164,6 +164,8 @@ def label(table: str, settings: Mapping[str, Any]) -> str:
     if "model" not in settings:
         return str(settings.get("kind", ""))
     model = settings["model"]
+    if table == "systems":
+        return str(model["family"])
     return f"{settings['images']} × {model['image_shape'][1]}², PixelCNN h={model['channels']}, {model['blocks']} blocks"
 
 

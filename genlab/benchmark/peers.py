@@ -11,7 +11,13 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-FILES = {"pixelcnn": "torch_peers", "gated_pixelcnn": "gated_peer"}
+FILES = {
+    "pixelcnn": "torch_peers",
+    "gated_pixelcnn": "gated_peer",
+    "row_lstm": "recurrent_peer",
+    "diagonal_bilstm": "recurrent_peer",
+    "pixelcnn_pp": "pixelcnn_pp_peer",
+}
 
 
 def module_of(system: str) -> ModuleType:

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from genlab.benchmark.table import CaseResult, Figure, SideResult, Table
+from genlab.benchmark.table import Agreement, Case, CaseResult, Figure, SideResult, Table
 
 FORMAT = 1
 
@@ -106,6 +106,26 @@ def as_json(table: Table, results: Sequence[CaseResult]) -> dict[str, Any]:
         **{"name": table.name, "about": table.about, "notes": list(table.notes()), "unit": table.unit},
         **{"cases": cases, "figures": figures, "ahead": ahead(results)},
     }
+
+
+def results_of(table: Mapping[str, Any]) -> list[CaseResult]:
+    """What `as_json` wrote."""
+    found = []
+    for case in table["cases"]:
+        sides = [
+            SideResult(
+                **{key: side[key] for key in ("side", "process", "role", "seconds", "bytes", "failure")},
+                agreements=[Agreement(**{**kept, "deviation": _number_of(kept["deviation"])}) for kept in side["agreements"]],
+            )
+            for side in case["sides"]
+        ]
+        result = CaseResult(Case(case["name"], case["settings"], [side.side for side in sides]), sides, case["refusal"])
+        found.append(replace(result, impossible=case["disturbed"] and not result.disturbed))
+    return found
+
+
+def _number_of(known: float | None) -> float:
+    return math.nan if known is None else known
 
 
 def _known(value: float) -> float | None:

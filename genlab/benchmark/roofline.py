@@ -23,8 +23,10 @@ share of, over and over, from arrays that fit each level of a common memory hier
 
 PEAK = "peak, float32 multiply-adds"
 PEAK_BFLOAT16 = "peak, bfloat16 dot products"
+PEAK_MATRIX = "peak, bfloat16 matrix unit"
 ONE_THREAD = ", one thread"
 ROUNDS = 1 << 22
+MATRIX_ROUNDS = 1 << 18
 MATRIX_SIZES = (512, 1024, 2048)
 # KiB for each thread: within a first-level cache, a second-level one, a share of the third, and beyond all of them.
 READ_SIZES = (16, 512, 4096, 131072)
@@ -44,8 +46,9 @@ def cases(quick: bool) -> tuple[Case, ...]:
 
 
 def peaks_beside() -> tuple[str, ...]:
-    """The peak of bfloat16 where the processor has one."""
-    return (PEAK_BFLOAT16,) if "bfloat16" in native_info()["dtypes"] else ()
+    """The peaks of bfloat16 that the processor has."""
+    found = [PEAK_BFLOAT16] if "bfloat16" in native_info()["dtypes"] else []
+    return (*found, PEAK_MATRIX) if core().roofline_matrix_products(1)[0] else tuple(found)
 
 
 def notes() -> list[str]:
@@ -64,6 +67,16 @@ def peak_contender(bfloat16: bool, **_: Any) -> Contender:
         return values
 
     return Contender(lambda: {"result": np.array(run()[1] / (ROUNDS if bfloat16 else 1))}, run)
+
+
+def matrix_unit_contender(**_: Any) -> Contender:
+    """Matrix products of bfloat16 on the processor's matrix unit, on all threads."""
+
+    def run() -> tuple[float, float]:
+        values: tuple[float, float] = core().roofline_matrix_products(MATRIX_ROUNDS)
+        return values
+
+    return Contender(lambda: {"result": np.array(run()[1] / (16 * MATRIX_ROUNDS))}, run)
 
 
 def read_contender(kibibytes: int, **_: Any) -> Contender:
@@ -101,6 +114,7 @@ def matrix_contender(library: str, size: int, **_: Any) -> Contender:
 PEAKS = {
     PEAK: Side("genlab", partial(peak_contender, False), role="context"),
     PEAK_BFLOAT16: Side("genlab", partial(peak_contender, True), role="context"),
+    PEAK_MATRIX: Side("genlab", matrix_unit_contender, role="context"),
 }
 _READ = {f"read {size} KiB a thread": Side("genlab", partial(read_contender, size), role="context") for size in READ_SIZES}
 _SLOWEST = f"read {LARGEST} KiB a thread"
@@ -132,16 +146,20 @@ def check(settings: Settings) -> Check:
     return agreements
 
 
-def operations(bfloat16: bool) -> float:
+def operations(peak: str) -> float:
     """Operations of one run of a peak on all threads."""
-    per_round: float = core().roofline_multiply_adds(1, bfloat16)[0]
-    return per_round * ROUNDS
+    if peak == PEAK_MATRIX:
+        return float(core().roofline_matrix_products(1)[0]) * MATRIX_ROUNDS
+    return float(core().roofline_multiply_adds(1, peak == PEAK_BFLOAT16)[0]) * ROUNDS
 
 
 def peak_rate(result: CaseResult, bfloat16: bool = False) -> float:
-    """Operations a second of the peak in its fastest round of a case, which no disturbance can make too low; NaN if it was not measured."""
-    name = PEAK_BFLOAT16 if bfloat16 else PEAK
-    return operations(bfloat16) / result[name].minimum if name in result else math.nan
+    """Operations a second of the peak in its fastest round of a case, which no disturbance can make too low; NaN if it was not measured.
+
+    Of bfloat16 it is the faster of dot products and matrix unit.
+    """
+    names = (PEAK_BFLOAT16, PEAK_MATRIX) if bfloat16 else (PEAK,)
+    return max((operations(name) / result[name].minimum for name in names if name in result), default=math.nan)
 
 
 def figures(results: Sequence[CaseResult]) -> list[Figure]:
@@ -150,7 +168,7 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
     threads = core().info()["threads"]
     for result in results:
         if result.case.settings["kind"] == "arithmetic":
-            one = operations(False) / threads / result[PEAK + ONE_THREAD].median
+            one = operations(PEAK) / threads / result[PEAK + ONE_THREAD].median
             products = [
                 2 * int(side.side.split("×")[0]) ** 3 / side.median for side in result.sides if "matrix" in side.side and side.seconds
             ]

@@ -113,8 +113,9 @@ def naive_contender(form: str, layout: str, pixels: int | None, *, model: Settin
     """The independent network in plain torch, with the weights of genlab's; drawing the first `pixels`, or all."""
     import torch
 
-    from genlab.benchmark import peers
+    from genlab.benchmark import peers, torch_peers
 
+    torch_peers.at_its_best()
     original = random_model(model)
     network = peers.peer_of(original, form, layout)
     uniforms = torch.from_numpy(random_uniforms(model, images))

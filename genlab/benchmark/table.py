@@ -55,6 +55,7 @@ class Side:
     prepare: Callable[..., Contender]
     role: Role = "peer"
     once: bool = False
+    limit: float | None = None
     threads: int | None = None
 
 

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,7 @@ _UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS", "MKL_
 _WARM_SECONDS = 0.01
 _TURN_SECONDS = 0.02
 _MOST_CALLS = 50
+_TELLING_SECONDS = 1.0
 
 
 class WorkerError(GenlabError):
@@ -104,8 +105,10 @@ def start_workers(table: Table, cases: Sequence[Case], stack: ExitStack, *, thre
     return {name: stack.enter_context(Worker.start(clean_environment(number))) for name, number in frameworks.items()}
 
 
-def measure(table: Table, case: Case, workers: Mapping[str, Worker], effort: Effort) -> CaseResult:
-    """Checks that all sides of a case agree with the truth, and times them if they do.
+def measure(
+    table: Table, case: Case, workers: Mapping[str, Worker], effort: Effort, ready: Callable[[Case], None] | None = None
+) -> CaseResult:
+    """Checks that all sides of a case agree with the truth, calls `ready`, and times them if they do.
 
     A side that fails, such as a compiled one without a compiler, is reported and left out. One that disagrees ends the case. A
     measurement that was disturbed is taken again, and the calmest one counts.
@@ -116,6 +119,8 @@ def measure(table: Table, case: Case, workers: Mapping[str, Worker], effort: Eff
         return CaseResult(case, [replace(side, seconds=()) for side in prepared], refusal)
     waiting = {side.side: workers[side.process] for side in prepared if not side.failure and not side.seconds}
     takes: list[CaseResult] = []
+    if ready:
+        ready(case)
     while not takes or (takes[-1].disturbed and len(takes) <= effort.retakes):
         seconds = _take_turns(waiting, effort)
         take = CaseResult(case, [replace(side, seconds=seconds.get(side.side, side.seconds)) for side in prepared])
@@ -137,7 +142,7 @@ def weigh(table: Table, case: Case, *, threads: int, runs: int) -> CaseResult:
         side = table.sides[name]
         with tempfile.TemporaryDirectory() as folder, Worker.start(clean_environment(side.threads or threads)) as worker:
             file = Path(folder, "outputs.safetensors")
-            worker.send("prepare", module=table.module, side=name, settings=dict(case.settings), outputs=str(file))
+            worker.send("prepare", module=table.module, side=name, settings=dict(case.settings), outputs=str(file), limit=side.limit)
             result = _checked(name, side, {side.process: worker}, file, check)
             if not result.failure and not _refusal([result]):
                 worker.send("weigh", side=name, calls=runs)
@@ -164,7 +169,8 @@ def _prepare(table: Table, case: Case, workers: Mapping[str, Worker]) -> list[Si
             files = {name: Path(folder, f"{position}.safetensors") for position, name in enumerate(group)}
             for name, file in files.items():
                 worker = workers[table.sides[name].process]
-                worker.send("prepare", module=table.module, side=name, settings=dict(case.settings), outputs=str(file))
+                side = table.sides[name]
+                worker.send("prepare", module=table.module, side=name, settings=dict(case.settings), outputs=str(file), limit=side.limit)
             for name, file in files.items():
                 found[name] = _checked(name, table.sides[name], workers, file, check)
     return [found[name] for name in case.sides]
@@ -193,7 +199,7 @@ def _refusal(sides: Sequence[SideResult]) -> str | None:
 
 def _take_turns(workers: Mapping[str, Worker], effort: Effort) -> dict[str, list[float]]:
     """Seconds of each run of each side, timed in rounds through all sides."""
-    turns = {name: _turn(worker.time(name, warm=1, calls=2, whole=False), effort) for name, worker in workers.items()}
+    turns = {name: _turn(_first_runs(name, worker), effort) for name, worker in workers.items()}
     seconds: dict[str, list[float]] = {name: [] for name in workers}
     for position in range(effort.rounds):
         for name, worker in workers.items():
@@ -201,6 +207,12 @@ def _take_turns(workers: Mapping[str, Worker], effort: Effort) -> dict[str, list
             if position < rounds:
                 seconds[name] += worker.time(name, warm=warm, calls=calls)
     return seconds
+
+
+def _first_runs(name: str, worker: Worker) -> list[float]:
+    """Seconds of runs that tell how long they take: after one to warm up, unless that one is so long that it tells enough."""
+    first = worker.time(name, warm=0, calls=1, whole=False)
+    return first if first[0] > _TELLING_SECONDS else worker.time(name, warm=0, calls=2, whole=False)
 
 
 def _turn(first_runs: Sequence[float], effort: Effort) -> tuple[int, int, int]:

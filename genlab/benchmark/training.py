@@ -116,6 +116,7 @@ def torch_contender(form: str, layout: str, compile_it: bool, *, model: Settings
 
     from genlab.benchmark import peers, torch_peers
 
+    torch_peers.at_its_best()
     network = peers.peer_of(random_model(model), form, layout)
     batch = torch.from_numpy(random_levels(model, images)).contiguous(memory_format=torch_peers.LAYOUTS[layout])
     loss: Callable[[Tensor], Tensor] = torch_peers.compiled(network.loss) if compile_it else network.loss

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from time import perf_counter
 from typing import Any
@@ -22,14 +24,36 @@ from genlab.benchmark.table import Contender, Table
 Contenders = dict[str, Contender]
 
 
-def prepare(contenders: Contenders, module: str, side: str, settings: dict[str, Any], outputs: str) -> dict[str, Any]:
+@contextmanager
+def at_most(seconds: float | None) -> Iterator[None]:
+    """Raises a TimeoutError in a block that takes longer, wherever Python then is."""
+    if seconds is None:
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise TimeoutError(f"not ready within {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def prepare(
+    contenders: Contenders, module: str, side: str, settings: dict[str, Any], outputs: str, limit: float | None = None
+) -> dict[str, Any]:
     """Makes a side ready for a case, writes its outputs to a file, and answers how long they took."""
     table: Table = import_module(module).TABLE
-    contender = table.sides[side].prepare(**settings)
+    with at_most(limit):
+        contender = table.sides[side].prepare(**settings)
+        start = perf_counter()
+        arrays = contender.outputs()
+        seconds = perf_counter() - start
     contenders[side] = contender
-    start = perf_counter()
-    arrays = contender.outputs()
-    seconds = perf_counter() - start
     save_file({name: np.require(array, requirements="C") for name, array in arrays.items()}, outputs)
     return {"seconds": [seconds]}
 

@@ -29,6 +29,10 @@ def add(commands: Commands) -> None:
     bench.add_argument("which", nargs="?", metavar="TABLE", choices=_Tables(), default="all", help="see below (default: all)")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     bench.add_argument("--quick", action="store_true", help="smaller cases, fewer repeats")
+    bench.add_argument("--only", nargs="+", default=(), metavar="WORD", help="only the cases whose name holds all of these words")
+    bench.add_argument("--peers", nargs="+", default=(), metavar="WORD", help="of the peers only those whose name holds one of these words")
+    bench.add_argument("--add", action="store_true", help="keep what FILE already holds of other cases")
+    bench.add_argument("--wait", action="store_true", help="wait for Enter before a case is timed: time to make the machine quiet")
     bench.set_defaults(run=run)
 
 
@@ -37,4 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
     from genlab import benchmark
 
     require_place("--json", arguments.json)
-    return int(benchmark.main(arguments.which, arguments.quick, arguments.json))
+    piece = benchmark.Piece(arguments.only, arguments.peers)
+    return int(benchmark.main(arguments.which, arguments.quick, arguments.json, piece=piece, add=arguments.add, wait=arguments.wait))
