@@ -5,21 +5,32 @@
 namespace genlab {
 namespace {
 
-template <class S, class WeightAt>
-void pack(int terms, int channels, const KernelTable<S>& kernels, S* to, const WeightAt& weight_at) {
+// The weights of one row of the packed matrix: one for each channel, `step` values apart in torch's layout, if there are any.
+struct Row {
+  std::ptrdiff_t first, step;
+  bool is_there;
+};
+
+template <class S, class RowOf>
+void pack(const Layer& layer, int terms, int channels, const Compute<S>* weight, const KernelTable<S>& kernels, S* to, const RowOf& row_of) {
   constexpr int group = Numbers<S>::group;
   const int padded = round_up(channels, kernels.lanes);
   for (int start = 0; start < padded; start += kernels.panel) {
     const int width = std::min(kernels.panel, padded - start);
-    for (int k = 0; k < terms; ++k)
-      for (int c = start; c < start + width; ++c)
-        for (int g = 0; g < group; ++g) {
-          const Compute<S> weight = c < channels ? weight_at(k, g, c) : 0;
+    for (int k = 0; k < terms; ++k, to += width * group)
+      for (int g = 0; g < group; ++g) {
+        const Row row = row_of(k, g);
+        const int live = row.is_there ? std::clamp(channels - start, 0, width) : 0;
+        std::ptrdiff_t at = row.first + start * row.step;
+        for (int c = 0; c < live; ++c, at += row.step) {
+          const Compute<S> value = layer.mask[at] ? weight[at] : 0;
           if constexpr (group == 1)
-            *to++ = weight;
+            to[c] = value;
           else
-            *to++ = kernels.narrow(weight);
+            to[c * group + g] = kernels.narrow(value);
         }
+        for (int c = live; c < width; ++c) to[c * group + g] = S{};
+      }
   }
 }
 
@@ -70,21 +81,19 @@ std::vector<Term> grouped(const std::vector<Term>& terms, int group) {
 
 template <class S>
 void pack_forward(const Layer& layer, const std::vector<Term>& terms, const Compute<S>* weight, const KernelTable<S>& kernels, S* to) {
-  pack(static_cast<int>(terms.size()), layer.out_channels, kernels, to, [&](int k, int g, int out) -> Compute<S> {
+  const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(layer.in_channels) * layer.height * layer.width;
+  pack<S>(layer, static_cast<int>(terms.size()), layer.out_channels, weight, kernels, to, [&](int k, int g) -> Row {
     const int in = terms[k].channel + g;
-    if (in >= layer.in_channels) return 0;
-    const std::size_t at = layer.index(out, in, terms[k].tap);
-    return layer.mask[at] ? weight[at] : 0;
+    return {static_cast<std::ptrdiff_t>(layer.index(0, in, terms[k].tap)), step, in < layer.in_channels};
   });
 }
 
 template <class S>
 void pack_backward(const Layer& layer, const std::vector<Term>& terms, const Compute<S>* weight, const KernelTable<S>& kernels, S* to) {
-  pack(static_cast<int>(terms.size()), layer.in_channels, kernels, to, [&](int k, int g, int in) -> Compute<S> {
+  const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(layer.height) * layer.width;
+  pack<S>(layer, static_cast<int>(terms.size()), layer.in_channels, weight, kernels, to, [&](int k, int g) -> Row {
     const int out = terms[k].channel + g;
-    if (out >= layer.out_channels) return 0;
-    const std::size_t at = layer.index(out, in, terms[k].tap);
-    return layer.mask[at] ? weight[at] : 0;
+    return {static_cast<std::ptrdiff_t>(layer.index(out, 0, terms[k].tap)), step, out < layer.out_channels};
   });
 }
 

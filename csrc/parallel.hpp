@@ -4,6 +4,10 @@
 #include <exception>
 #include <mutex>
 
+#ifdef __SSE__
+#include <xmmintrin.h>
+#endif
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -36,6 +40,22 @@ inline Share share_of(int items, int index, int shares) {
   return {static_cast<int>(all * index / shares), static_cast<int>(all * (index + 1) / shares)};
 }
 
+// While it lives, numbers of this thread too small for a normal float are zeros. They come up in gradients, where nothing hangs on them, and
+// each would take the processor a hundred cycles.
+class WithoutDenormals {
+ public:
+#ifdef __SSE__
+  WithoutDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | flush_results | take_as_zeros); }
+  ~WithoutDenormals() { _mm_setcsr(before_); }
+
+ private:
+  static constexpr unsigned flush_results = 0x8000, take_as_zeros = 0x0040;
+  const unsigned before_;
+#else
+  WithoutDenormals() {}
+#endif
+};
+
 // Calls work(thread) on each of `threads` threads; thread 0 is the caller. The first exception thrown is thrown again here.
 template <class Work>
 void parallel(int threads, const Work& work) {
@@ -45,6 +65,7 @@ void parallel(int threads, const Work& work) {
     std::mutex guard;
 #pragma omp parallel num_threads(threads)
     {
+      const WithoutDenormals flushed;
       // The runtime may give fewer threads than asked for: go round until every share is done.
       for (int t = omp_get_thread_num(); t < threads; t += omp_get_num_threads()) {
         try {
@@ -59,6 +80,7 @@ void parallel(int threads, const Work& work) {
     return;
   }
 #endif
+  const WithoutDenormals flushed;
   for (int t = 0; t < threads; ++t) work(t);
 }
 

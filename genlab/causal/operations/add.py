@@ -24,5 +24,6 @@ class Add(Operation):
         return sources[0] + sources[1]
 
     def lower_gradient(self, lowering: Lowering, step: Step, grad: int) -> None:
-        for source in step.node.inputs:
-            lowering.contribute(source, grad)
+        first, second = step.node.inputs
+        lowering.contribute(first, grad)
+        lowering.pass_on(second, grad)
