@@ -16,6 +16,10 @@
 
 #include "lstm_kernels.hpp"
 #include "simd.hpp"
+#include "weight_grad_kernels.hpp"
+#ifdef __AMX_BF16__
+#include "matrix_unit.hpp"
+#endif
 
 namespace genlab {
 
@@ -26,12 +30,6 @@ template <class S>
 int GENLAB_JOIN(logistic_draw_, GENLAB_ISA)(const LogisticArgs<S>&, int channel, double u, double temperature);
 
 namespace {
-
-#ifdef __AVX512F__
-constexpr int tile_registers = 28;  // of 32; two hold weights, one a pixel
-#else
-constexpr int tile_registers = 12;  // of 16
-#endif
 
 // ---------------------------------------------------------------------------------------------------------------- convolution
 
@@ -118,7 +116,7 @@ ConvTile<S> conv_tile_for(int r) {
 }
 
 template <class S>
-void conv(const ConvArgs<S>& a) {
+void conv_in_registers(const ConvArgs<S>& a) {
   using T = Compute<S>;
   constexpr int L = Simd<T>::lanes;
   constexpr int most = tile_registers / 2;       // pixels in a tile of two vectors
@@ -142,6 +140,44 @@ void conv(const ConvArgs<S>& a) {
     weight += nv == 4 ? 2 * panel_step : panel_step;
   }
 }
+
+template <class S>
+void conv(const ConvArgs<S>& a) {
+  conv_in_registers(a);
+}
+
+template <class S>
+void weight_grad(const WeightGradArgs<S>& a) {
+  weight_grad_in_registers(a);
+  if (a.bias_grad) bias_grad(a);
+}
+
+#ifdef __AMX_BF16__
+template <>
+void weight_grad(const WeightGradArgs<bfloat16>& a) {
+  if (has_matrix_unit())
+    MatrixWeightGrad(a).run();
+  else
+    weight_grad_in_registers(a);
+  if (a.bias_grad) bias_grad(a);
+}
+
+template <>
+void conv(const ConvArgs<bfloat16>& a) {
+  if (!has_matrix_unit()) return conv_in_registers(a);
+  constexpr int L = lanes_of<bfloat16>;
+  conv_on_matrix_unit(a, [&](const float* first, const float* second, int pixel, int channel, bool wide) {
+    const auto with_bias = [&](const float* sums, int at) { return a.bias ? load<float>(a.bias + at) + load<float>(sums) : load<float>(sums); };
+    if (wide) {
+      Vec<float> acc[1][2] = {{with_bias(first, channel), with_bias(second, channel + L)}};
+      finish<bfloat16, 1, 2>(a, acc, pixel, channel);
+    } else {
+      Vec<float> acc[1][1] = {{with_bias(first, channel)}};
+      finish<bfloat16, 1, 1>(a, acc, pixel, channel);
+    }
+  });
+}
+#endif
 
 template <class S, int R>
 void narrow_conv_tile(const NarrowConvArgs<S>& a, int output, int pixel) {
@@ -171,102 +207,6 @@ void narrow_conv(const NarrowConvArgs<S>& a) {
     int pixel = 0;
     for (; pixel + most <= a.pixels; pixel += most) narrow_conv_tile<S, most>(a, output, pixel);
     for (; pixel < a.pixels; ++pixel) narrow_conv_tile<S, 1>(a, output, pixel);
-  }
-}
-
-// ------------------------------------------------------------------------------------------------------------- weight gradient
-
-template <class S, int R, int NV, bool together>
-void weight_grad_tile(const WeightGradArgs<S>& a, int k0, int channel) {
-  using T = Compute<S>;
-  constexpr int L = Simd<T>::lanes;
-  Vec<T> acc[R][NV];
-#pragma GCC unroll 32
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-    for (int v = 0; v < NV; ++v) acc[r][v] = Vec<T>{};
-  const std::int32_t* const offsets = a.offsets + k0;
-  for (int y = 0; y < a.rows; ++y) {
-    const Pair<S>* x = a.x + y * a.x_row + (together ? offsets[0] : 0);
-    const Pair<S>* grad = a.grad + y * a.grad_row + channel;
-    for (int p = 0; p < a.pixels; ++p) {
-      typename Multiply<S>::Weight g[NV];
-#pragma GCC unroll 2
-      for (int v = 0; v < NV; ++v) g[v] = Multiply<S>::weight(grad + v * L);
-#pragma GCC unroll 32
-      for (int r = 0; r < R; ++r) {
-        const auto value = Multiply<S>::value(x + (together ? r : offsets[r]));
-#pragma GCC unroll 2
-        for (int v = 0; v < NV; ++v) acc[r][v] = Multiply<S>::add(acc[r][v], value, g[v]);
-      }
-      x += a.x_stride;
-      grad += a.grad_stride;
-    }
-  }
-#pragma GCC unroll 32
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-    for (int v = 0; v < NV; ++v) {
-      T* const to = a.weight_grad + static_cast<std::ptrdiff_t>(k0 + r) * a.channels + channel + v * L;
-      store<T>(to, load<T>(to) + acc[r][v]);
-    }
-}
-
-template <class S>
-using WeightGradTile = void (*)(const WeightGradArgs<S>&, int, int);
-
-template <class S, int NV, bool together, int R = tile_registers / 2>
-WeightGradTile<S> weight_grad_tile_for(int r) {
-  if constexpr (R == 0) {
-    return nullptr;
-  } else {
-    return r == R ? &weight_grad_tile<S, R, NV, together> : weight_grad_tile_for<S, NV, together, R - 1>(r);
-  }
-}
-
-// What a pixel is multiplied by to be summed up: one, twice over where two pixels lie side by side.
-template <class S>
-Pair<S> one_of() {
-  if constexpr (Numbers<S>::group == 1)
-    return S(1);
-  else
-    return 0x3f803f80u;
-}
-
-template <class S>
-void weight_grad(const WeightGradArgs<S>& a) {
-  using T = Compute<S>;
-  constexpr int L = Simd<T>::lanes;
-  constexpr int most = tile_registers / 2;
-  for (int channel = 0; channel < a.channels;) {
-    const int nv = a.channels - channel >= 2 * L ? 2 : 1;
-    const int tiles = (a.depth + most - 1) / most;
-    for (int t = 0; t < tiles; ++t) {
-      const int begin = a.depth * t / tiles, end = a.depth * (t + 1) / tiles;
-      const int r = end - begin;
-      bool together = true;
-      for (int k = begin + 1; k < end; ++k) together = together && a.offsets[k] == a.offsets[k - 1] + 1;
-      const WeightGradTile<S> tile = nv == 2 ? (together ? weight_grad_tile_for<S, 2, true>(r) : weight_grad_tile_for<S, 2, false>(r))
-                                             : (together ? weight_grad_tile_for<S, 1, true>(r) : weight_grad_tile_for<S, 1, false>(r));
-      tile(a, begin, channel);
-    }
-    channel += nv * L;
-  }
-  if (!a.bias_grad) return;
-  const Pair<S> ones = one_of<S>();
-  const auto one = Multiply<S>::value(&ones);
-  constexpr int chains = 4;  // sums side by side: one alone would wait for itself at every pixel
-  for (int channel = 0; channel < a.channels; channel += L) {
-    Vec<T> sum[chains] = {load<T>(a.bias_grad + channel)};
-    for (int y = 0; y < a.rows; ++y) {
-      const Pair<S>* grad = a.grad + y * a.grad_row + channel;
-      int p = 0;
-      for (; p + chains <= a.pixels; p += chains)
-#pragma GCC unroll 4
-        for (int j = 0; j < chains; ++j, grad += a.grad_stride) sum[j] = Multiply<S>::add(sum[j], one, Multiply<S>::weight(grad));
-      for (; p < a.pixels; ++p, grad += a.grad_stride) sum[0] = Multiply<S>::add(sum[0], one, Multiply<S>::weight(grad));
-    }
-    store<T>(a.bias_grad + channel, (sum[0] + sum[1]) + (sum[2] + sum[3]));
   }
 }
 
@@ -307,7 +247,7 @@ void masked_add(const ElementArgs<S>& a) {
   }
 }
 
-// What a gate makes of its features x and gates y. One division serves both functions: with e = e^2x and f = e^−y,
+// What a gate makes of its features x and gates y. One reciprocal serves both functions: with e = e^2x and f = e^−y,
 // tanh x = (e − 1) / (e + 1) and σ(y) = 1 / (1 + f). Exponents are cut where either is 0 or ±1 to the last bit or too small to matter, so
 // that the product of the denominators stays finite.
 template <class T>
@@ -325,11 +265,11 @@ template <class T>
 struct TanhGate {
   static Vec<T> value(Vec<T> x, Vec<T> y) {
     const Vec<T> e = exponential_up_to(most_of_e<T>, x + x), f = exponential_up_to(most_of_f<T>, -y);
-    return (e - T(1)) / ((e + T(1)) * (f + T(1)));
+    return (e - T(1)) * reciprocal<T>((e + T(1)) * (f + T(1)));
   }
   static void gradients(Vec<T> x, Vec<T> y, Vec<T> grad, Vec<T>& features, Vec<T>& gates) {
     const Vec<T> e = exponential_up_to(most_of_e<T>, x + x), f = exponential_up_to(most_of_f<T>, -y);
-    const Vec<T> both = T(1) / ((e + T(1)) * (f + T(1)));
+    const Vec<T> both = reciprocal<T>((e + T(1)) * (f + T(1)));
     const Vec<T> t = (e - T(1)) * (f + T(1)) * both, s = (e + T(1)) * both;
     features = grad * s * (T(1) - t * t);
     gates = grad * t * s * (T(1) - s);

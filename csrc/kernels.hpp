@@ -15,6 +15,8 @@
 
 namespace genlab {
 
+inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
+
 // The upper half of a float.
 struct bfloat16 {
   std::uint16_t bits;
@@ -92,7 +94,10 @@ struct WeightGradArgs {
   int rows, pixels;
   Compute<S>* weight_grad;  // [depth][channels]
   Compute<S>* bias_grad;    // [channels], += sum of grad; or null
+  Pair<S>* turned;          // room for the gradient of all outputs, rows of `turned_pairs` pairs each (bfloat16 only)
 };
+// Room that the gradient's rows take where they are turned (csrc/matrix_unit.hpp): blocks of 16 pairs.
+inline int turned_pairs(int pairs) { return round_up(pairs, 16); }
 
 // Element by element over `count` values that lie together.
 template <class S>
@@ -280,7 +285,5 @@ extern const InstructionSet kernels_avx512bf16;
 // The preprocessor is the one place where the build can hand the name of an instruction set to a source.
 #define GENLAB_JOIN_(a, b) a##b
 #define GENLAB_JOIN(a, b) GENLAB_JOIN_(a, b)
-
-inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 }  // namespace genlab

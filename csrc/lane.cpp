@@ -8,7 +8,7 @@ namespace genlab {
 
 template <class S>
 Lane<S>::Lane(const ProgramSpec& spec, const Layers<S>& layers, const KernelTable<S>& kernels)
-    : spec_(spec), work_{spec, kernels, layers, 0, {}, {}, {}, {}, {}}, image_is_packed_(is_read_by_convolutions_alone(spec.image)) {
+    : spec_(spec), work_{spec, kernels, layers, 0, {}, {}, {}, {}, {}, {}}, image_is_packed_(is_read_by_convolutions_alone(spec.image)) {
   work_.maps.resize(spec.buffers.size());
   memory_.resize(spec.buffers.size());
   if (spec.mode != Mode::train) return;

@@ -6,7 +6,10 @@
 #include "vector_width.hpp"
 
 #ifdef __AVX512BF16__
-#include <immintrin.h>
+#include "simd.hpp"
+#endif
+#ifdef __AMX_BF16__
+#include "matrix_unit.hpp"
 #endif
 
 namespace genlab {
@@ -51,6 +54,41 @@ double dot_products(long rounds) {
 constexpr double (*dot_products)(long) = nullptr;
 #endif
 
+#ifdef __AMX_BF16__
+double matrix_products(long rounds) {
+  if (!has_matrix_unit()) return 0;
+  alignas(64) std::uint16_t ones[matrix_rows][matrix_bytes / 2];
+  for (auto& row : ones)
+    for (std::uint16_t& one : row) one = 0x3f80;
+  take_tiles(matrix_rows, matrix_rows);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  settle();
+  _tile_loadd(4, ones, matrix_bytes);
+  _tile_loadd(6, ones, matrix_bytes);
+  for (long round = 0; round < rounds; ++round) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 6);
+    _tile_dpbf16ps(2, 4, 6);
+    _tile_dpbf16ps(3, 4, 6);
+  }
+  float sums[4][matrix_rows][matrix_bytes / 4];
+  _tile_stored(0, sums[0], matrix_bytes);
+  _tile_stored(1, sums[1], matrix_bytes);
+  _tile_stored(2, sums[2], matrix_bytes);
+  _tile_stored(3, sums[3], matrix_bytes);
+  double total = 0;
+  for (const auto& tile : sums)
+    for (const auto& row : tile)
+      for (const float value : row) total += value;
+  return total;
+}
+#else
+constexpr double (*matrix_products)(long) = nullptr;
+#endif
+
 double read(const float* x, std::ptrdiff_t count, long passes) {
   constexpr int step = chains * lanes;
   double rest = 0;
@@ -77,6 +115,6 @@ double read(const float* x, std::ptrdiff_t count, long passes) {
 }  // namespace
 
 extern const Roofline GENLAB_JOIN(roofline_, GENLAB_ISA);
-const Roofline GENLAB_JOIN(roofline_, GENLAB_ISA) = {GENLAB_TEXT(GENLAB_ISA), lanes, multiply_adds, dot_products, read};
+const Roofline GENLAB_JOIN(roofline_, GENLAB_ISA) = {GENLAB_TEXT(GENLAB_ISA), lanes, multiply_adds, dot_products, matrix_products, read};
 
 }  // namespace genlab

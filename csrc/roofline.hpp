@@ -17,6 +17,10 @@ struct Roofline {
   // Operations: 4 · chains · lanes · rounds. Null where the processor has no such instruction.
   double (*dot_products)(long rounds);
 
+  // The same on the matrix unit (csrc/matrix_unit.hpp), four tiles of sums of 16 · 16 at once: each += 32 products 1·1, from 0 on. Returns
+  // the sum of all, 32768 · rounds. Operations: 65536 · rounds. Null where the compiler knows no such unit; 0 where the processor has none.
+  double (*matrix_products)(long rounds);
+
   // Σ x[i], over and over: reads count · passes values. Returns the sum of all passes (in float32: exact for small whole numbers).
   double (*read)(const float* x, std::ptrdiff_t count, long passes);
 };

@@ -56,6 +56,13 @@ py::tuple multiply_adds(long rounds, bool bfloat16) {
   return py::make_tuple((bfloat16 ? 4 : 2) * values * static_cast<double>(rounds), sum / values);
 }
 
+py::tuple matrix_products(long rounds) {
+  const Roofline& roof = roofline();
+  if (rounds < 1 || rounds > 1L << 19) throw py::value_error("rounds must be from 1 to 2^19; got " + std::to_string(rounds));
+  const double sum = roof.matrix_products ? on_all_threads([&](int, int) { return roof.matrix_products(rounds); }) : 0;
+  return py::make_tuple(sum == 0 ? 0 : 65536.0 * thread_count() * static_cast<double>(rounds), sum / (1024.0 * thread_count()));
+}
+
 double read(const py::array& x, long passes) {
   const float* data = checked<float>(x, "x", {-1});
   if (passes < 1) throw py::value_error("passes must be at least 1; got " + std::to_string(passes));
@@ -71,6 +78,9 @@ double read(const py::array& x, long passes) {
 void register_roofline(py::module_& m) {
   m.def("roofline_multiply_adds", &multiply_adds, py::arg("rounds"), py::arg("bfloat16") = false,
         "Multiply-adds on registers alone, on all threads: (operations done, the value each register must hold: 2, or 2 · rounds in bfloat16).");
+  m.def("roofline_matrix_products", &matrix_products, py::arg("rounds"),
+        "Matrix products of bfloat16 on the processor's matrix unit, on all threads: (operations done, the value each sum must hold, 32 · rounds); "
+        "(0, 0) where it has none.");
   m.def("roofline_read", &read, py::arg("x"), py::arg("passes"),
         "Reads x (n,), float32, `passes` times, each thread its own share; returns the sum of what was read.");
 }

@@ -55,5 +55,8 @@ def roofline_multiply_adds(rounds: int, bfloat16: bool = False) -> tuple[float, 
         Operations done, and the value that each register must hold: 2, or 2 · rounds in bfloat16.
     """
 
+def roofline_matrix_products(rounds: int) -> tuple[float, float]:
+    """Products on the matrix unit, on all threads: (operations, the value of each sum, 32 · rounds); (0, 0) where there is none."""
+
 def roofline_read(x: np.ndarray, passes: int) -> float:
     """Σ x, float32 `(n,)`, over and over, each thread its own share; returns the sum of all passes."""

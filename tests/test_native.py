@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny import tiny_model
 
 import genlab
@@ -54,8 +55,10 @@ def test_info_says_what_was_chosen_and_why():
     assert ("bfloat16" in info["dtypes"]) == (info["isa"] == "avx512bf16")
 
 
-def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("isa", _core.info()["isas"])
@@ -78,6 +81,40 @@ print(genlab.native_info()["isa"])
     done = run_python(code, GENLAB_ISA=isa)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == isa
+
+
+# Widths around 16 and 32 pixels and channels, of which a tile of the matrix unit holds so many; an image drawn alone is one pixel a tile.
+BFLOAT16 = """
+import sys
+import numpy as np, torch, genlab
+from genlab import _core
+found = []
+for number, (shape, channels, classes) in enumerate(
+    [((1, 3, 7), 8, 0), ((1, 4, 33), 16, 3), ((3, 3, 17), 12, 0), ((1, 5, 16), 40, 0), ((2, 2, 70), 5, 0)]):
+    torch.manual_seed(number)
+    model = genlab.create_model("gated_pixelcnn", image_shape=shape, levels=3, channels=channels, layers=2, classes=classes)
+    images = np.random.default_rng(0).integers(0, 3, (3, *shape), dtype=np.uint8)
+    more = {"labels": [0, 1, 2]} if classes else {}
+    found += torch.autograd.grad(model.loss(images, backend="native", dtype="bfloat16", **more), list(model.parameters()))
+    uniforms = np.random.default_rng(1).random((3, *shape[1:], shape[0]))
+    drawn = model.draw(uniforms, backend="native", dtype="bfloat16", **more)
+    alone = [model.draw(uniforms[n : n + 1], backend="native", dtype="bfloat16", **({"labels": [n]} if classes else {})) for n in range(3)]
+    assert (drawn == np.concatenate(alone)).all()
+torch.save(found, sys.argv[1])
+print(_core.roofline_matrix_products(1)[0] > 0)
+"""
+
+
+@pytest.mark.skipif("bfloat16" not in _core.info()["dtypes"], reason="no bfloat16 here")
+def test_bfloat16_with_and_without_the_matrix_unit(tmp_path):
+    gradients = {}
+    for wish in ("on", "off"):
+        done = run_python(BFLOAT16, str(tmp_path / wish), GENLAB_MATRIX_UNIT=wish)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == str(wish == "on" and _core.roofline_matrix_products(1)[0] > 0)
+        gradients[wish] = torch.load(tmp_path / wish)
+    for on, off in zip(gradients["on"], gradients["off"], strict=True):
+        assert (on - off).norm() <= 0.01 * off.norm().clamp_min(1e-3)
 
 
 def test_an_instruction_set_that_cannot_be_had_is_an_error_never_a_silent_fallback():

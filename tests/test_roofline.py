@@ -35,6 +35,17 @@ def test_dot_products_count_every_round():
     assert operations == 2 * _core.roofline_multiply_adds(12345)[0]
 
 
+def test_the_matrix_unit_counts_every_round():
+    operations, value = _core.roofline_matrix_products(1234)
+    assert (operations, value) in ((0, 0), (2 * 1024 * 32 * 1234 * _core.info()["threads"], 32 * 1234))
+    environment = {**os.environ, "GENLAB_MATRIX_UNIT": "off"}
+    code = "from genlab import _core; print(_core.roofline_matrix_products(7))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(0.0, 0.0)"
+    with pytest.raises(ValueError, match="rounds must be from 1 to 2\\^19; got 0"):
+        _core.roofline_matrix_products(0)
+
+
 @pytest.mark.parametrize("count", [0, 1, 191, 192, 193, 1000])
 def test_reading_reads_every_element(count):
     x = np.arange(count, dtype=np.float32) % 7

@@ -180,6 +180,8 @@ class ConvGradWeight : public Operation<S> {
                                     to.get() + row * a.grad_row);
       a.grad = to.get();
       a.pixels = pairs;
+      this->w_.grad_turned.resize(static_cast<std::size_t>(a.rows) * turned_pairs(pairs) * a.channels);
+      a.turned = this->w_.grad_turned.get();
     } else {
       a.grad = gradient.at(y, x);
       a.grad_stride = step;

@@ -22,8 +22,8 @@ struct Workspace {
   int images = 0;  // side by side
   std::vector<Map<S>> maps;
   std::vector<Aligned<Compute<S>>> weight_grads, bias_grads;
-  Aligned<Pair<S>> x_pairs, grad_pairs;  // room to rearrange a map in
-  std::uint64_t key = 0, image = 0;      // what is drawn at random in training follows from them
+  Aligned<Pair<S>> x_pairs, grad_pairs, grad_turned;  // room to rearrange a map in
+  std::uint64_t key = 0, image = 0;                   // what is drawn at random in training follows from them
 };
 
 template <class S>
