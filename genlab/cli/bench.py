@@ -39,7 +39,8 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
     from genlab import benchmark
+    from genlab.benchmark.pieces import Piece
 
     require_place("--json", arguments.json)
-    piece = benchmark.Piece(arguments.only, arguments.peers)
+    piece = Piece(arguments.only, arguments.peers)
     return int(benchmark.main(arguments.which, arguments.quick, arguments.json, piece=piece, add=arguments.add, wait=arguments.wait))
