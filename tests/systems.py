@@ -56,7 +56,7 @@ OWN: dict[str, Own] = {
     "wave_pixelcnn": Own(
         settings={"image_shape": (1, 1, 16)}, sizes={"listed": {"usual": (1, 6)}, "seen": {"usual": (1, 16)}}, variants=("binary",)
     ),
-    "realnvp": Own(settings={"depth": 2, "bins": 4}),
+    "realnvp": Own(settings={"depth": 1, "bins": 4}),
     "lapgan": Own({"scales": 2}),
     # An image must not be smaller than the strides.
     "pixelcnn_pp": Own({"strides": 1, "dropout": 0.3}, {"listed": {"colour": (2, 2), "usual": (2, 3)}}),

@@ -28,7 +28,7 @@ KINDS = ("affine", "spline")
 
 def flow(*, scale: float = 0.3, **settings: Any) -> Any:
     """A small flow, far from the identity."""
-    model = systems.small("realnvp", **settings).eval()
+    model = systems.small("realnvp", **{"depth": 2, **settings}).eval()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for tensor in model.parameters():
@@ -257,15 +257,15 @@ def test_a_bound_on_levels_is_below_their_probability(dequantisation: str) -> No
     images = np.array([[a, b] for a in (0, 1) for b in (0, 1)], np.uint8).reshape(4, 2, 1, 1)
     exact = density.flatten().log().numpy()
     assert float(density.sum()) < 1 + 1e-3  # nothing is lost but what lies beyond the levels
-    batch = Batch(np.repeat(images, 400, axis=0))
+    batch = Batch(np.repeat(images, 100, axis=0))
     means = []
     for draws in (1, 10, 100):
-        bound = model.importance_bound(batch, draws, Compute(key=(0,))).numpy().reshape(4, 400)
-        assert (bound.mean(1) <= exact + 4 * bound.std(1) / 20 + 1e-3).all()
+        bound = model.importance_bound(batch, draws, Compute(key=(0,))).numpy().reshape(4, 100)
+        assert (bound.mean(1) <= exact + 4 * bound.std(1) / 10 + 1e-3).all()
         means.append(bound.mean())
     assert means[0] < means[1] < means[2]
     # Uniform noise is spread as the density nearly is; a random q is further from it, and comes closer more slowly.
-    np.testing.assert_allclose(means[2], exact.mean(), atol=0.02 if dequantisation == "uniform" else 0.2)
+    np.testing.assert_allclose(means[2], exact.mean(), atol=0.03 if dequantisation == "uniform" else 0.2)
 
 
 def test_the_bound_s_parts_add_up() -> None:

@@ -20,7 +20,7 @@ PARTS = {"plane": "In the plane", "images": "On images"}
 NEEDS = {"plane": frozenset({"invertible", "likelihood"}), "images": frozenset({"invertible", "bound"})}
 TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2)
 SHOWN = 10
-STATIONS_SHOWN = 8
+STATIONS_SHOWN = 7  # and what came back: whole rows at every width
 NARROWEST = 40  # pixels: so that ten stay beside each other on paper too
 
 
@@ -109,7 +109,7 @@ def there_and_back(source: Source) -> None:
         alt="On the way from a real image to noise and back",
         words=names,
         large=112,
-        narrowest=NARROWEST,
+        narrowest=64,
     )
     same = "every level is the one that went in" if np.array_equal(trip.back, images[number]) else "some levels are others"
     bent = "stretched" if trip.log_det > 0 else "pressed together"

@@ -136,12 +136,11 @@ class Flow(nn.Module):
             parts = [self._drawn(torch.from_numpy(noise[i : i + _AT_ONCE]), temperature) for i in range(0, max(1, n), _AT_ONCE)]
         return np.concatenate(parts)
 
-    def _refuse(self, how: Compute, batch: Batch) -> None:
+    def _check(self, how: Compute) -> None:
+        """Refuse what is not torch in float32."""
         resolve_backend(how.backend, allowed=("torch",))
         if how.dtype != "float32":
             raise InputError(f"dtype must be 'float32' for model {self.name!r}, whose inverse would not be one in less; got {how.dtype!r}")
-        if len(batch) == 0:
-            raise InputError("batch must hold at least one example; got none")
 
     def _drawn(self, codes: Tensor, temperature: float) -> NDArray[Any]:
         codes = codes.to(self._like)
@@ -205,7 +204,7 @@ class PointFlow(Flow):
             InputError: Another shape than ``(N, D)``, or values that are not finite.
             BackendError: A backend other than ``"torch"`` and ``"auto"``.
         """
-        self._refuse(Compute(backend, dtype), Batch(np.zeros(1)))
+        self._check(Compute(backend, dtype))
         with torch.no_grad():
             return self.log_density(images)
 
@@ -219,7 +218,8 @@ class PointFlow(Flow):
 
     def terms(self, player: str, batch: Batch, how: Compute) -> Terms:
         """The mean of −log p(x), in nats a point."""
-        self._refuse(how, batch)
+        self._check(how)
+        _at_least_one(batch)
         codes, log_det = self.forward_and_log_det(batch)
         total = -(log_normal(codes) + log_det).mean()
         return Terms(total, {"nats": total.detach()})
@@ -263,13 +263,14 @@ class ImageFlow(Flow):
 
     def terms(self, player: str, batch: Batch, how: Compute) -> Terms:
         """The mean of minus the bound, with one draw of the noise that follows from the key, and the bound's parts."""
-        self._refuse(how, batch)
+        self._check(how)
+        _at_least_one(batch)
         parts = {name: part.mean() for name, part in self._bound(self._levels(batch), _generator(how)).items()}
         return Terms(-parts["elbo"], {name: part.detach() for name, part in parts.items()})
 
     def validate(self, batch: Batch, how: Compute) -> dict[str, NDArray[np.float64]]:
         """The parts of `elbo`, each float64 ``(N,)``."""
-        self._refuse(how, batch)
+        self._check(how)
         return {name: part.numpy(force=True) for name, part in self.elbo(batch, how).items()}
 
     @torch.no_grad()
@@ -340,6 +341,11 @@ class ImageFlow(Flow):
             wrong = int(tensor.min()) if tensor.min() < 0 else int(tensor.max())
             raise InputError(f"images must hold levels from 0 to {self.levels - 1}; got {wrong}")
         return tensor
+
+
+def _at_least_one(batch: Batch) -> None:
+    if len(batch) == 0:
+        raise InputError("batch must hold at least one example; got none")
 
 
 def _generator(how: Compute) -> torch.Generator:
