@@ -327,3 +327,22 @@ def test_the_command_line_trains_draws_and_measures_it(tmp_path: Path, capsys: p
     assert {"figures", "neighbours", "memorisation", "modes"} <= document.keys()
     assert cli.main(["evaluate", str(run), "--typicality"]) != 0
     assert "--typicality needs an exact likelihood" in capsys.readouterr().err
+
+
+# What comes with the package -----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_on_the_ring_comes_with_its_history_and_has_found_all_modes() -> None:
+    run = genlab.runs.open_run("ring-gan2d")
+    validations = run.metrics("valid")
+    assert len(validations) > 5
+    assert validations[-1]["values"]["modes"] == 8
+    files = [run.path / record["file"] for record in run.metrics("sample")]
+    assert len(files) > 10
+    for file in files:
+        with np.load(file) as kept:
+            assert kept["values"].shape == (1024, 2)
+    data = genlab.load_dataset("ring")
+    found = modes(genlab.sample(load_model(run), 2500), data.centres, data.sigma)
+    assert found.found == 8
+    assert found.good.value > 0.3

@@ -22,7 +22,7 @@ def test_the_two_commands_are_there_just_so():
 
 
 def test_its_examples_run(tmp_path, monkeypatch):
-    library, own_data, photograph, codes = code_blocks("python")
+    library, own_data, photograph, codes, games = code_blocks("python")
     monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
@@ -45,6 +45,11 @@ def test_its_examples_run(tmp_path, monkeypatch):
     names = run(codes)
     assert names["walk"].shape == (8, 1, 28, 28)
     assert names["least"].mean() < names["nearer"].mean()
+
+    names = run(games)
+    assert (names["digits"].shape, names["points"].shape) == ((16, 1, 28, 28), (2500, 2))
+    assert (names["found"].found, names["found"].modes) == (8, 8)
+    assert names["lies"].coverage.value > 0.3
 
 
 def run(example):
