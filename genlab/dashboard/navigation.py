@@ -52,13 +52,13 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("vae_lab", "VAE lab", family="latent", needs=frozenset({"bound", "latent", "posterior"}), shares=("model",), loads=_CHARTS),
     ],
     "There and back": [Entry("reversible", "Reversible lab", family="reversible", needs=frozenset({"invertible"}), loads=("pandas",))],
-    "Your own models": [
-        Entry("training", "Training", shares=_RUN, loads=_CHARTS),
-        Entry("runs", "Runs", shares=_RUN, loads=_CHARTS),
-    ],
     "Two adversaries": [
         Entry("slanted_land", "Slanted land", family="adversarial", loads=_CHARTS),
         Entry("gan_lab", "2-D GAN lab", family="adversarial", loads=("pandas",)),
+    ],
+    "Your own models": [
+        Entry("training", "Training", shares=_RUN, loads=_CHARTS),
+        Entry("runs", "Runs", shares=_RUN, loads=_CHARTS),
     ],
     "Looking back": [Entry("quiz", "Quiz", loads=_CHARTS), Entry("bench", "Bench", loads=_CHARTS)],
 }
