@@ -4,7 +4,7 @@
     python benchmarks/gan_modes.py --only defaults --minutes 1           # ten seeds, `genlab train gan2d --data … --minutes 1`
     python benchmarks/gan_modes.py --table                               # writes docs/models.md anew from the file alone
 
-Each training is one entry of docs/benchmarks/gan-modes.json; what is there is not done again, so an interrupted call goes on. PacGAN (Lin
+Each training is one entry of docs/gan-modes.json; what is there is not done again, so an interrupted call goes on. PacGAN (Lin
 et al. 2018, table 1) trains 400,000 steps on 100,000 points, which is hours a seed on two cores; how many were made here stands in the
 table, and the comparison is of plain with packed on equal steps.
 """
@@ -26,7 +26,7 @@ from genlab.measures import modes
 from genlab.runs import load_model
 
 ROOT = Path(__file__).parent.parent
-FILE = ROOT / "docs" / "benchmarks" / "gan-modes.json"
+FILE = ROOT / "docs" / "gan-modes.json"
 DOCUMENT = ROOT / "docs" / "models.md"
 SEEDS, DRAWN = 10, 2_500
 DATA = ("ring", "grid25")
