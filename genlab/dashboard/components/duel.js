@@ -11,8 +11,6 @@ const REST = 400; // steps made at once for those who want no motion
 const SCENE_SECONDS = 2.5;
 const TELL_AFTER_MS = 300;
 const VERDICTS = 5; // of D, that slow motion writes beside points
-const EDGE = 1.5; // of what can be drawn
-const PEN_STEP = 0.08;
 
 export default mounts(function createDuel(root) {
   const part = (name) => root.querySelector(`.${name}`);
@@ -33,7 +31,6 @@ export default mounts(function createDuel(root) {
   let records = null;
   let pictures = 0;
   let times = []; // of the pictures of the last second
-  let cursor = [0, 0];
 
   // --- from Python, and to it ---
 
@@ -236,7 +233,7 @@ export default mounts(function createDuel(root) {
       fake: known.length ? told.fake : null,
       handed: known.length ? told.handed : null,
       labels: scene && verdicts(scene),
-      cursor: isDrawing() && part("plane").matches(":focus-visible") ? cursor : null,
+      cursor: pen.cursor(),
     });
     paintLosses();
     paintModes();
@@ -395,45 +392,19 @@ export default mounts(function createDuel(root) {
 
   // --- drawing the data: each stroke begins a new training ---
 
-  const within = (value) => Math.max(-EDGE, Math.min(EDGE, Math.round(data.points_a_unit * value) / data.points_a_unit));
-  let pen = null;
-
-  function addPoint(place) {
-    if (state.points.length < 2 * data.most_points) state.points = [...state.points, ...place.map(within)];
-    player.play(false);
-    paint();
-  }
-
-  part("plane").onpointerdown = (event) => {
-    if (!isDrawing()) return;
-    pen = plane.placeOf(event);
-    part("plane").setPointerCapture(event.pointerId);
-    addPoint(pen);
-  };
-  part("plane").onpointermove = (event) => {
-    const place = pen && plane.placeOf(event);
-    if (!pen || Math.hypot(place[0] - pen[0], place[1] - pen[1]) < PEN_STEP) return;
-    pen = place;
-    addPoint(pen);
-  };
-  part("plane").onpointerup = part("plane").onpointercancel = () => {
-    if (pen) beginAgain();
-    pen = null;
-  };
-  part("plane").onkeydown = (event) => {
-    if (!isDrawing()) return;
-    const far = event.shiftKey ? 0.2 : 0.05;
-    const way = { ArrowUp: [0, far], ArrowDown: [0, -far], ArrowLeft: [-far, 0], ArrowRight: [far, 0] }[event.key];
-    const sets = event.key === "Enter" || event.key === " ";
-    if (!way && !sets && event.key !== "Backspace") return;
-    event.preventDefault();
-    if (way) cursor = cursor.map((value, i) => within(value + way[i]));
-    if (sets) addPoint(cursor);
-    if (event.key === "Backspace") state.points = state.points.slice(0, -2);
-    if (!way) beginAgain();
-    paint();
-  };
-  part("plane").onfocus = part("plane").onblur = () => paint();
+  const pen = createPen(part("plane"), {
+    isDrawing,
+    placeOf: plane.placeOf,
+    grain: () => data.points_a_unit,
+    moved: () => paint(),
+    add(place) {
+      if (state.points.length < 2 * data.most_points) state.points = [...state.points, ...place];
+      player.play(false);
+      paint();
+    },
+    takeBack: () => (state.points = state.points.slice(0, -2)),
+    done: () => beginAgain(),
+  });
 
   const resized = new ResizeObserver(() => paint());
   resized.observe(part("board"));

@@ -13,7 +13,7 @@ from genlab.dashboard.gan_lab.settings import CHOICES
 from genlab.dashboard.gan_lab.situations import Situation
 from genlab.dashboard.gan_lab.state import MOST_POINTS, POINTS_A_UNIT, State, of_browser
 
-_SCRIPTS = ("player.js", "gan.js", "duel_records.js", "duel_settings.js", "duel_paint.js")
+_SCRIPTS = ("player.js", "gan.js", "duel_records.js", "duel_settings.js", "duel_paint.js", "duel_pen.js")
 _mount = component("duel", family="slanted", scripts=_SCRIPTS)
 _KEY = "duel"
 
