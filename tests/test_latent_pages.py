@@ -230,7 +230,7 @@ def test_the_digit_follows_pointer_and_keyboard_without_the_server(browser: Brow
     context.set_default_timeout(PATIENCE_MS)
     tab = context.new_page()
     sent: list[object] = []
-    tab.on("websocket", lambda socket: socket.on("framesent", sent.append))
+    tab.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     tab.goto(f"{server.url}/vae_lab")
     settle(tab)
     code, crowd = tab.locator(".walk .code"), tab.locator(".walk .crowd")
