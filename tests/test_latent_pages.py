@@ -22,7 +22,6 @@ from genlab.dashboard.stage.sources import Source
 from genlab.errors import InputError
 from genlab.measures.bound import integrated_log_prob
 from genlab.measures.evidence import bounds_by_draws, log_evidence, log_weights
-from genlab.runs import pretrained_path
 from tests.browser import PATIENCE_MS, Server
 from tests.pages import components, press, rerun
 from tests.test_browser_pages import settle
@@ -224,7 +223,6 @@ def test_the_expectation_s_nodes_are_those_of_a_normal_distribution():
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(pretrained_path("mnist-vae-2d") is None, reason="the model in the plane does not come with this package")
 def test_the_digit_follows_pointer_and_keyboard_without_the_server(browser: Browser, server: Server) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_MS)
