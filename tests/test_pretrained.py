@@ -30,7 +30,7 @@ def told(model, n):
 def test_a_packaged_model_is_small_and_draws_images_at_once(name):
     folder = pretrained_path(name)
     assert folder is not None
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 1_000_000
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 2_500_000
     model = genlab.load_model(name)
     images = genlab.sample(model, n=4, seed=0, **told(model, 4))
     assert images.shape == (4, *model.domain.shape)
@@ -68,12 +68,13 @@ def test_the_packaged_conditional_models_predict_held_out_images():
     assert [np.argmax([genlab.log_prob(by_class, digit, labels=k)[0] for k in range(10)]) for digit in (sevens, twos)] == [7, 2]
 
 
-def test_the_packaged_vae_bounds_held_out_digits():
-    """As its run said, on digits drawn black or white; more codes an image close some of the gap."""
+def test_the_packaged_vaes_bound_held_out_digits():
+    """As their runs said, on digits drawn black or white; more codes an image close some of the gap."""
     images = mnist_test_digits(DataSettings(name="mnist", binarize="dynamic"))
-    model = genlab.load_model("mnist-vae-2d")
-    assert -150 < genlab.bound(model, images).mean() < genlab.bound(model, images, draws=50).mean() < -100
-    assert model.latent_shape == (2,)
+    for name, latents, least in (("mnist-vae", 40, -100), ("mnist-vae-2d", 2, -150)):
+        model = genlab.load_model(name)
+        assert model.latent_shape == (latents,)
+        assert least < genlab.bound(model, images).mean() < genlab.bound(model, images, draws=50).mean() < -75
     shapes = [weight.shape for weight, _ in model.decoder_layers()]
     assert shapes[0][1] == 2
     assert shapes[-1][0] == 784
