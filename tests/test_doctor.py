@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 import genlab
-from genlab import cli, doctor
+from genlab import cli, doctor, jobs
+from genlab.dashboard import doctor_panel
 from genlab.dashboard.gan_lab.patient import as_model, as_settings, examine
 from genlab.dashboard.gan_lab.settings import CHOICES
 from genlab.dashboard.gan_lab.situations import SITUATIONS
@@ -23,6 +25,9 @@ from genlab.doctor import Diagnosis, diagnose, of_records, of_samples
 from genlab.errors import InputError
 from genlab.models import create_for, settings_class
 from genlab.runs import Run, load_model
+from tests.pages import press, rerun
+
+ROOT = Path(__file__).parents[1]
 
 SEEDS = (0, 1)
 SMALL: dict[str, Any] = {"hidden": 64, "layers": 2, "discriminator_hidden": 64, "discriminator_layers": 2}
@@ -175,3 +180,26 @@ def test_the_labs_settings_are_the_models() -> None:
         genlab.models.settings_class("gan2d").model_validate(
             {name: value for name, value in as_model(situation.settings).items() if name in known}
         )
+
+
+# --- on a run's page -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_s_page_has_the_doctor_and_one_click_tries_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENLAB_RUNS_DIR", str(tmp_path))
+    run = game(tmp_path / "mine", 0, ring(), steps=30, discriminator_rate=0.5)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.query_params["run"] = "mine"
+    app.switch_page("genlab/dashboard/pages/training.py")
+    rerun(app)
+    press(app, "Ask the doctor")
+    said = [element.value for kind in (app.warning, app.success) for element in kind]
+    assert any(words in "".join(said) for words in ("Mode collapse", "Healthy", "chase each other", "D has won", "ignores z"))
+    asked: list[Any] = []
+    monkeypatch.setattr(jobs, "start", lambda *arguments, **options: asked.append((arguments, options)))
+    monkeypatch.setattr(doctor_panel, "visitor", lambda: "somebody")
+    doctor_panel.train_anew(run.config, {"packing": 2, "discriminator_rate": 0.25})
+    ((model, data, options), _), *_ = asked
+    assert (model, data) == ("gan2d", "ring")
+    assert {"model.packing=2", "model.discriminator_rate=0.25", "model.hidden=64", "training.steps=30"} <= set(options)
+    assert not [option for option in options if option.startswith(("model.centres", "data.record"))]
