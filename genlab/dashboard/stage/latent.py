@@ -65,7 +65,7 @@ def decoder(source: Source) -> Decoder | None:
     """Its decoder for the browser; None where it is none that can be sent."""
     try:
         return decoder_of(model_of(source))
-    except InputError:
+    except (InputError, RuntimeError):  # the latter where layers do not follow each other as they stand
         return None
 
 
