@@ -13,6 +13,7 @@ from systems import small
 from torch import nn
 
 import genlab
+from genlab.digit_features import digit_classes
 from genlab.domain import Batch
 from genlab.errors import InputError
 from genlab.models.adversarial.lapgan import doubled, halved
@@ -185,3 +186,12 @@ def test_constant_images_are_learnt_without_a_nan(name: str, tmp_path: Path) -> 
     run = genlab.train(model, data, steps=2, out=tmp_path / "run", batch_size=8, sample_seconds=1e6)
     saved = load_file(run.checkpoint_path)
     assert all(tensor.isfinite().all() for tensor in saved.values())
+
+
+# What comes with the package -----------------------------------------------------------------------------------------------------
+
+
+def test_the_packaged_dcgan_draws_the_digits_it_is_asked_for() -> None:
+    labels = np.arange(300) % 10
+    drawn = genlab.sample(genlab.load_model("mnist-dcgan"), 300, seed=0, labels=labels)
+    assert (digit_classes(drawn, 256) == labels).mean() > 0.8
