@@ -162,9 +162,17 @@ def test_the_doctor_hears_the_browser() -> None:
     found = examine(State("strong"), told)
     assert kinds(found) == {"d_has_won", "collapse"}
     assert as_settings(found.findings[0].cure) == {"loss": "relativistic", "penalty": 0.1, "lr_d": 0.001, "lr_g": 0.001, "moves": 1}
-    cured = examine(State("strong", done=((5, "b"), ("loss", "nonsaturating"))), told)
-    assert "D(G(z))" in cured.figures
+    cured = examine(State("strong", done=((500, "b"), ("loss", "nonsaturating"))), told)
+    assert "D(G(z))" in cured.figures  # of the loss as it is now
     assert cured.figures["D(G(z))"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_game_in_the_browser_that_has_just_begun_is_accused_of_nothing_but_a_victory() -> None:
+    swinging = [
+        {"step": step, "values": {"discriminator/accuracy": 0.4 + 0.3 * (step % 20 > 9), "generator/loss": 0.7}} for step in range(200)
+    ]
+    assert examine(State(done=((200, "b"),)), {"turns": swinging}).kind == "too_early"
+    assert examine(State(done=((500, "b"),)), {"turns": swinging}).kind == "oscillation"
 
 
 @pytest.mark.parametrize("told", [{}, {"turns": 3}, {"turns": [1, {"values": 2}, {"values": {"a": "b"}}], "looks": [{"values": {}}]}])

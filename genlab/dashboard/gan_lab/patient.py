@@ -13,6 +13,7 @@ from genlab.doctor import Diagnosis, diagnose, of_records
 from genlab.settings import TrainSettings
 
 _MOST_RECORDS = 1000
+_EARLY = 500  # steps
 _RATE: float = TrainSettings.model_fields["learning_rate"].default  # which the models' rates are parts of
 _RATES = {"generator_rate": "lr_g", "discriminator_rate": "lr_d"}
 _SAME = {"loss": "loss", "penalty": "penalty", "discriminator_moves": "moves"}
@@ -34,7 +35,10 @@ def examine(state: State, told: Mapping[str, Any]) -> Diagnosis:
         figures["spread"] = looks[-1]["spread"]
     if looks and "missed" in looks[-1] and modes is not None:
         figures |= {"bins missed": looks[-1]["missed"], "bins": float(len(modes))}
-    return diagnose(figures, settings)
+    found = diagnose(figures, settings)
+    is_early = sum(word[0] for word in state.done if isinstance(word[0], int)) < _EARLY
+    # Every game swings and misses something while it unfolds; but who has won so soon has won.
+    return diagnose({}, settings) if is_early and found.kind != "d_has_won" else found
 
 
 def as_model(settings: Settings) -> dict[str, Any]:
