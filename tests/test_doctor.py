@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 
 SEEDS = (0, 1)
 SMALL: dict[str, Any] = {"hidden": 64, "layers": 2, "discriminator_hidden": 64, "discriminator_layers": 2}
+MOMENTS = {"beta1": 0.5, "beta2": 0.99}  # with momentum trouble comes sooner
 STEPS = 500
 PLANTED: dict[str, dict[str, Any]] = {
     "d_has_won": {"loss": "minimax", "discriminator_rate": 2.5, "generator_rate": 0.025, "discriminator_moves": 5},
@@ -46,7 +47,7 @@ def ring() -> Dataset:
 
 
 def game(out: Path, seed: int, data: Dataset, *, steps: int = STEPS, **settings: Any) -> Run:
-    model = create_for(data, "gan2d", seed, {**SMALL, **settings})
+    model = create_for(data, "gan2d", seed, {**SMALL, **MOMENTS, **settings})
     quiet: dict[str, Any] = {"log_seconds": 0, "checkpoint_seconds": 1e6, "sample_seconds": 1e6, "valid_images": 100}
     return genlab.train(model, data, out=out, steps=steps, seed=seed, **quiet)
 
