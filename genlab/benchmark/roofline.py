@@ -170,7 +170,9 @@ def figures(results: Sequence[CaseResult]) -> list[Figure]:
         if result.case.settings["kind"] == "arithmetic":
             one = operations(PEAK) / threads / result[PEAK + ONE_THREAD].median
             products = [
-                2 * int(side.side.split("×")[0]) ** 3 / side.median for side in result.sides if "matrix product" in side.side and side.seconds
+                2 * int(side.side.split("×")[0]) ** 3 / side.median
+                for side in result.sides
+                if "matrix product" in side.side and side.seconds
             ]
             found += [
                 Figure("peak_gigaflops", peak_rate(result) / 1e9, "billions of float32 operations a second, peak"),
