@@ -60,7 +60,7 @@ SMALL_MODEL = {"family": "pixelcnn", "image_shape": [1, 5, 6], "levels": 3, "cha
 SMALL_SYSTEMS = {
     "gated_pixelcnn": {"image_shape": [1, 7, 5], "levels": 3, "channels": 3, "layers": 2},
     "row_lstm": {"image_shape": [1, 4, 5], "levels": 3, "channels": 3, "layers": 2},
-    "diagonal_bilstm": {"image_shape": [1, 5, 4], "levels": 3, "channels": 3, "layers": 2},
+    "diagonal_bilstm": {"image_shape": [1, 5, 4], "levels": 3, "channels": 4, "layers": 2},  # 3 channels begin at a kink of a ReLU
     "pixelcnn_pp": {"image_shape": [3, 4, 8], "levels": 5, "channels": 2, "blocks": 1, "mixtures": 2},
 }
 A_WEIGHT = {

@@ -326,7 +326,7 @@ def test_the_command_line_trains_draws_and_measures_it(tmp_path: Path, capsys: p
     document = json.loads((tmp_path / "found.json").read_text())
     assert {"figures", "neighbours", "memorisation", "modes"} <= document.keys()
     assert cli.main(["evaluate", str(run), "--typicality"]) != 0
-    assert "--typicality needs an exact likelihood" in capsys.readouterr().err
+    assert "needs an exact likelihood, which model 'gan2d' does not have" in capsys.readouterr().err
 
 
 # What comes with the package -----------------------------------------------------------------------------------------------------

@@ -207,9 +207,13 @@ def test_a_race_says_one_share_of_who_was_stopped():
     assert "stopped, 3% of the way" in race.sentence  # 3.57: its lane rounds down too
 
 
+EXACT = [LABELS[name] for name in ("no_leak", "sums_to_one", "samples_fit", "native_is_torch")]
+"""What the theatre proves; the labs of other families prove the rest."""
+
+
 def test_each_claim_is_proved_at_the_press_of_a_button():
     app = opened("theatre")
-    for number, label in enumerate(LABELS.values(), 1):
+    for number, label in enumerate(EXACT, 1):
         press(app, label)
         assert len(app.success) == number
         assert app.success[-1].value.startswith("**Holds.**")
@@ -228,7 +232,7 @@ def test_a_claim_that_cannot_be_checked_here_says_why():
     a_run(image_shape=(3, 4, 4), levels=256)
     app = press(opened("theatre", run="mine"), LABELS["sums_to_one"])
     assert "This cannot be checked here: model must have few enough levels" in app.warning[0].value
-    assert set(LABELS.values()) <= {button.label for button in app.button}  # and the page goes on
+    assert set(EXACT) <= {button.label for button in app.button}  # and the page goes on
 
 
 @pytest.mark.parametrize(
