@@ -24,7 +24,7 @@ _FRAMES_OF_MANY = 60  # so that a million do not keep one waiting for the first
 _MANY = 50
 _STEP_ROWS = 50
 _SHOWN_RUNS = 24
-_REFRESH_SECONDS, _REFRESH_SECONDS_OF_MANY = 1.0, 2.0  # on two cores no frame comes sooner
+_REFRESH_SECONDS, _REFRESH_SECONDS_OF_MANY = 1.0, 3.0  # a frame of a million takes two cores as long
 _PATIENCE_SECONDS = 4.0
 _LIVE = "slanted_live"
 # Of a stripe: columns to either side, the share of runs that it lies below them, and how many of its runs are looked at, and when.
