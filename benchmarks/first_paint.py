@@ -9,6 +9,7 @@ import re
 import statistics
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -29,21 +30,16 @@ def main() -> None:
 
 def _round(browser: Browser, runs: Path) -> tuple[float, float]:
     runs.parent.mkdir()
-    server = Server(runs)
-    server.start()
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    try:
+    with closing(context), Server(runs) as server:
         start = time.perf_counter()
         page.goto(server.url, wait_until="commit")
         page.locator("h1").first.wait_for()
         words = time.perf_counter()
         page.get_by_label(re.compile("A digit that nobody wrote, 1 of")).wait_for()
         return words - start, time.perf_counter() - words
-    finally:
-        context.close()
-        server.kill()
 
 
 if __name__ == "__main__":

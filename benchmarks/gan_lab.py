@@ -52,13 +52,8 @@ def main() -> None:
     parser.add_argument("--clicks", type=int, default=20, help="of each kind (default: 20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        server = Server(Path(folder) / "runs")
-        server.start()
-        try:
-            figures = measure(browser, server.url, arguments.seconds, arguments.clicks)
-        finally:
-            server.kill()
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser, Server(Path(folder) / "runs") as server:
+        figures = measure(browser, server.url, arguments.seconds, arguments.clicks)
     for name, value in figures.items():
         print(f"{name:44}{value:10,.1f}")
     if arguments.json is not None:

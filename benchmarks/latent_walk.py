@@ -50,17 +50,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="how long the pointer moves (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        server = Server(Path(folder) / "runs")
-        server.start()
-        try:
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.set_default_timeout(PATIENCE_MS)
-            page.add_init_script(_NOTED)
-            page.goto(f"{server.url}/vae_lab")
-            figures = measure(page, arguments.seconds)
-        finally:
-            server.kill()
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser, Server(Path(folder) / "runs") as server:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE_MS)
+        page.add_init_script(_NOTED)
+        page.goto(f"{server.url}/vae_lab")
+        figures = measure(page, arguments.seconds)
     print(f"pictures a second {figures['pictures a second']:8.1f}   target {TARGET}")
     for name, value in list(figures.items())[1:]:
         print(f"{name:17} {value:8.1f} ms")

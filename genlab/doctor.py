@@ -102,11 +102,6 @@ class Diagnosis:
         """The gravest finding's."""
         return self.findings[0].kind
 
-    @property
-    def is_healthy(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.kind == "healthy"
-
     def __str__(self) -> str:
         lines = []
         for each in self.findings:

@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 class Server:
-    """`streamlit run app.py` with its own runs folder; started, killed and started again under one address."""
+    """`streamlit run app.py` with its own runs folder; started, killed and started again under one address, or up within a `with`."""
 
     def __init__(self, runs: Path) -> None:
         self.port = free_port()
@@ -44,6 +44,13 @@ class Server:
                 command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         wait_until(self._is_up)
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     @property
     def pid(self) -> int:

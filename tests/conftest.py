@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
     from tests.browser import Server
 
@@ -93,7 +93,20 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[
 
     runs = tmp_path_factory.mktemp("server") / "runs"
     shutil.copytree(trained, runs / "tiny")
-    server = Server(runs)
-    server.start()
-    yield server
-    server.kill()
+    with Server(runs) as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A blank page in a browser session of its own, tall enough for a lab; whatever a test does there, no script of ours may fail."""
+    from tests.browser import PATIENCE_MS
+
+    context = browser.new_context(viewport={"width": 1280, "height": 1400})
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []

@@ -240,10 +240,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("watched") / "runs"
     run = tiny_run(folder / "<img src=x onerror=document.title='gone'>")
     (run.path / "label.txt").write_text("<b>bold</b> **b** [x](javascript:document.title='gone') ![y](http://127.0.0.1:9/y.png)")
-    server = Server(folder)
-    server.start()
-    yield server
-    server.kill()
+    with Server(folder) as server:
+        yield server
 
 
 def test_a_visitor_is_known_again_markup_in_a_name_does_nothing_and_pages_fit_a_telephone(browser: Browser, watched: Server) -> None:

@@ -317,9 +317,7 @@ def test_a_photograph_is_uploaded_and_another_digit_takes_it_away(browser: Brows
 
 
 def test_eight_browsers_that_come_at_once_are_all_served(browser: Browser, tmp_path: Path) -> None:
-    server = Server(tmp_path / "runs")  # fresh: nothing is loaded yet
-    server.start()
-    try:
+    with Server(tmp_path / "runs") as server:  # fresh: nothing is loaded yet
         contexts = [browser.new_context() for _ in range(8)]
         tabs = [context.new_page() for context in contexts]
         for tab, page in zip(tabs, [*PAGES, *PAGES], strict=False):
@@ -331,8 +329,6 @@ def test_eight_browsers_that_come_at_once_are_all_served(browser: Browser, tmp_p
             expect(tab.get_by_text("a fault of genlab")).to_have_count(0)
         for context in contexts:
             context.close()
-    finally:
-        server.kill()
 
 
 # --- the pad ---------------------------------------------------------------------------------------------------------------------

@@ -29,10 +29,8 @@ def server(folder: Path) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("GENLAB_RUNS_DIR", str(folder / "runs"))
         monkeypatch.setenv("GENLAB_QUIZ", str(folder / "quiz.yaml"))
-        server = Server(folder / "runs")
-        server.start()
-        yield server
-        server.kill()
+        with Server(folder / "runs") as server:
+            yield server
 
 
 @pytest.fixture(autouse=True)

@@ -58,6 +58,15 @@ def legible(chart: Any, *, ink: str, paper: str) -> Any:
     return chart.configure(background="transparent", axis=coloured, legend=coloured, header=coloured)
 
 
+def interval(numbers: str) -> list[alt.Tooltip]:
+    """What is said of a 95% interval under the pointer, of rows that have its ends as ``low`` and ``high``.
+
+    Args:
+        numbers: Their format, such as ``".3f"``.
+    """
+    return [alt.Tooltip("low:Q", title="95% from", format=numbers), alt.Tooltip("high:Q", title="to", format=numbers)]
+
+
 def ink() -> str:
     """The theme's colour of words."""
     return _of_theme("textColor")
@@ -319,8 +328,7 @@ def reliability(curve: Calibration) -> alt.LayerChart | alt.FacetChart:
         tooltip=[
             alt.Tooltip("said:Q", format=".3f"),
             alt.Tooltip("happened:Q", format=".3f"),
-            alt.Tooltip("low:Q", title="95% from", format=".3f"),
-            alt.Tooltip("high:Q", title="to", format=".3f"),
+            *interval(".3f"),
             alt.Tooltip("events:Q", format=","),
         ],
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from genlab.dashboard.charts import interval
 from genlab.measures.evidence import BoundByDraws
 from genlab.measures.resampling import Estimate
 
@@ -40,8 +41,7 @@ def closing_gap(bounds: Mapping[str, Sequence[BoundByDraws]], exact: float | Non
             alt.Tooltip("codes:N"),
             alt.Tooltip("K:Q", format=","),
             alt.Tooltip("nats:Q", format=".3f"),
-            alt.Tooltip("low:Q", title="95% from", format=".3f"),
-            alt.Tooltip("high:Q", title="to", format=".3f"),
+            *interval(".3f"),
         ],
     )
     layers: list[Any] = [
@@ -74,8 +74,7 @@ def by_size(errors: Mapping[str, Mapping[int, Estimate]], chosen: int) -> Chart:
             alt.Tooltip("way:N"),
             alt.Tooltip("size:O"),
             alt.Tooltip("error:Q", format=".2f"),
-            alt.Tooltip("low:Q", title="95% from", format=".2f"),
-            alt.Tooltip("high:Q", title="to", format=".2f"),
+            *interval(".2f"),
         ],
     )
     title = "squared error of an image"
@@ -140,8 +139,7 @@ def probe(readings: Sequence[Reading]) -> Chart:
             alt.Tooltip("features:N"),
             alt.Tooltip("labels:Q", format=","),
             alt.Tooltip("accuracy:Q", format=".1%"),
-            alt.Tooltip("low:Q", title="95% from", format=".1%"),
-            alt.Tooltip("high:Q", title="to", format=".1%"),
+            *interval(".1%"),
         ],
     )
     y: dict[str, Any] = {"title": "test images named rightly", "scale": alt.Scale(zero=False), "axis": alt.Axis(format="%", tickCount=5)}
