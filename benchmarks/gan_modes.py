@@ -4,15 +4,17 @@
     python benchmarks/gan_modes.py --only defaults --minutes 1           # ten seeds, `genlab train gan2d --data … --minutes 1`
     python benchmarks/gan_modes.py --table                               # writes docs/models.md anew from the file alone
 
-Each training is one entry of docs/gan-modes.json; what is there is not done again, so an interrupted call goes on. PacGAN (Lin
-et al. 2018, table 1) trains 400,000 steps on 100,000 points, which is hours a seed on two cores; how many were made here stands in the
-table, and the comparison is of plain with packed on equal steps.
+Each training is one entry of docs/gan-modes.json; what is there is not done again, so an interrupted call goes on, and two calls with
+other `--data` may run side by side, a core each. PacGAN (Lin et al. 2018, table 1) trains 400,000 steps on 100,000 points, which is hours a
+seed on two cores; how many were made here stands in the table, and the comparison is of plain with packed on equal steps.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
+import os
 import re
 import tempfile
 import time
@@ -64,9 +66,8 @@ def main() -> None:
 
 def once(setting: str, name: str, packing: int, seed: int, settings: dict[str, Any], training: dict[str, Any]) -> None:
     """One training, unless the file has it."""
-    entries = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else []
     key = {"setting": setting, "data": name, "packing": packing, "seed": seed}
-    if any(key.items() <= entry.items() for entry in entries):
+    if any(key.items() <= entry.items() for entry in read()):
         return
     data = genlab.load_dataset(name)
     model = genlab.models.create_for(data, "gan2d", seed, settings)
@@ -79,14 +80,26 @@ def once(setting: str, name: str, packing: int, seed: int, settings: dict[str, A
         drawn = genlab.sample(load_model(run), DRAWN, seed=seed)
         steps = run.metrics("event")[-1]["step"]
     found = modes(drawn, data.centres, data.sigma)
-    entries.append({**key, "steps": steps, "seconds": round(seconds, 1), "modes": found.found, "good": round(found.good.value, 4)})
-    FILE.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
-    print(entries[-1], flush=True)
+    entry = {**key, "steps": steps, "seconds": round(seconds, 1), "modes": found.found, "good": round(found.good.value, 4)}
+    folder = os.open(FILE.parent, os.O_RDONLY)
+    try:  # another call may be writing too
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        aside = FILE.with_suffix(".new")
+        aside.write_text(json.dumps([*read(), entry], indent=1) + "\n", encoding="utf-8")
+        aside.replace(FILE)
+    finally:
+        os.close(folder)
+    print(entry, flush=True)
+
+
+def read() -> list[dict[str, Any]]:
+    """What was trained so far."""
+    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else []
 
 
 def write_table() -> None:
     """The part of the document between its marks."""
-    entries = json.loads(FILE.read_text(encoding="utf-8"))
+    entries = read()
     lines = [
         "| setting | data | modes found, mean | of | least | good points | seeds | steps | published |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
