@@ -34,6 +34,11 @@ def enter(page: str, shared: Iterable[str] = ()) -> None:
     _remember()
 
 
+def here() -> str:
+    """The name of the page that was entered; nothing where a page is run by itself."""
+    return str(st.session_state.get(_HERE, ("",))[0])
+
+
 def numbers(name: str, default: Sequence[float], *, least: float, most: float) -> tuple[float, ...]:
     """As many numbers as `default` has, written ``1,0,0,1``; the session's are newer, as long as the address is as they found it."""
     kept, asked = st.session_state.get(_kept(name)), st.query_params.get(name, "")

@@ -1,4 +1,4 @@
-"""What every page stands in: one container, a link to just this view, and one place where an error becomes a sentence."""
+"""What every page stands in: one container, its slides, a link to just this view, the way on, and a place where errors become sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import streamlit as st
 
+from genlab.dashboard import address
 from genlab.dashboard.components.link import copy_link
+from genlab.dashboard.navigation import PAGES, next_of
 from genlab.dashboard.plain import plain
 from genlab.dashboard.visitor import remember_visitor
 from genlab.errors import GenlabError
@@ -29,15 +31,21 @@ def frame(title: str, words: str = "", *, width: int = WIDTH) -> Iterator[None]:
         words: Stand below it, in Markdown.
         width: In CSS pixels, at most.
     """
+    page = address.here()
     # The name lets theme.css give a page the width of a large screen.
     with st.container(width=width, key="page" if width == WIDTH else "narrow-page"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.title(title, anchor=False, width="content")
-            copy_link()
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                if page and (slides := PAGES[page].slides_in_words):
+                    st.caption(slides, width="content")
+                copy_link()
         if words:
             st.markdown(words)
         with caught():
             yield
+        if page and (following := next_of(page)):
+            st.page_link(PAGES[following].file, label=f":primary[Next: {PAGES[following].title} →]")
         remember_visitor()
 
 

@@ -1,9 +1,27 @@
-"""Which pages there are, in the lecture's order: the one list that the sidebar and the map are made from."""
+"""Which pages there are, in the lecture's order: the one list that the sidebar, the map and the way from slide to slide are made from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Slides:
+    """Some of the lecture's slides.
+
+    Attributes:
+        first: The number of the first.
+        last: Of the last.
+        words: What they say.
+        at: What the page's address says where that is shown.
+    """
+
+    first: int
+    last: int
+    words: str
+    at: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -17,6 +35,7 @@ class Entry:
         needs: What a model must be able to do to be shown there, names in `genlab.models.contract.ABILITIES`.
         shares: Names in its address that a visitor takes along to the other pages which share them.
         loads: What it draws with and takes long to load.
+        slides: What of the lecture is shown there, in the lecture's order; a page without any lies beside the lecture's way.
     """
 
     name: str
@@ -25,6 +44,16 @@ class Entry:
     needs: frozenset[str] = frozenset()
     shares: tuple[str, ...] = ()
     loads: tuple[str, ...] = ()
+    slides: tuple[Slides, ...] = ()
+
+    @property
+    def slides_in_words(self) -> str:
+        """Their numbers, ``"Slides 11–14, 16–17"``; nothing if there are none."""
+        numbers = sorted({number for each in self.slides for number in range(each.first, each.last + 1)})
+        starts = [number for number in numbers if number - 1 not in numbers]
+        ends = [number for number in numbers if number + 1 not in numbers]
+        spans = [str(first) if first == last else f"{first}–{last}" for first, last in zip(starts, ends, strict=True)]
+        return f"Slide{'s' if len(numbers) > 1 else ''} {', '.join(spans)}" if spans else ""
 
     @property
     def file(self) -> str:
@@ -37,30 +66,118 @@ _RUN = ("run",)
 _CHARTS = ("pandas", "altair")
 
 SECTIONS: dict[str, list[Entry]] = {
-    "": [Entry("map", "The map")],
+    "": [
+        Entry(
+            "map",
+            "The map",
+            slides=(
+                Slides(3, 5, "Images that nobody took; a decade of them"),
+                Slides(6, 6, "Supervised and unsupervised learning"),
+                Slides(7, 7, "Generative models: explicit and implicit density"),
+                Slides(8, 8, "Why generative models"),
+                Slides(9, 10, "A tree of generative models"),
+            ),
+        ),
+        Entry(
+            "uses",
+            "What it is good for",
+            family="autoregressive",
+            loads=_CHARTS,
+            slides=(Slides(8, 8, "Super-resolution, colourisation, simulation"),),
+        ),
+    ],
     "One pixel after another": [
-        Entry("theatre", "Pixel theatre", **_CAUSAL, loads=("pandas",)),
-        Entry("completion", "Finish my digit", **_CAUSAL, loads=("pandas",)),
-        Entry("temperature", "Temperature", **_CAUSAL, loads=_CHARTS),
-        Entry("trust", "Do its numbers hold?", **_CAUSAL, loads=_CHARTS),
-        Entry("slow", "Why was PixelRNN slow?", **_CAUSAL, loads=("pandas",)),
-        Entry("uses", "What it is good for", family="autoregressive", loads=_CHARTS),
-        Entry("ablation", "Which tricks pay?", family="autoregressive", loads=_CHARTS),
+        Entry(
+            "theatre",
+            "Pixel theatre",
+            **_CAUSAL,
+            loads=("pandas",),
+            slides=(
+                Slides(11, 14, "PixelRNN: pixels from the corner, each given those before it"),
+                Slides(16, 16, "PixelCNN: p(x) = ∏ p(xᵢ | x₁ … xᵢ₋₁)"),
+            ),
+        ),
+        Entry("slow", "Why was PixelRNN slow?", **_CAUSAL, loads=("pandas",), slides=(Slides(15, 16, "Sequential generation: very slow"),)),
+        Entry(
+            "completion",
+            "Finish my digit",
+            **_CAUSAL,
+            loads=("pandas",),
+            slides=(Slides(16, 16, "Drawing goes on from any known context"),),
+        ),
+        Entry("temperature", "Temperature", **_CAUSAL, loads=_CHARTS, slides=(Slides(17, 17, "Samples"),)),
+        Entry(
+            "trust", "Do its numbers hold?", **_CAUSAL, loads=_CHARTS, slides=(Slides(18, 18, "A likelihood is a good evaluation metric"),)
+        ),
+        Entry(
+            "ablation",
+            "Which tricks pay?",
+            family="autoregressive",
+            loads=_CHARTS,
+            slides=(Slides(18, 18, "Gated layers, short-cuts, logistic loss, multi-scale, tricks"),),
+        ),
+    ],
+    "There and back": [
+        Entry(
+            "reversible",
+            "Reversible lab",
+            family="reversible",
+            needs=frozenset({"invertible"}),
+            loads=("pandas",),
+            slides=(Slides(19, 19, "Four approaches; reversible architectures"),),
+        )
     ],
     "A code for each image": [
-        Entry("autoencoder_lab", "Autoencoder lab", family="latent", needs=frozenset({"latent"}), loads=_CHARTS),
-        Entry("vae_lab", "VAE lab", family="latent", needs=frozenset({"bound", "latent", "posterior"}), shares=("model",), loads=_CHARTS),
+        Entry(
+            "autoencoder_lab",
+            "Autoencoder lab",
+            family="latent",
+            needs=frozenset({"latent"}),
+            loads=_CHARTS,
+            slides=(Slides(20, 25, "Autoencoders: features that rebuild the image, then serve a classifier"),),
+        ),
+        Entry(
+            "vae_lab",
+            "VAE lab",
+            family="latent",
+            needs=frozenset({"bound", "latent", "posterior"}),
+            shares=("model",),
+            loads=_CHARTS,
+            slides=(Slides(26, 32, "Variational autoencoders: prior, decoder, encoder, a lower bound on an integral"),),
+        ),
     ],
-    "There and back": [Entry("reversible", "Reversible lab", family="reversible", needs=frozenset({"invertible"}), loads=("pandas",))],
     "Two adversaries": [
-        Entry("slanted_land", "Slanted land", family="adversarial", loads=_CHARTS),
-        Entry("gan_lab", "2-D GAN lab", family="adversarial", loads=("pandas",)),
+        Entry(
+            "gan_lab",
+            "2-D GAN lab",
+            family="adversarial",
+            loads=("pandas",),
+            slides=(
+                Slides(33, 42, "A generator tries to fool a discriminator"),
+                Slides(59, 61, "Why it is a miracle that GANs work; the minimax game"),
+            ),
+        ),
+        Entry(
+            "slanted_land",
+            "Slanted land",
+            family="adversarial",
+            loads=_CHARTS,
+            slides=(
+                Slides(43, 50, "Images of four pixels: faces and no faces", {"part": "1"}),
+                Slides(51, 53, "A discriminator of one neuron", {"part": "2"}),
+                Slides(54, 56, "A generator; one step of training", {"part": "4"}),
+                Slides(57, 58, "Error functions: −ln(p), −ln(1 − p)", {"part": "3"}),
+            ),
+        ),
     ],
     "Your own models": [
         Entry("training", "Training", shares=_RUN, loads=_CHARTS),
         Entry("runs", "Runs", shares=_RUN, loads=_CHARTS),
     ],
-    "Looking back": [Entry("quiz", "Quiz", loads=_CHARTS), Entry("bench", "Bench", loads=_CHARTS)],
+    "Looking back": [
+        Entry("quiz", "Quiz", loads=_CHARTS, slides=(Slides(62, 65, "Six questions to reflect on"),)),
+        Entry("bench", "Bench", loads=_CHARTS),
+    ],
 }
 
 PAGES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
@@ -70,3 +187,15 @@ FIRST = "map"
 def pages_of_family(family: str) -> tuple[str, ...]:
     """The names of the pages that show a family of models."""
     return tuple(name for name, entry in PAGES.items() if entry.family == family)
+
+
+def next_of(page: str) -> str | None:
+    """The page that comes next on the lecture's way, also from a page that lies beside it; None at its end."""
+    names = list(PAGES)
+    return next((name for name in names[names.index(page) + 1 :] if PAGES[name].slides), None)
+
+
+def previous_of(page: str) -> str | None:
+    """The page that comes before on the lecture's way; None at its beginning."""
+    names = list(PAGES)
+    return next((name for name in reversed(names[: names.index(page)]) if PAGES[name].slides), None)
