@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+_PAGES_FOLDER = Path(__file__).parent / "pages"
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class Entry:
 
     @property
     def file(self) -> str:
-        """Its script, seen from `app.py`."""
-        return f"genlab/dashboard/pages/{self.name}.py"
+        """Its script, found from every front door."""
+        return str(_PAGES_FOLDER / f"{self.name}.py")
 
 
 _CAUSAL: dict[str, Any] = {"family": "autoregressive", "needs": frozenset({"causal", "likelihood"}), "shares": ("model",)}
