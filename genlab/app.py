@@ -14,6 +14,7 @@ from genlab.dashboard import address, instructor
 from genlab.dashboard.components.manners import manners
 from genlab.dashboard.long_lived import load_once, spare_modules
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
+from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.dashboard.uploads import bound_uploads
 
 DASHBOARD = Path(__file__).parent / "dashboard"
@@ -38,6 +39,7 @@ def show_page() -> None:
     address.enter(entry.name, entry.shares)
     load_once(entry.loads)
     bound_uploads()
+    SAMPLING_SLOT.new_page()
     page.run()
     manners()
     spare_modules()

@@ -154,6 +154,21 @@ def test_a_second_training_waits_for_the_slot_and_then_begins_by_itself() -> Non
     assert waiting[0].run.metrics("event")[-1]["time"] <= begun[1]  # never both at once
 
 
+def test_the_queue_says_how_long_by_the_budgets_of_those_before() -> None:
+    budgets = (30, 2, 1.5, None, 1)
+    started = [jobs.start("pixelcnn", "digits", ENDLESS, key=str(key), demand=Demand(minutes=each)) for key, each in enumerate(budgets)]
+    first = trained(started[0])
+    said = [jobs.get(job.name).message for job in started[1:]]
+    # What is left of the 30 minutes, and then 2 and 1.5 more, each with the seconds around a training.
+    assert said[0] in ("number 1 in the queue; its turn comes within 30 minutes", "number 1 in the queue; its turn comes within 31 minutes")
+    assert said[1] in ("number 2 in the queue; its turn comes within 32 minutes", "number 2 in the queue; its turn comes within 33 minutes")
+    assert said[2] in ("number 3 in the queue; its turn comes within 34 minutes", "number 3 in the queue; its turn comes within 35 minutes")
+    assert said[3] == "number 4 in the queue, behind one without a budget of time"
+    os.kill(first.pid or 0, signal.SIGKILL)
+    wait_until(lambda: jobs.get(started[1].name).state == "running")
+    assert "its turn comes within 3 minutes" in jobs.get(started[2].name).message
+
+
 def test_one_that_waits_leaves_the_queue_when_it_is_stopped_and_can_come_back() -> None:
     first = trained(jobs.start("pixelcnn", "digits", ENDLESS))
     second, third = (jobs.start("pixelcnn", "digits", SHORT, key=key) for key in "ab")

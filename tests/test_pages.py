@@ -592,6 +592,7 @@ def test_of_all_visitors_one_draws_at_a_time(monkeypatch):
 
     honest = sampling.sample
     monkeypatch.setattr(sampling, "sample", watched)
+    monkeypatch.setattr(SAMPLING_SLOT, "patience", 60)
     source = sources.sources()[-1]
     with ThreadPoolExecutor(4) as visitors:
         list(visitors.map(lambda seed: causal.heated.__wrapped__(source, 1.0, seed), range(4)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from genlab.jobs.records import JobError, Row, connection, new_folder, output_pa
 SLOTS = 1  # a training uses every core
 _QUEUE_POLL_SECONDS = 0.2
 _ORPHAN_SECONDS = 30.0  # a process that the database does not know after this long was never entered there
+_AROUND_SECONDS = 10.0  # a training takes beside its budget: loading before it, the last checkpoint after it
 NICENESS = 10  # the page that watches must stay quick
 
 
@@ -29,6 +31,29 @@ def turns(database: sqlite3.Connection) -> tuple[list[str], list[str]]:
     without = [row.name for row in alive if row.begun is None]
     free = max(0, SLOTS - (len(alive) - len(without)))
     return without[:free], without[free:]
+
+
+def seconds_to_wait(database: sqlite3.Connection, name: str) -> float | None:
+    """How long a job that waits will wait at most, by the budgets of those before it; None if one of these has none."""
+    alive = [row for row in rows_of(database, "pid IS NOT NULL") if row.is_alive]
+    place = next((at for at, row in enumerate(alive) if row.name == name), 0)
+    before = [row for at, row in enumerate(alive) if row.begun is not None or at < place]
+    if any(row.minutes is None for row in before):
+        return None
+    spent = [0.0 if row.begun is None else time.time() - row.begun for row in before]
+    return sum(max(60 * (row.minutes or 0) - gone, 0) + _AROUND_SECONDS for row, gone in zip(before, spent, strict=True)) / SLOTS
+
+
+def queue_in_words(database: sqlite3.Connection) -> dict[str, str]:
+    """Those who have to wait, the next one first, each with its place and how long that takes."""
+    return {name: f"number {at} in the queue{_until(seconds_to_wait(database, name))}" for at, name in enumerate(turns(database)[1], 1)}
+
+
+def _until(seconds: float | None) -> str:
+    if seconds is None:
+        return ", behind one without a budget of time"
+    minutes = math.ceil(seconds / 60)
+    return f"; its turn comes within {minutes} minute{'s' * (minutes != 1)}"
 
 
 def training_command(arguments: Sequence[str]) -> list[str]:
@@ -85,7 +110,8 @@ def enter(
         if visitor is not None:
             require_within_limits(database, visitor, demand or Demand())
         path, now = new_folder(*folder), time.time()
-        row = Row(path.name, tuple(arguments), created=now, started=now, key=key, visitor=visitor, verb=verb)
+        minutes = demand.minutes if demand else None
+        row = Row(path.name, tuple(arguments), created=now, started=now, key=key, visitor=visitor, verb=verb, minutes=minutes)
         try:
             save(database, row)
             launch(database, row, ["--out", str(path), *row.arguments])

@@ -34,8 +34,9 @@ _COLUMNS = {
     "turn": "INTEGER",  # the order in which processes were launched; clocks are set back, this is not
     "said": "TEXT",  # the run's last event when the process was launched: it was said by an earlier one
     "verb": "TEXT",  # what of the command line it becomes; NULL for a training
+    "minutes": "REAL",  # its budget of training time, if it has one
 }
-VERSION = 14  # of the table; a genlab that knows a lower one keeps its hands off
+VERSION = 15  # of the table; a genlab that knows a lower one keeps its hands off
 
 
 class JobError(GenlabError, RuntimeError):
@@ -60,6 +61,7 @@ class Row:
     turn: int | None = None
     said: str | None = None
     verb: str | None = None
+    minutes: float | None = None
 
     @property
     def is_alive(self) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from genlab.jobs.limits import Demand, require_within_limits
-from genlab.jobs.queue import ask_to_end, enter, launch, turns
+from genlab.jobs.queue import ask_to_end, enter, launch, queue_in_words
 from genlab.jobs.records import JobError, Row, connection, last_line, row_of, rows_of, save, transaction
 from genlab.runs import runs_folder
 
@@ -26,7 +26,7 @@ class Study:
         is_active: Whether a process is at work on it or waits to be.
         is_stopping: Whether that one was asked to end.
         place: Its place in the queue, from 1; 0 if it does not wait.
-        message: What its process said last.
+        message: What its process said last, or while it waits its place in the queue.
         visitor: Who asked for it, or None.
     """
 
@@ -101,7 +101,7 @@ def list_studies() -> list[Study]:
     """All studies below the runs folder, whoever began them, the newest first."""
     with connection() as database:
         rows = {row.name: row for row in rows_of(database, "verb = ?", _VERB)}
-        queue = turns(database)[1]
+        queue = queue_in_words(database)
     try:
         folders = [path for path in runs_folder().iterdir() if path.name in rows or (path / _FILE).is_file()]
     except FileNotFoundError:
@@ -122,12 +122,13 @@ def _own(name: str, visitor: str | None) -> Study:
     return study
 
 
-def _seen(path: Path, row: Row | None, queue: Sequence[str]) -> Study:
+def _seen(path: Path, row: Row | None, queue: Mapping[str, str]) -> Study:
     if row is None:
         return Study(path.name, path)
-    place = queue.index(row.name) + 1 if row.name in queue else 0
+    place = list(queue).index(row.name) + 1 if row.name in queue else 0
     stopping = row.is_alive and row.stop_requested is not None
-    return Study(row.name, path, row.is_alive, stopping, place, last_line(row.name), row.visitor)
+    message = queue.get(row.name) or last_line(row.name)
+    return Study(row.name, path, row.is_alive, stopping, place, message, row.visitor)
 
 
 def _time(path: Path) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
 from genlab.errors import RunError
-from genlab.jobs.queue import turns
+from genlab.jobs.queue import queue_in_words
 from genlab.jobs.records import JobError, Row, connection, last_line, row_of, rows_of
 from genlab.runs import Run, list_runs, runs_folder
 
@@ -73,7 +73,7 @@ def get(name: str) -> Job:
     """
     with connection() as database:
         row = row_of(database, name)
-        queue = turns(database)[1] if row and row.begun is None else []
+        queue = queue_in_words(database) if row and row.begun is None else {}
         # A name is only ever compared with names that exist: nothing a visitor types becomes a path.
         if name not in _times([row] if row else []):
             raise JobError(f"run must be one of the runs in {runs_folder()}; got {name!r}")
@@ -90,7 +90,7 @@ def list_jobs() -> list[Job]:
     """All runs of the runs folder, the newest first."""
     with connection() as database:
         rows = {row.name: row for row in rows_of(database)}
-        queue = turns(database)[1]
+        queue = queue_in_words(database)
         names = list(_times(rows.values()))
     return [_observe(Run(runs_folder() / name), rows.get(name), queue) for name in names]
 
@@ -116,11 +116,11 @@ def _times(rows: Iterable[Row]) -> dict[str, float]:
     return dict(sorted(created.items(), key=lambda item: item[1], reverse=True))
 
 
-def _observe(run: Run, row: Row | None, queue: Sequence[str]) -> Job:
+def _observe(run: Run, row: Row | None, queue: Mapping[str, str]) -> Job:
     """The job as it is right now, from the kernel and the run folder; a damaged folder is a job that failed, and hides no other."""
     known: dict[str, Any] = {"created": row.created if row else _config_time(run), "visitor": row.visitor if row else None}
     is_alive = row is not None and row.is_alive
-    place = queue.index(run.name) + 1 if run.name in queue else 0
+    place = list(queue).index(run.name) + 1 if run.name in queue else 0
     last: dict[str, Any] | None = None
     damage = ""
     try:
@@ -137,7 +137,7 @@ def _observe(run: Run, row: Row | None, queue: Sequence[str]) -> Job:
         if row and row.stop_requested and is_alive:
             return Job(run, "stopping", message, **known)
         if place:
-            return Job(run, "queued", f"number {place} in the queue", place=place, **known)
+            return Job(run, "queued", queue[run.name], place=place, **known)
         return Job(run, "running" if last or damage else "starting", message, **known)
     if damage:
         return Job(run, "failed", damage, **known)

@@ -83,7 +83,7 @@ def state(study: jobs.Study, document: Mapping[str, Any] | None) -> None:
     done = len(document["runs"]) if document else 0
     total = len(document["plan"]["variants"]) * len(document["plan"]["seeds"]) if document else 0
     if study.is_active:
-        at_work = f"Waiting, number {study.place} in the queue" if study.place else f"{done} of {total or '…'} trainings are finished"
+        at_work = "Waiting" if study.place else f"{done} of {total or '…'} trainings are finished"
         words = "Stopping" if study.is_stopping else at_work
         st.progress(done / total if total else 0.0, text=f"{words}. {plain(study.message)}")
     elif done < total or document is None:

@@ -135,9 +135,9 @@ def start(model: str, data: Mapping[str, Any], network: Mapping[str, Any], train
     settings = validate(kind, network)
     shape = {name: value for name, value in _of_images(images).items() if name in kind.model_fields}
     parameters = parameter_count({"model": {"name": model, "settings": {**settings.model_dump(mode="json"), **shape}}})
-    demand = jobs.Demand(minutes=checked.minutes, steps=checked.steps, parameters=parameters)
     # Without a budget of its own, a training ends with the visitor's.
     capped = {"minutes": checked.minutes or jobs.LIMITS.minutes, "steps": checked.steps or jobs.LIMITS.steps}
+    demand = jobs.Demand(minutes=capped["minutes"], steps=checked.steps, parameters=parameters)
     asked = {
         "data": {name: value for name, value in images.model_dump(exclude_defaults=True).items() if name != "name"},
         "training": {**checked.model_dump(exclude_defaults=True), **capped},
