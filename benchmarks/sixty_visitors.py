@@ -52,13 +52,14 @@ def main() -> int:
     parser.add_argument("--visitors", type=int, default=60, help="how many (default: 60)")
     parser.add_argument("--minutes", type=float, default=10, help="that they stay (default: 10)")
     parser.add_argument("--think", type=float, default=6, help="mean seconds between two things that a visitor does (default: 6)")
+    parser.add_argument("--patience", type=float, default=60, help="seconds that a visitor waits for an answer (default: 60)")
     parser.add_argument("--trainings", type=int, default=4, help="visitors who begin a training of a minute (default: 4)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--write-docs", action="store_true", help="write the table in docs/classroom.md")
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
     if arguments.minutes > 0:
-        figures = measure(arguments.visitors, 60 * arguments.minutes, arguments.think, arguments.trainings)
+        figures = measure(arguments.visitors, 60 * arguments.minutes, arguments.think, arguments.patience, arguments.trainings)
         print(table(figures))
         print("\n".join(f"{count} × {sentence}" for sentence, count in figures["errors"].items()))
         if arguments.json:
@@ -68,7 +69,7 @@ def main() -> int:
     return 1 if figures.get("errors") else 0
 
 
-def measure(visitors: int, seconds: float, think: float, trainings: int) -> dict[str, Any]:
+def measure(visitors: int, seconds: float, think: float, patience: float, trainings: int) -> dict[str, Any]:
     """All figures of one such lesson."""
     diary, memory = Diary(), list[tuple[float, float]]()
     with tempfile.TemporaryDirectory() as folder, classroom(Path(folder)) as (url, process):
@@ -81,13 +82,14 @@ def measure(visitors: int, seconds: float, think: float, trainings: int) -> dict
                 seconds,
                 diary,
                 think=think,
+                patience=patience,
                 trainings=trainings,
                 watch=lambda: memory.append((time.monotonic() - begun, resident_megabytes(process.pid))),
             )
         )
         lasted = time.monotonic() - begun
         shares = {"server": (processor_seconds(process.pid) - used) / lasted, "visitors": (time.process_time() - own) / lasted}
-        ended = end(process)
+        ended = end(process, patience)
         log = (Path(folder) / "server.txt").read_text(encoding="utf-8", errors="replace")
     errors = count(diary.errors + re.findall(r"^\w*(?:Error|Exception)\b.*$", log, re.MULTILINE) + ended)
     half = [point for point in memory if point[0] > lasted / 2]
@@ -217,13 +219,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def end(process: subprocess.Popen[bytes]) -> list[str]:
+def end(process: subprocess.Popen[bytes], patience: float) -> list[str]:
     """End the server as its owner would; what is wrong with how it ended."""
     process.send_signal(signal.SIGTERM)
     try:
-        code = process.wait(timeout=20)
+        code = process.wait(timeout=patience)
     except subprocess.TimeoutExpired:
-        return ["the server did not end within 20 s of SIGTERM"]
+        return [f"the server did not end within {patience:g} s of SIGTERM"]
     return [] if code == 0 else [f"the server ended with code {code}"]
 
 

@@ -27,7 +27,6 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
-PATIENCE = 60.0  # seconds that a visitor waits for a page
 _HELD = 200  # messages that a browser keeps, about
 _TRAIN = "Train"
 _LEFT_ALONE = re.compile("delete|stop training|leave the queue|resume|show all answers", re.IGNORECASE)
@@ -66,8 +65,8 @@ class Diary:
 class Visitor:
     """One of them: arrives, looks at pages in some order, presses what can be pressed, and thinks in between."""
 
-    def __init__(self, url: str, number: int, diary: Diary, *, think: float, trains: bool) -> None:
-        self._url, self._diary, self._think, self._trains = url, diary, think, trains
+    def __init__(self, url: str, number: int, diary: Diary, *, think: float, patience: float, trains: bool) -> None:
+        self._url, self._diary, self._think, self._patience, self._trains = url, diary, think, patience, trains
         self._chance = random.Random(number)
         self._name = UUID(int=self._chance.getrandbits(128)).hex
         self._elements: dict[tuple[int, ...], Element] = {}
@@ -184,9 +183,9 @@ class Visitor:
             message.rerun_script.CopyFrom(state)
             await socket.send(message.SerializeToString())
             try:
-                await asyncio.wait_for(done.wait(), PATIENCE)
+                await asyncio.wait_for(done.wait(), self._patience)
             except TimeoutError:
-                raise GoneError(f"no whole answer within {PATIENCE:g} s") from None
+                raise GoneError(f"no whole answer within {self._patience:g} s") from None
 
     async def _read(self, socket: ClientConnection) -> None:
         async for data in socket:
@@ -260,13 +259,13 @@ class Visitor:
         return next((name for name, key in self._pages.items() if key == self._page), "the first page")
 
 
-def fetch_files(url: str) -> int:
+def fetch_files(url: str, patience: float) -> int:
     """What a browser fetches before it connects: the page, the scripts and styles that it names; bytes in all."""
     fetched = 0
 
     def get(path: str) -> bytes:
         nonlocal fetched
-        with urllib.request.urlopen(f"{url}/{path}", timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(f"{url}/{path}", timeout=patience) as answer:
             content: bytes = answer.read()
         fetched += len(content)
         return content
@@ -278,7 +277,9 @@ def fetch_files(url: str) -> int:
     return fetched
 
 
-async def visit(url: str, count: int, seconds: float, diary: Diary, *, think: float, trainings: int, watch: Callable[[], None]) -> None:
+async def visit(
+    url: str, count: int, seconds: float, diary: Diary, *, think: float, patience: float, trainings: int, watch: Callable[[], None]
+) -> None:
     """So many visitors, who arrive within the first tenth of the time or half a minute, and stay to the end.
 
     Args:
@@ -287,6 +288,7 @@ async def visit(url: str, count: int, seconds: float, diary: Diary, *, think: fl
         seconds: From the first one's arrival to the end.
         diary: What they live through.
         think: Mean seconds between what a visitor does.
+        patience: Seconds that they wait for an answer.
         trainings: So many of them begin a training, once.
         watch: Called every few seconds meanwhile.
     """
@@ -296,10 +298,10 @@ async def visit(url: str, count: int, seconds: float, diary: Diary, *, think: fl
     async def come(number: int) -> None:
         await asyncio.sleep(within * number / count)
         try:
-            await asyncio.to_thread(fetch_files, url)
+            await asyncio.to_thread(fetch_files, url, patience)
         except OSError as error:
             diary.errors.append(f"files: {error}")
-        await Visitor(url, number, diary, think=think, trains=number < trainings).stay(until)
+        await Visitor(url, number, diary, think=think, patience=patience, trains=number < trainings).stay(until)
 
     async def look_on() -> None:
         while True:

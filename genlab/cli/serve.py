@@ -10,7 +10,6 @@ import socket
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import urlsplit
 
 from genlab import classroom
@@ -58,10 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
         environment = {**_MEMORY, **environment, classroom.VARIABLE: url}
         print(classroom.code_as_text(url))
     print(f"genlab answers at {url}\nThe instructor's PIN: {pin}\nCtrl-C ends it.", flush=True)
-    _become([sys.executable, "-m", "streamlit", "run", str(_APP), *(f"--{name}={value}" for name, value in options.items())], environment)
+    told = [f"--{name}={value}" for name, value in options.items()]
+    return _become([sys.executable, "-m", "streamlit", "run", str(_APP), *told], environment)
 
 
-def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
+def _become(command: list[str], environment: dict[str, str]) -> int:
     """Turn this process into another program. Tests put a stub in its place."""
     os.execve(command[0], command, environment)
 
