@@ -31,6 +31,12 @@ class Interval:
     mean: float
     half: float | None
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """From where to where it reaches; both the mean where nothing tells."""
+        half = self.half or 0.0
+        return self.mean - half, self.mean + half
+
     def text(self, digits: int, *, signed: bool = False) -> str:
         """The mean ± half."""
         mean = f"{self.mean:{'+' if signed else ''}.{digits}f}"
@@ -138,7 +144,7 @@ def _row(variant: Mapping[str, Any], records: Sequence[Mapping[str, Any]], first
         seconds=_mean(done, "seconds"),
         drawing_seconds=_mean(done, "drawing_seconds"),
         failures=failures,
-        samples=_images(with_samples["samples"]) if with_samples else None,
+        samples=images_of(with_samples["samples"]) if with_samples else None,
         levels=int(with_samples["samples"]["levels"]) if with_samples else 2,
     )
 
@@ -192,5 +198,6 @@ def _mean(records: Sequence[Mapping[str, Any]], name: str) -> float:
     return float(np.mean([float(record[name]) for record in records])) if records else 0.0
 
 
-def _images(stored: Mapping[str, Any]) -> NDArray[np.uint8]:
+def images_of(stored: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """Images out of the plain values that `genlab.ablation.study.stored` gives."""
     return np.frombuffer(base64.b64decode(stored["base64"], validate=True), np.uint8).reshape(stored["shape"])

@@ -8,15 +8,22 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from genlab.ablation.plan import Plan
 from genlab.ablation.variants import Variant
 from genlab.errors import InputError, RunError, TrainingError
 from genlab.runs import Run, is_run, write_aside
 from genlab.runs.lock import locked
+
+if TYPE_CHECKING:
+    from genlab.datasets import Dataset
 
 FORMAT, FILE = 1, "ablation.json"
 SAMPLES = 16
@@ -27,85 +34,110 @@ Watch = Callable[[int, Variant, int], Callable[[Any], object] | None]
 """Called before a training with its number from 0, variant and seed; what it returns is the training's `on_progress`."""
 
 
-def study(plan: Plan, folder: Path | str, *, watch: Watch | None = None) -> dict[str, Any]:
-    """Train every variant with every seed, evaluate each on the test split, and return the document.
+@dataclass(frozen=True)
+class Kind:
+    """What sort of study it is.
+
+    Attributes:
+        word: What people call it.
+        file: Where its document is kept.
+        measured: Plain values that a finished run gives with its data.
+        write: Writes what stands beside the document in its folder.
+        opening: Plain values that the document holds of the data alone.
+    """
+
+    word: str
+    file: str
+    measured: Callable[[Run, Any], dict[str, Any]]
+    write: Callable[[Path, dict[str, Any]], None]
+    opening: Callable[[Any], dict[str, Any]] = lambda _: {}
+
+
+def study(
+    plan: Plan, folder: Path | str, *, watch: Watch | None = None, kind: Kind | None = None, data: Dataset | None = None
+) -> dict[str, Any]:
+    """Train every variant with every seed, measure each on the test split, and return the document.
 
     Args:
         plan: What is asked for. Where the folder holds a study, that one's data, budget and settings must be the same; variants and seeds
             may be others.
-        folder: Where the runs go, and `FILE`; made if need be.
+        folder: Where the runs go, and the document; made if need be.
         watch: Hears of each training before it begins.
+        kind: What is measured; None: test likelihoods, `ABLATION`.
+        data: The plan's, where they are loaded already.
 
     Raises:
         InputError: The folder holds another study, or something else.
         RunError: The folder cannot be written, or another process works in it.
         KeyboardInterrupt: After Ctrl-C; the same call goes on.
     """
-    folder = Path(folder)
-    _make(folder)
+    folder, kind = Path(folder), kind or ABLATION
+    _make(folder, kind)
     with locked(folder):
-        document = _begun(plan, folder)
-        _write(folder, document)
-        data = _load(plan)
+        document = _begun(plan, folder, kind)
+        _write(folder, document, kind)
+        data = data or _load(plan)
+        if not document["runs"]:
+            document |= kind.opening(data)
         for number, (variant, seed) in enumerate(plan.runs):
             if any(_is_of(record, variant, seed) for record in document["runs"]):
                 continue
-            record = _trained(plan, variant, seed, folder, data, watch(number, variant, seed) if watch else None)
+            record = _trained(plan, variant, seed, folder, data, kind, watch(number, variant, seed) if watch else None)
             if record is None:
                 return document  # somebody asked the training to stop
             document["runs"].append(record)
-            _write(folder, document)
+            _write(folder, document, kind)
     return document
 
 
-def read(folder: Path | str) -> dict[str, Any]:
+def read(folder: Path | str, file: str = FILE) -> dict[str, Any]:
     """The document of a study, begun or finished.
 
     Raises:
         RunError: There is none, or it is not what a study writes.
     """
-    file = Path(folder) / FILE
+    path = Path(folder) / file
     try:
-        if file.stat().st_size > _BYTES_AT_MOST:
-            raise RunError(f"{file} must be at most {_BYTES_AT_MOST} bytes long; got {file.stat().st_size}")
-        document = json.loads(file.read_text(encoding="utf-8"))
+        if path.stat().st_size > _BYTES_AT_MOST:
+            raise RunError(f"{path} must be at most {_BYTES_AT_MOST} bytes long; got {path.stat().st_size}")
+        document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunError(f"{file} could not be read: {error.strerror}") from None
+        raise RunError(f"{path} could not be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise RunError(f"{file} is not JSON: {error}") from None
+        raise RunError(f"{path} is not JSON: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise RunError(f"{file} is no study of format {FORMAT}")
+        raise RunError(f"{path} is no study of format {FORMAT}")
     if not isinstance(document.get("runs"), list) or not isinstance(document.get("plan"), dict):
-        raise RunError(f"{file} must hold a plan and runs")
+        raise RunError(f"{path} must hold a plan and runs")
     return document
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, kind: Kind) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        foreign = [file.name for file in folder.iterdir() if file.name != "lock"] if not (folder / FILE).exists() else []
+        foreign = [file.name for file in folder.iterdir() if file.name != "lock"] if not (folder / kind.file).exists() else []
     except OSError as error:
         raise RunError(f"{folder} could not be made: {error.strerror}") from None
     if foreign:
-        raise InputError(f"out must be a new or empty folder, or that of a study; {folder} holds {foreign[0]!r}")
+        raise InputError(f"out must be a new or empty folder, or that of a {kind.word}; {folder} holds {foreign[0]!r}")
 
 
-def _begun(plan: Plan, folder: Path) -> dict[str, Any]:
+def _begun(plan: Plan, folder: Path, kind: Kind) -> dict[str, Any]:
     """A new document, or the one that the folder holds, for a plan like its own."""
     asked = plan.as_json()
-    if not (folder / FILE).exists():
+    if not (folder / kind.file).exists():
         return {"format": FORMAT, "plan": asked, "runs": []}
-    document = read(folder)
+    document = read(folder, kind.file)
     was = document["plan"]
     for part in ("data", "training"):
         for name in sorted(was.get(part, {}).keys() | asked[part].keys()):
             before, now = was.get(part, {}).get(name), asked[part].get(name)
             if before != now:
-                raise InputError(f"{part}.{name} must be {before!r} to go on with the study in {folder}; got {now!r}")
+                raise InputError(f"{part}.{name} must be {before!r} to go on with the {kind.word} in {folder}; got {now!r}")
     settings = {variant["name"]: variant for variant in was.get("variants", ())}
     for variant in asked["variants"]:
         if (before := settings.get(variant["name"], variant)) != variant:
-            raise InputError(f"variant {variant['name']!r} must have the settings of the study in {folder}, {before}; got {variant}")
+            raise InputError(f"variant {variant['name']!r} must have the settings of the {kind.word} in {folder}, {before}; got {variant}")
     return {**document, "plan": asked}
 
 
@@ -117,7 +149,7 @@ def _load(plan: Plan) -> Any:
 
 
 def _trained(
-    plan: Plan, variant: Variant, seed: int, folder: Path, data: Any, on_progress: Callable[[Any], object] | None
+    plan: Plan, variant: Variant, seed: int, folder: Path, data: Any, kind: Kind, on_progress: Callable[[Any], object] | None
 ) -> dict[str, Any] | None:
     """What came of one variant with one seed, trained to its end; None if somebody asked it to stop before."""
     from genlab.models import create_for
@@ -125,22 +157,23 @@ def _trained(
 
     path = folder / f"{variant.name}-{seed}"
     run = Run(path)
+    record = {"variant": variant.name, "seed": seed, "folder": path.name}
     try:
         model = create_for(data, variant.model, seed, variant.settings)
         if not (is_run(path) and run.state() == "finished"):
             settings = {**plan.training, **variant.training, "seed": seed}
             train(model, data, out=path, resume=is_run(path), on_progress=on_progress, **settings)
     except TrainingError as error:
-        return {"variant": variant.name, "seed": seed, "folder": path.name, "failed": str(error)}
+        return {**record, "failed": str(error)}
     except InputError as error:
         # A network that cannot be built for these images says so; the others are compared all the same.
         if is_run(path):
             raise
-        return {"variant": variant.name, "seed": seed, "folder": path.name, "failed": str(error)}
-    return None if run.state() != "finished" else _measured(variant, seed, run, data)
+        return {**record, "failed": str(error)}
+    return None if run.state() != "finished" else {**record, **kind.measured(run, data)}
 
 
-def _measured(variant: Variant, seed: int, run: Run, data: Any) -> dict[str, Any]:
+def _likelihood(run: Run, data: Any) -> dict[str, Any]:
     """A finished run's test likelihood, cost and samples."""
     from genlab.measures.likelihood import evaluate
     from genlab.runs import load_model
@@ -153,9 +186,6 @@ def _measured(variant: Variant, seed: int, run: Run, data: Any) -> dict[str, Any
     drawing = time.perf_counter() - began
     steps = run.metrics("train")[-1]
     return {
-        "variant": variant.name,
-        "seed": seed,
-        "folder": run.name,
         "nats": found.nats,
         "standard_error": found.standard_error,
         "bits_per_dim": found.bits_per_dim,
@@ -163,14 +193,15 @@ def _measured(variant: Variant, seed: int, run: Run, data: Any) -> dict[str, Any
         "protocol": found.protocol,
         "seconds": steps["seconds"],
         "steps": steps["step"],
-        "parameters": _parameters(model),
+        "parameters": parameters_of(model),
         "drawing_seconds": drawing,
-        "samples": {
-            "shape": list(images.shape),
-            "levels": data.levels,
-            "base64": base64.b64encode(images.tobytes()).decode(),
-        },
+        "samples": stored(images, data.levels),
     }
+
+
+def stored(images: NDArray[np.uint8], levels: int) -> dict[str, Any]:
+    """Images as plain values."""
+    return {"shape": list(images.shape), "levels": levels, "base64": base64.b64encode(images.tobytes()).decode()}
 
 
 def _some_classes(model: Any) -> dict[str, Any]:
@@ -179,7 +210,7 @@ def _some_classes(model: Any) -> dict[str, Any]:
     return {"labels": [number % classes for number in range(SAMPLES)]} if classes else {}
 
 
-def _parameters(model: Any) -> int:
+def parameters_of(model: Any) -> int:
     """Those that are used: masked weights do not count, where a model can tell."""
     if hasattr(model, "parameter_count"):
         return int(model.parameter_count())
@@ -190,15 +221,23 @@ def _is_of(record: Any, variant: Variant, seed: int) -> bool:
     return isinstance(record, dict) and (record.get("variant"), record.get("seed")) == (variant.name, seed)
 
 
-def _write(folder: Path, document: dict[str, Any]) -> None:
+def _write(folder: Path, document: dict[str, Any], kind: Kind) -> None:
+    write_aside(folder / kind.file, (json.dumps(document, indent=1) + "\n").encode())
+    kind.write(folder, document)
+
+
+def _write_table(folder: Path, document: dict[str, Any]) -> None:
     from genlab.ablation.outcome import table
 
-    write_aside(folder / FILE, (json.dumps(document, indent=1) + "\n").encode())
-    write_aside(folder / "ablation.md", "\n".join(_markdown(table(document))).encode() + b"\n")
+    write_aside(folder / "ablation.md", "\n".join(markdown(table(document))).encode() + b"\n")
 
 
-def _markdown(cells: list[list[str]]) -> Iterator[str]:
+def markdown(cells: Sequence[Sequence[str]]) -> Iterator[str]:
     """A table as Markdown has it."""
     head, *body = cells
     for row in (head, ["---"] * len(head), *body):
         yield f"| {' | '.join(row)} |"
+
+
+ABLATION = Kind("study", FILE, _likelihood, _write_table)
+"""Test likelihoods, and what each trick is worth."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import math
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genlab.benchmark import training
 from genlab.benchmark.examples import YARDSTICK, describe, random_model
+from genlab.benchmark.resident import forget_peak, peak_resident, resident
 from genlab.benchmark.table import Case, CaseResult, Contender, Figure, Settings, Side, Table
 from genlab.native import native_info
 
@@ -47,26 +46,17 @@ def weighed(prepare: Callable[..., Contender], *, model: Settings, images: int, 
     warm.outputs()
     warm.run()
     del warm
-    before = _resident("VmRSS")
+    before = resident()
     contender = prepare(model=model, images=images, dtype=dtype)
 
     def run() -> int:
         contender.run()
         gc.collect()
-        # Linux: 5 resets the high-water mark to what is resident now.
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        forget_peak()
         contender.run()
-        return _resident("VmHWM") - before
+        return peak_resident() - before
 
     return Contender(contender.outputs, run)
-
-
-def _resident(field: str) -> int:
-    """Resident memory of this process in bytes, now (``VmRSS``) or at most (``VmHWM``)."""
-    found = re.search(rf"^{field}:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
-    if found is None:
-        raise RuntimeError(f"/proc/self/status has no {field}: peak memory is measured on Linux alone")
-    return int(found[1]) * 1024
 
 
 SIDES = {

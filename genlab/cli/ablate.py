@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import re
-import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genlab.cli.parser import INTERRUPTED, Commands
 from genlab.cli.progress import training_progress
-from genlab.cli.settings import DEFAULT_DATA, assigned
-from genlab.runs import runs_folder
+from genlab.cli.settings import DEFAULT_DATA
+from genlab.cli.studies import aligned, announced, asked_for, how_to_go_on, usual_place
 
 if TYPE_CHECKING:
-    from genlab.ablation import Plan, Variant
+    from genlab.ablation import Plan
 
 _MINUTES, _SEEDS = "2", 3
 _DESCRIPTION = """\
@@ -65,23 +62,23 @@ def run(arguments: argparse.Namespace) -> int:
     from genlab.ablation.outcome import how_sure, rows
 
     plan = _plan(arguments)
-    out = arguments.out or _usual_place(arguments.data)
+    out = arguments.out or usual_place("ablation", arguments.data)
     for sentence in plan.left_out:
         print(f"genlab: {sentence}", file=sys.stderr)
     try:
         with training_progress() as show:
-            document = study(plan, out, watch=_announced(plan, show))
+            document = study(plan, out, watch=announced(plan, show))
     except KeyboardInterrupt:
-        print(f"\ngenlab: interrupted; go on with: {_how_to_go_on(out)}", file=sys.stderr)
+        print(f"\ngenlab: interrupted; go on with: {how_to_go_on('ablate', out)}", file=sys.stderr)
         return INTERRUPTED
-    for line in _aligned(table(document)):
+    for line in aligned(table(document)):
         print(line)
     print(how_sure(document))
     for row in rows(document):
         for failure in row.failures:
             print(f"{row.name} failed, {failure}")
     if len(document["runs"]) < len(plan.runs):
-        print(f"stopped; go on with: {_how_to_go_on(out)}")
+        print(f"stopped; go on with: {how_to_go_on('ablate', out)}")
     print(out / "ablation.json")
     return 0
 
@@ -91,66 +88,14 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     from genlab.ablation import plan_again, plan_of, read
     from genlab.ablation.study import FILE
 
-    out = arguments.out or _usual_place(arguments.data)
-    asked = _assigned(arguments)
-    if arguments.data is not None:
-        asked["data"]["name"] = arguments.data
-    for name in ("minutes", "steps"):
-        if (value := getattr(arguments, name)) is not None:
-            asked["training"][name] = value
+    out = arguments.out or usual_place("ablation", arguments.data)
+    asked = asked_for(arguments)
     if (out / FILE).exists() and not (arguments.variants or arguments.models or asked["model"]):
         return plan_again(read(out)["plan"], seeds=arguments.seeds, data=asked["data"], training=asked["training"])
     if not {"minutes", "steps", "epochs"} & asked["training"].keys():
         asked["training"]["minutes"] = _MINUTES
     seeds = _SEEDS if arguments.seeds is None else arguments.seeds
     return plan_of(variants=arguments.variants, models=arguments.models, seeds=seeds, **asked)
-
-
-def _assigned(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """The assignments of --set by the part they belong to; a model's setting is one that some model has."""
-    from genlab.models import list_models, settings_class
-    from genlab.settings import FROM_DATA, DataSettings, TrainSettings
-
-    of_models = {name: None for each in list_models() for name in settings_class(each).model_fields if name not in FROM_DATA}
-    known = {
-        "model": list(of_models),
-        "data": [name for name in DataSettings.model_fields if name != "name"],
-        "training": [name for name in TrainSettings.model_fields if name != "seed"],
-    }
-    found: dict[str, dict[str, Any]] = {part: {} for part in known}
-    for (part, name), value in assigned(arguments.set, known).items():
-        found[part][name] = value
-    return found
-
-
-def _announced(plan: Plan, show: Callable[[Any], object]) -> Callable[[int, Variant, int], Callable[[Any], object]]:
-    """A line before each training."""
-
-    def watch(number: int, variant: Variant, seed: int) -> Callable[[Any], object]:
-        print(f"genlab: {number + 1} of {len(plan.runs)}: {variant.name}, seed {seed}", file=sys.stderr, flush=True)
-        return show
-
-    return watch
-
-
-def _usual_place(data: str | None) -> Path:
-    name = re.sub(r"[^A-Za-z0-9_]+", "-", Path(data or DEFAULT_DATA).stem).strip("-") or "data"
-    return runs_folder() / f"ablation-{name}"
-
-
-def _how_to_go_on(out: Path) -> str:
-    return f"genlab ablate --out {shlex.quote(str(out))}"
-
-
-def _aligned(cells: list[list[str]]) -> list[str]:
-    """Columns of equal width: names to the left, figures to the right."""
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    return [
-        "  ".join(
-            text.ljust(width) if column == 0 else text.rjust(width) for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
 
 
 def _variants_help() -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from genlab import __version__
-from genlab.cli import ablate, bench, complete, doctor, evaluate, export, info, probe, quiz, runs, sample, serve, simulate, train
+from genlab.cli import ablate, bench, compare, complete, doctor, evaluate, export, info, probe, quiz, runs, sample, serve, simulate, train
 from genlab.cli.output import end_quietly, plain, print_what_can_be_printed
 from genlab.cli.parser import INTERRUPTED, Parser
 from genlab.cli.wording import of_the_command_line
@@ -14,7 +14,7 @@ from genlab.errors import BackendError, GenlabError, InputError, TrainingError
 
 _EXIT_CODES: dict[type[GenlabError], int] = {InputError: 2, BackendError: 2, TrainingError: 3}
 _FILES = 4
-_VERBS = (train, sample, complete, simulate, evaluate, probe, doctor, ablate, export, runs, bench, quiz, serve, info)
+_VERBS = (train, sample, complete, simulate, evaluate, probe, doctor, ablate, compare, export, runs, bench, quiz, serve, info)
 
 
 def run(argv: Sequence[str] | None) -> int:
