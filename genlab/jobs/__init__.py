@@ -3,7 +3,7 @@
 - `genlab.jobs.requests`: start, stop, resume, rename, another learning rate. `trash`: delete, and bring back for a day.
 - `genlab.jobs.watching`: a run as seen from outside. Whether its process lives is asked of the kernel each time (its id plus the time
   it was born, so that a reused id deceives nobody), and how it ended is read from the run folder: a restarted server finds all as it is.
-- `genlab.jobs.studies`: ``genlab ablate`` in the same queue: it has a slot for as long as its trainings take.
+- `genlab.jobs.studies`: ``genlab ablate`` and ``genlab compare`` in the same queue: each has a slot for as long as its trainings take.
 - `genlab.jobs.queue`: a job's process starts at once, waits for its turn itself and then becomes ``genlab train``, so a queue moves on
   with no server and no page open. `processes`: what the kernel says. `records`: the database. `limits`: what a visitor may ask for.
 
