@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -14,6 +15,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from genlab.ablation import Row
+from genlab.comparison.outcome import Figure
+from genlab.comparison.outcome import Row as Compared
 from genlab.lecture import Published
 
 if TYPE_CHECKING:
@@ -310,6 +313,42 @@ def intervals(rows: Sequence[Row]) -> alt.LayerChart | alt.FacetChart:
     reach = base.mark_rule(strokeWidth=2).encode(x=across, x2="high:Q")
     points = base.mark_point(filled=True, size=90, opacity=1).encode(x="bits:Q", shape=shape)
     return alt.layer(line, reach, points).properties(height=90 + 34 * len(values))
+
+
+def compared(rows: Sequence[Compared], figure: Figure, yardstick: float | None) -> alt.LayerChart | alt.FacetChart:
+    """One figure of each model as a point with its interval, a colour a family; times and sizes by their ratio, real examples as a line."""
+    is_log = figure.digits is None and all(row.figures[figure.key].mean > 0 for row in rows)
+    # An interval of a time may reach below nothing, where a ratio has no place.
+    least = min(row.figures[figure.key].mean for row in rows) / 2 if is_log else -math.inf
+    values = [
+        {
+            "model": row.name,
+            "family": row.family,
+            "value": row.figures[figure.key].mean,
+            "low": max(least, row.figures[figure.key].ends[0]),
+            "high": row.figures[figure.key].ends[1],
+            "told": row.text(figure.key),
+        }
+        for row in rows
+    ]
+    families = list(dict.fromkeys(row.family for row in rows))
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        y=alt.Y("model:N", sort=[row.name for row in rows], title=None, axis=alt.Axis(labelLimit=200)),
+        color=alt.Color(
+            "family:N", scale=alt.Scale(domain=families), legend=alt.Legend(title=None, orient="top", columns=2, labelLimit=260)
+        ),
+        tooltip=["model:N", "family:N", alt.Tooltip("told:N", title=figure.head)],
+    )
+    scale = alt.Scale(type="log", nice=False) if is_log else alt.Scale(zero=False)
+    across = alt.X("low:Q", title=figure.head, scale=scale, axis=alt.Axis(grid=False, tickCount=6))
+    layers = [
+        base.mark_rule(strokeWidth=2).encode(x=across, x2="high:Q"),
+        base.mark_point(filled=True, size=90, opacity=1).encode(x="value:Q"),
+    ]
+    if yardstick is not None:
+        line = alt.Chart(alt.InlineData(values=[{"real": yardstick}]))
+        layers.insert(0, line.mark_rule(strokeDash=[2, 3], opacity=0.6).encode(x="real:Q"))
+    return alt.layer(*layers).properties(height=90 + 34 * len(values))
 
 
 def reliability(curve: Calibration) -> alt.LayerChart | alt.FacetChart:

@@ -178,6 +178,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("runs", "Runs", shares=_RUN, loads=_CHARTS),
     ],
     "Looking back": [
+        Entry("comparison", "Families side by side", loads=_CHARTS),
         Entry("quiz", "Quiz", loads=_CHARTS, slides=(Slides(62, 65, "Six questions to reflect on"),)),
         Entry("bench", "Bench", loads=_CHARTS),
     ],

@@ -6,23 +6,18 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import streamlit as st
 
-from genlab import jobs
 from genlab.ablation import VARIANTS, Row, plan_of, read, rows
 from genlab.ablation.outcome import how_sure
-from genlab.dashboard import address, charts
+from genlab.dashboard import charts, study_panel
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import caught, frame, say
 from genlab.dashboard.plain import plain
-from genlab.dashboard.run_panel import POLL_SECONDS
-from genlab.dashboard.visitor import visitor
 from genlab.dashboard.words import duration
 from genlab.errors import InputError
 
-SHIPPED = "comes with genlab"
 DATA: dict[str, list[str]] = {
     "digits 8×8, 17 levels": ["digits"],
     "digits 8×8, black or white": ["digits", "binarize=threshold"],
@@ -30,7 +25,6 @@ DATA: dict[str, list[str]] = {
 }
 SHOWN = 8
 _SEEDS_AT_MOST, _MINUTES_AT_MOST = 5, 10.0
-_ATTEMPT = "study that is asked for"
 
 
 def page() -> None:
@@ -41,67 +35,16 @@ def page() -> None:
         "each is a switch. Every variant is trained equally long, from several seeds, and pays its bits for the same unseen images. "
         "Whether a trick has paid is decided by the differences seed by seed, which vary less than the bits themselves.",
     ):
-        found = {study.name: study for study in jobs.list_studies()}
-        asked = address.choice("study", [SHIPPED, *found])
-        if found:
-            words = {name: _name(study) for name, study in found.items()}
-            address.linked(
-                st.selectbox,
-                "study",
-                "study",
-                asked,
-                [SHIPPED, *found],
-                format_func=lambda each: words.get(each, "digits, comes with genlab"),
-            )
-        study = found.get(asked)
+        study = study_panel.choose("ablate", "digits, comes with genlab")
         with caught():
             if study is None:
                 show(shipped())
                 st.caption("Its times were taken while others used the machine: they compare with nothing.")
             else:
-                is_active = study.is_active
-                st.fragment(watched, run_every=POLL_SECONDS if is_active else None)(study.name, is_active)
+                study_panel.watch(study, show)
         st.header("Try it yourself", anchor=False)
         with caught():
             form()
-
-
-def watched(name: str, was_active: bool) -> None:
-    """A study and how far it is; runs again every second while it is at work."""
-    with caught():
-        study = next(study for study in jobs.list_studies() if study.name == name)
-        if study.is_active != was_active:
-            st.rerun()
-        document = read(study.path) if (study.path / "ablation.json").exists() else None
-        state(study, document)
-        if document is not None:
-            show(document)
-
-
-def state(study: jobs.Study, document: Mapping[str, Any] | None) -> None:
-    """What it is doing, and the one thing that can be done about it."""
-    done = len(document["runs"]) if document else 0
-    total = len(document["plan"]["variants"]) * len(document["plan"]["seeds"]) if document else 0
-    if study.is_active:
-        at_work = "Waiting" if study.place else f"{done} of {total or '…'} trainings are finished"
-        words = "Stopping" if study.is_stopping else at_work
-        st.progress(done / total if total else 0.0, text=f"{words}. {plain(study.message)}")
-    elif done < total or document is None:
-        say(
-            st.warning,
-            "{} of {} trainings are finished; the process ended. It said last: {}",
-            done,
-            total or "…",
-            study.message or "nothing",
-        )
-    if not study.is_open_to(visitor()):
-        st.caption("Started in another browser: only from there can it be stopped.")
-    elif study.is_active and st.button("Stop the study", disabled=study.is_stopping):
-        jobs.stop_study(study.name, visitor=visitor())
-        st.rerun()
-    elif not study.is_active and (done < total or document is None) and st.button("Go on with it"):
-        jobs.go_on_with_study(study.name, visitor=visitor())
-        st.rerun()
 
 
 def show(document: Mapping[str, Any]) -> None:
@@ -207,18 +150,7 @@ def start(data: str, chosen: list[str], seeds: int, minutes: float) -> None:
     plan_of(variants=chosen, seeds=seeds, data={"name": DATA[data][0]}, training={"minutes": minutes})
     name, *settings = DATA[data]
     options = ["--variants", *chosen, "--seeds", str(seeds), "--minutes", f"{minutes:g}", *(["--set", *settings] if settings else [])]
-    attempt = st.session_state.setdefault(_ATTEMPT, uuid4().hex)
-    demand = jobs.Demand(minutes=minutes * seeds * len(chosen))
-    study = jobs.start_study(name, options, key=f"{attempt} {options}", visitor=visitor(), demand=demand)
-    if not study.is_active:  # that one is over: this click asks for another
-        st.session_state[_ATTEMPT] = uuid4().hex
-        study = jobs.start_study(name, options, visitor=visitor(), demand=demand)
-    address.put(study=study.name)
-    st.rerun()
-
-
-def _name(study: jobs.Study) -> str:
-    return f"{study.name}{' (at work)' if study.is_active else ''}"
+    study_panel.ask_for("ablate", name, options, minutes * seeds * len(chosen))
 
 
 @cache
