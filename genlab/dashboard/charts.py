@@ -15,11 +15,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from genlab.ablation import Row
-from genlab.comparison.outcome import Figure
-from genlab.comparison.outcome import Row as Compared
 from genlab.lecture import Published
 
 if TYPE_CHECKING:
+    from genlab.comparison.outcome import Figure
+    from genlab.comparison.outcome import Row as Compared
     from genlab.measures.calibration import Calibration
 
 Records = Sequence[Mapping[str, Any]]
