@@ -1,9 +1,10 @@
 """The tables of docs/models.md, out of the runs' own files: nats over minutes of each causal system.
 
     python benchmarks/models_table.py --study runs/systems --runs runs/mnist-gated [--document docs/models.md]
+    python benchmarks/models_table.py --comparison runs/comparison-digits runs/comparison-mnist
     python benchmarks/models_table.py --latent runs/mnist-vae --probe runs/mnist-autoencoder/probe.json
 
-A study is a folder of ``genlab ablate --models …``, a run one of ``genlab train``; what
+A study is a folder of ``genlab ablate --models …``, a comparison one of ``genlab compare``, a run one of ``genlab train``; what
 ``genlab evaluate RUN --draws 5 --json RUN/test.json`` left in a run's folder is its test column, ``RUN/importance.json`` likewise that of
 ``--importance``, and ``RUN/cpu_seconds.txt``, where there is one, what ``time`` said of the training. Rows are written for what was really
 trained; what is missing is a dash. A part whose folders are not named is left as it is.
@@ -18,8 +19,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from genlab import comparison
 from genlab.ablation import read
 from genlab.ablation.outcome import how_sure, rows
+from genlab.comparison import findings, outcome
 from genlab.runs import Run, load_model, open_run
 
 MINUTES = (1, 2, 5, 10, 30, 60)
@@ -35,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--flow", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train realnvp`")
     parser.add_argument("--pixelvae", type=Path, nargs="+", default=[], metavar="RUN", help="the same, beside plain causal models")
     parser.add_argument("--probe", type=Path, nargs="+", default=[], metavar="FILE", help="of `genlab probe --json`")
+    parser.add_argument("--comparison", type=Path, nargs="+", default=[], metavar="FOLDER", help="of `genlab compare`")
     parser.add_argument("--document", type=Path, default=DOCUMENT, help=f"default: {DOCUMENT}")
     given = parser.parse_args(arguments)
     text = given.document.read_text(encoding="utf-8")
@@ -49,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         text = between(text, "flow", flow_table([open_run(folder) for folder in given.flow]))
     if given.probe:
         text = between(text, "probe", "\n\n".join(probe_table(read_json(file)) for file in given.probe))
+    if given.comparison:
+        text = between(text, "comparison", "\n\n".join(comparison_table(folder) for folder in given.comparison))
     given.document.write_text(text, encoding="utf-8")
 
 
@@ -165,6 +171,30 @@ def _flow_row(run: Run) -> list[str]:
 def _log_p(found: dict[str, Any]) -> str:
     error = "" if found["standard_error"] is None else f" ± {found['standard_error']:.2f}"
     return f"{-found['nats']:.2f}{error}"
+
+
+def comparison_table(folder: Path) -> str:
+    """A row for each figure of a comparison, a column for each model; what that says of the families, and of what is said of them."""
+    document = comparison.read(folder)
+    found, held_out = comparison.rows(document), outcome.real(document)
+    lines = table(
+        [document["plan"]["data"]["name"], *(f"`{row.name}`" for row in found), "real, held out"],
+        [
+            [
+                outcome.FIGURES[key].head,
+                *(row.text(key) for row in found),
+                held_out.text(key) if held_out and key in held_out.figures else "",
+            ]
+            for key in outcome.columns(found)
+        ],
+    )
+    balances = [
+        f"- {each.family}: + {'; '.join(each.pros) or 'nothing'}. − {'; '.join(each.cons) or 'nothing'}."
+        for each in findings.balances(found)
+    ]
+    claims = [[each.family, f"{each.claim} ({each.source})", f"**{each.verdict}**", each.evidence] for each in findings.findings(found)]
+    told = " ".join([*outcome.conditions(document), outcome.how_sure(document)])
+    return "\n".join([told, "", *lines, "", *balances, "", *table(["family", "what is said", "verdict", "evidence"], claims)])
 
 
 def probe_table(found: dict[str, Any]) -> str:
