@@ -7,7 +7,7 @@ sentence what a model without one can do instead. Loads no torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -290,6 +290,30 @@ class Causal(Protocol):
 
     def logits(self, images: Any, backend: str = "auto", dtype: str = "float32") -> Tensor:
         """What it expects of each value, given those before it."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlainNetwork:
+    """A part of a model that is a function of arrays alone, without draws and checks; what `genlab.export.onnx` writes.
+
+    Attributes:
+        function: Of tensors whose first axis is the batch.
+        inputs: An example of each input by name, of two examples.
+        output: What comes out is called.
+    """
+
+    function: Callable[..., Tensor]
+    inputs: Mapping[str, Tensor]
+    output: str
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """Networks that other programs can run."""
+
+    def networks(self) -> Mapping[str, PlainNetwork]:
+        """Them by name; the last is the one that draws, if one does."""
         ...
 
 

@@ -24,7 +24,7 @@ from genlab.models.adversarial.game import (
     seeded,
 )
 from genlab.models.adversarial.losses import generator_loss
-from genlab.models.contract import Compute, Player, Terms
+from genlab.models.contract import Compute, PlainNetwork, Player, Terms
 
 DISCRIMINATOR, GENERATOR = "discriminator", "generator"
 _REFERENCE = 256  # generated examples that a critic's verdict is relative to
@@ -124,11 +124,22 @@ class Gan(Adversary):
         made: Tensor = self.generator(noise if classes is None else torch.cat([noise, classes.to(noise)], 1))
         return made
 
+    def networks(self) -> dict[str, PlainNetwork]:
+        """D's logits of examples as networks see them, and G(z), for other programs; one-hot classes are a second input."""
+        weight, own = next(self.parameters()), self.settings
+        shape = self.domain.shape
+        examples, noise = weight.new_zeros(2 * own.packing, *shape), weight.new_zeros(2 * own.packing, own.latent)
+        classes = {"classes": weight.new_zeros(2 * own.packing, self.classes)} if self.classes else {}
+        return {
+            "discriminator": PlainNetwork(self.logits, {"examples": examples, **classes}, "logits"),
+            "generator": PlainNetwork(self.generate, {"z": noise, **classes}, "examples"),
+        }
+
     def logits(self, seen: Tensor, classes: Tensor | None = None) -> Tensor:
         """D's logits of ``packing`` examples together, ``(N / packing,)``."""
         if classes is not None:
             seen = torch.cat([seen, as_maps(classes, seen)], 1)
-        packed = seen.reshape(len(seen) // self.settings.packing, -1, *seen.shape[2:])
+        packed = seen.reshape(seen.shape[0] // self.settings.packing, -1, *seen.shape[2:])  # len() would fix the batch of an export
         verdict: Tensor = self.discriminator(packed)
         return verdict.flatten()
 

@@ -21,7 +21,7 @@ from genlab.causal.operations import OPERATIONS
 from genlab.causal.torch_walk import Progress, Rows
 from genlab.domain import Batch
 from genlab.errors import BackendError, InputError, unknown_name
-from genlab.models.contract import MINIMISER, NATS, Compute, Player, Report, Terms
+from genlab.models.contract import MINIMISER, NATS, Compute, PlainNetwork, Player, Report, Terms
 from genlab.native import native_info, resolve_backend
 from genlab.settings import Settings
 
@@ -175,6 +175,19 @@ class CausalModel(nn.Module, CausalNetwork):
         """The logits of each pixel's level given the pixels before it, ``(N, C, H, W, levels)``; arguments as in `loss`."""
         levels, maps = self._inputs(images, labels, given, "images")
         return torch_walk.logits(self.graph, self._output_map(levels, maps, backend, dtype), levels)
+
+    def networks(self) -> dict[str, PlainNetwork]:
+        """The logits of each pixel's level given the pixels before it, by the torch walk; given maps are further inputs."""
+        maps = {
+            node.name: torch.zeros(2, node.channels, *((1, 1) if node.everywhere else self.graph.size(node))) for node in self.graph.given
+        }
+
+        def logits(levels: torch.Tensor, *given: torch.Tensor) -> torch.Tensor:
+            parameters_at = self._torch_map(levels, dict(zip(maps, given, strict=True)), "float32")
+            return torch_walk.logits(self.graph, parameters_at, levels)
+
+        levels = torch.zeros(2, *self.image_shape, dtype=torch.int64)
+        return {"logits": PlainNetwork(logits, {"levels": levels, **maps}, "logits")}
 
     @torch.no_grad()
     def draw(

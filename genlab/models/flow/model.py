@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from genlab.domain import Batch, Domain
 from genlab.errors import InputError, unknown_name
-from genlab.models.contract import ELBO, MINIMISER, Compute, Player, Report, Terms
+from genlab.models.contract import ELBO, MINIMISER, Compute, PlainNetwork, Player, Report, Terms
 from genlab.models.flow.body import Body
 from genlab.models.flow.dequantisation import Uniform, Variational, log_normal
 from genlab.models.flow.realnvp import Settings
@@ -80,6 +80,14 @@ class Flow(nn.Module):
             InputError: Another shape, or codes that are not finite.
         """
         return self._from_body(self.body.inverse(self._codes(codes)))
+
+    def networks(self) -> dict[str, PlainNetwork]:
+        """F and f⁻¹ of real values, for other programs."""
+        values, codes = (self._like.new_full((2, *self.domain.shape), 0.5) for _ in range(2))
+        return {
+            "forward": PlainNetwork(lambda x: self._forward(x)[0], {"values": values}, "codes"),
+            "inverse": PlainNetwork(lambda z: self._from_body(self.body.inverse(z.reshape(-1, *self._shape))), {"codes": codes}, "values"),
+        }
 
     def path(self, values: Values) -> Iterator[tuple[Tensor, Tensor]]:
         """Layer by layer from data to noise: what is there, ``(N, *shape)``, and log |det| so far, ``(N,)``.

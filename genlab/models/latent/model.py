@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from genlab.domain import Batch, Domain
 from genlab.errors import InputError, unknown_name
-from genlab.models.contract import MINIMISER, Player
+from genlab.models.contract import MINIMISER, PlainNetwork, Player
 from genlab.models.latent.drawing import check_temperature
 from genlab.models.latent.settings import NetworkSettings
 
@@ -95,6 +95,15 @@ class LatentModel(nn.Module):
         if not given.isfinite().all():
             raise InputError("codes must be finite; got values that are not")
         return given
+
+    def coding(self, encode: Callable[[Tensor], Tensor], decode: Callable[[Tensor], Tensor]) -> dict[str, PlainNetwork]:
+        """What can be exported of a plain pair: from intensities ``(N, C, H, W)`` to codes ``(N, latents)``, and back."""
+        weight = next(self.parameters())
+        images, codes = weight.new_zeros(2, *self.settings.image_shape), weight.new_zeros(2, *self.latent_shape)
+        return {
+            "encoder": PlainNetwork(encode, {"intensities": images}, "codes"),
+            "decoder": PlainNetwork(decode, {"codes": codes}, "intensities"),
+        }
 
     def temperature_of(self, options: Mapping[str, Any], known: Sequence[str] = ("temperature",)) -> float:
         """The option ``temperature`` of a drawing: how many times as far from their mean the codes lie.

@@ -18,7 +18,7 @@ def encoder_of(settings: NetworkSettings, outputs: int) -> nn.Module:
     if settings.encoder == "dense":
         size = settings.image_shape[0] * settings.image_shape[1] * settings.image_shape[2]
         return nn.Sequential(nn.Flatten(), *dense(size, settings.hidden, settings.layers, outputs))
-    return _convolutional_encoder(settings.image_shape, settings.channels, settings.hidden, outputs)
+    return _convolutional_encoder(settings.image_shape, settings.channels, settings.blocks, settings.hidden, outputs)
 
 
 def decoder_of(settings: NetworkSettings, inputs: int, channels: int, network: Network | None = None) -> nn.Module:
@@ -26,7 +26,7 @@ def decoder_of(settings: NetworkSettings, inputs: int, channels: int, network: N
     shape = (channels, *settings.image_shape[1:])
     if (network or settings.decoder) == "dense":
         return DenseDecoder(inputs, settings.hidden, settings.layers, shape)
-    return ConvolutionalDecoder(inputs, settings.hidden, settings.channels, shape)
+    return ConvolutionalDecoder(inputs, settings.hidden, settings.channels, settings.blocks, shape)
 
 
 def dense(inputs: int, hidden: int, layers: int, outputs: int) -> list[nn.Module]:
@@ -54,15 +54,17 @@ class DenseDecoder(nn.Sequential):
 class ConvolutionalDecoder(nn.Module):
     """Two fully connected layers make a coarse map, two transposed convolutions bring it up; what is over at odd sizes is cut off."""
 
-    def __init__(self, inputs: int, hidden: int, channels: int, shape: Shape) -> None:
+    def __init__(self, inputs: int, hidden: int, channels: int, blocks: int, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         coarse = (2 * channels, _quarter(shape[1]), _quarter(shape[2]))
         self.code = nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, coarse[0] * coarse[1] * coarse[2]), nn.SiLU())
         self.coarse = coarse
         self.up = nn.Sequential(
+            *residuals(2 * channels, blocks),
             nn.ConvTranspose2d(2 * channels, channels, 4, stride=2, padding=1),
             nn.SiLU(),
+            *residuals(channels, blocks),
             nn.ConvTranspose2d(channels, shape[0], 4, stride=2, padding=1),
         )
 
@@ -72,12 +74,34 @@ class ConvolutionalDecoder(nn.Module):
         return maps[:, :, : self.shape[1], : self.shape[2]]
 
 
-def _convolutional_encoder(shape: Shape, channels: int, hidden: int, outputs: int) -> nn.Sequential:
+class Residual(nn.Module):
+    """x + conv(SiLU(conv(SiLU(x)))), 3×3 each; the second begins at 0, so that a new block is the identity (He et al. 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``(N, C, H, W)`` to the same."""
+        more: Tensor = self.second(nn.functional.silu(self.first(nn.functional.silu(maps))))
+        return maps + more
+
+
+def residuals(channels: int, blocks: int) -> list[nn.Module]:
+    """So many residual blocks."""
+    return [Residual(channels) for _ in range(blocks)]
+
+
+def _convolutional_encoder(shape: Shape, channels: int, blocks: int, hidden: int, outputs: int) -> nn.Sequential:
     size = 2 * channels * _quarter(shape[1]) * _quarter(shape[2])
     return nn.Sequential(
         nn.Conv2d(shape[0], channels, 3, stride=2, padding=1),
+        *residuals(channels, blocks),
         nn.SiLU(),
         nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1),
+        *residuals(2 * channels, blocks),
         nn.SiLU(),
         nn.Flatten(),
         nn.Linear(size, hidden),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.domain import Batch
-from genlab.models.contract import Compute, Report, Terms
+from genlab.models.contract import Compute, PlainNetwork, Report, Terms
 from genlab.models.latent.autoencoder import Settings
 from genlab.models.latent.drawing import normal_codes, refuse_unfinite
 from genlab.models.latent.model import Images, LatentModel
@@ -83,6 +83,10 @@ class Autoencoder(LatentModel):
     def reconstruct(self, images: Images) -> Tensor:
         """x̂ of each image: intensities ``(N, C, H, W)``."""
         return self.decode(self.encode(images))
+
+    def networks(self) -> dict[str, PlainNetwork]:
+        """F and σ ∘ g, for other programs."""
+        return self.coding(self.encoder, lambda codes: self.decoder(codes).sigmoid())
 
     @torch.no_grad()
     def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> NDArray[np.uint8]:

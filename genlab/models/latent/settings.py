@@ -23,6 +23,7 @@ class NetworkSettings(_Settings):
     channels: int = Field(
         16, ge=1, le=512, description="Maps of the finest layer of a convolutional network; the coarser one has twice as many."
     )
+    blocks: int = Field(0, ge=0, le=16, description="Residual blocks of two 3×3 convolutions at each size of a convolutional network.")
 
 
 Likelihood = Literal["bernoulli", "categorical", "logistic"]

@@ -15,7 +15,7 @@ from torch.distributions import Normal
 
 from genlab.domain import Batch
 from genlab.errors import InputError
-from genlab.models.contract import ELBO, Compute, Report, Terms
+from genlab.models.contract import ELBO, Compute, PlainNetwork, Report, Terms
 from genlab.models.latent import drawing
 from genlab.models.latent.model import Images, LatentModel
 from genlab.models.latent.networks import DenseDecoder, decoder_of, encoder_of, precise
@@ -184,6 +184,12 @@ class VAE(Variational):
     def decode(self, codes: Any) -> Tensor:
         """E[x | z] of each code ``(N, latents)``: intensities from 0 to 1, ``(N, C, H, W)``; differentiable."""
         return self.observation.expected(self.decoder(self.check_codes(codes)))
+
+    def networks(self) -> dict[str, PlainNetwork]:
+        """μ(x) and E[x | z], for other programs."""
+        return self.coding(
+            lambda images: self.encoder(2 * images - 1).chunk(2, 1)[0], lambda codes: self.observation.expected(self.decoder(codes))
+        )
 
     def decoder_layers(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Weight ``(out, in)`` and bias ``(out,)`` of each layer of a dense decoder, for whoever decodes elsewhere, such as a browser.
