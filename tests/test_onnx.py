@@ -54,7 +54,7 @@ def test_the_command_writes_the_network_that_draws_unless_told_another(tmp_path,
     for wrong, words in (
         (["--onnx"], "--onnx needs --out"),
         (["--onnx", "--out", str(tmp_path / "a.txt")], "must end in .onnx"),
-        (["--onnx", "--network", "judge", "--out", str(file)], "network must be one of encoder, decoder"),
+        (["--onnx", "--network", "judge", "--out", str(file)], "--network must be one of decoder, encoder"),
         (["--network", "encoder"], "--network must be given with --onnx"),
     ):
         assert cli.main(["export", "mnist-vae-2d", *wrong]) == 2

@@ -46,7 +46,7 @@ def write_onnx(model: nn.Module, path: Path, network: str | None = None) -> str:
         The network's name.
 
     Raises:
-        InputError: The model has no such network, or the libraries are not installed.
+        InputError: The model has no such network, it does not take batches of any size, or the libraries are not installed.
         RunError: The disk is full or refuses.
     """
     try:
@@ -70,6 +70,12 @@ def write_onnx(model: nn.Module, path: Path, network: str | None = None) -> str:
             dynamic_shapes=(tuple({0: batch} for _ in chosen.inputs),),
         )
     assert program is not None
+    # What asks for len() of a tensor is exported for the example's batch alone.
+    fixed = [given.name for given in program.model.graph.inputs if given.shape is None or isinstance(given.shape[0], int)]
+    if fixed:
+        raise InputError(
+            f"network {name!r} of model {getattr(model, 'name', '')!r} goes through batches of one size alone: {', '.join(map(str, fixed))}"
+        )
     file = BytesIO()
     program.save(file)  # type: ignore[arg-type]
     write_aside(path, file.getvalue())

@@ -51,7 +51,7 @@ class Body(nn.Module):
             every: Whether to stop at each layer, or at the end alone.
         """
         gone: list[Tensor] = []
-        total = values.new_zeros(len(values))
+        total = values.new_zeros(values.shape[0])
         if every:
             yield values, total
         for number, scale in enumerate(self._layers):

@@ -147,7 +147,7 @@ class Coupling(nn.Module):
     def _maps(self, kept: Tensor, context: Tensor | None) -> Tensor:
         told = kept if context is None else torch.cat((kept, context), 1)
         maps: Tensor = self.network(told)
-        return maps.reshape(len(maps), maps.shape[1] // self.moved, self.moved, *maps.shape[2:])  # -1 says nothing of no example
+        return maps.reshape(maps.shape[0], maps.shape[1] // self.moved, self.moved, *maps.shape[2:])  # -1 says nothing of no example
 
 
 class OwnSpline(nn.Module):

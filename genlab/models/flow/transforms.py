@@ -105,7 +105,7 @@ def _bin_of(values: Tensor, widths: Tensor, heights: Tensor, slopes: Tensor, *, 
     bin_ = (values[:, None] >= ends[:, :-1]).sum(1, keepdim=True)
 
     def chosen(of: Tensor, index: Tensor) -> Tensor:
-        return of.expand(len(values), *of.shape[1:]).gather(1, index)[:, 0]
+        return of.expand(values.shape[0], *of.shape[1:]).gather(1, index)[:, 0]
 
     width, height = chosen(widths, bin_), chosen(heights, bin_)
     return (
