@@ -82,12 +82,9 @@ class Flow(nn.Module):
         return self._from_body(self.body.inverse(self._codes(codes)))
 
     def networks(self) -> dict[str, PlainNetwork]:
-        """F and f⁻¹ of real values, for other programs."""
-        values, codes = (self._like.new_full((2, *self.domain.shape), 0.5) for _ in range(2))
-        return {
-            "forward": PlainNetwork(lambda x: self._forward(x)[0], {"values": values}, "codes"),
-            "inverse": PlainNetwork(lambda z: self._from_body(self.body.inverse(z.reshape(-1, *self._shape))), {"codes": codes}, "values"),
-        }
+        """f of real values, for other programs; its inverse solves triangular systems, for which ONNX has no operator."""
+        values = self._like.new_full((2, *self.domain.shape), 0.5)
+        return {"forward": PlainNetwork(lambda x: self._forward(x)[0], {"values": values}, "codes")}
 
     def path(self, values: Values) -> Iterator[tuple[Tensor, Tensor]]:
         """Layer by layer from data to noise: what is there, ``(N, *shape)``, and log |det| so far, ``(N,)``.
