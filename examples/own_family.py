@@ -28,8 +28,8 @@ from genlab.testing import check_model
 class Settings(BaseSettings):
     """What the model is made of."""
 
-    image_shape: tuple[int, int, int] = Field((1, 8, 8), description="Channels, height and width of an image.")
-    levels: int = Field(2, ge=2, le=256, description="Number of values a pixel can take.")
+    image_shape: tuple[int, int, int] = Field(default=(1, 8, 8), description="Channels, height and width of an image.")
+    levels: int = Field(default=2, ge=2, le=256, description="Number of values a pixel can take.")
 
 
 class Independent(nn.Module):
@@ -77,7 +77,8 @@ class Independent(nn.Module):
             raise InputError(f"independent pixels are drawn without options; got {', '.join(options)}")
         chances = self.logits.double().softmax(-1).cumsum(-1).numpy()
         uniforms = np.random.default_rng(seed).random((n, *self.settings.image_shape, 1))
-        return (uniforms > chances[..., :-1]).sum(-1).astype(np.uint8)
+        drawn: NDArray[np.uint8] = (uniforms > chances[..., :-1]).sum(-1).astype(np.uint8)
+        return drawn
 
 
 def create(name: str, settings: Settings) -> Independent:

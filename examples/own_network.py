@@ -23,9 +23,9 @@ from genlab.testing import check_graph
 class Settings(BaseSettings):
     """What the network is made of; each field is a `--set` of the command line and a widget of the dashboard."""
 
-    image_shape: tuple[int, int, int] = Field((1, 8, 8), description="Channels, height and width of an image.")
-    levels: int = Field(2, ge=2, le=256, description="Number of values a pixel can take.")
-    channels: int = Field(16, ge=1, le=256, description="Feature maps of a layer.")
+    image_shape: tuple[int, int, int] = Field(default=(1, 8, 8), description="Channels, height and width of an image.")
+    levels: int = Field(default=2, ge=2, le=256, description="Number of values a pixel can take.")
+    channels: int = Field(default=16, ge=1, le=256, description="Feature maps of a layer.")
 
 
 def build(settings: Settings) -> Graph:

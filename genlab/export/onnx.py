@@ -54,7 +54,7 @@ def write_onnx(model: nn.Module, path: Path, network: str | None = None) -> str:
     except ImportError as error:
         raise InputError("ONNX files need onnx and onnxscript: pip install 'genlab[onnx]'") from error
     found = networks(model)
-    name = next(reversed(found)) if network is None else network
+    name = list(found)[-1] if network is None else network
     if name not in found:
         raise unknown_name("network", name, found)
     chosen = found[name]

@@ -53,13 +53,13 @@ def write_tensorboard(run: Run, folder: Path) -> Path:
     place = folder / run.name
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise InputError(f"{place} must be a new or an empty folder: events that are there already would be drawn on top")
-    writer = SummaryWriter(str(place))  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(place))
     try:
         for kind, step, seconds, figures in records:
             for name, value in figures.items():
-                writer.add_scalar(f"{kind}/{name}", value, step, walltime=seconds)  # type: ignore[no-untyped-call]
+                writer.add_scalar(f"{kind}/{name}", value, step, walltime=seconds)
     finally:
-        writer.close()  # type: ignore[no-untyped-call]
+        writer.close()
     return place
 
 

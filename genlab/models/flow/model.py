@@ -82,7 +82,7 @@ class Flow(nn.Module):
         return self._from_body(self.body.inverse(self._codes(codes)))
 
     def networks(self) -> dict[str, PlainNetwork]:
-        """f of real values, for other programs; its inverse solves triangular systems, for which ONNX has no operator."""
+        """Real values to codes, for other programs; the way back solves triangular systems, for which ONNX has no operator."""
         values = self._like.new_full((2, *self.domain.shape), 0.5)
         return {"forward": PlainNetwork(lambda x: self._forward(x)[0], {"values": values}, "codes")}
 
