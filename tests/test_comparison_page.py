@@ -13,8 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from genlab import jobs
 from genlab.comparison import read, rows
-from genlab.comparison.outcome import FIGURES, columns
+from genlab.comparison.outcome import FAMILIES, FIGURES, columns
 from genlab.dashboard.charts import compared
+from genlab.dashboard.taxonomy import ADVERSARIAL, AUTOREGRESSIVE, REVERSIBLE, VARIATIONAL
 from genlab.jobs.processes import born_at
 from tests.pages import components, press, rerun
 
@@ -67,6 +68,10 @@ def test_something_is_shown_at_once() -> None:
     assert "no likelihood" in said(app)
     assert not app.error
     assert len(app.get("download_button")) == 2
+
+
+def test_families_are_called_as_on_the_map() -> None:
+    assert {branch.title for branch in (AUTOREGRESSIVE, VARIATIONAL, REVERSIBLE, ADVERSARIAL)} <= set(FAMILIES.values())
 
 
 def test_another_figure_has_its_own_chart() -> None:

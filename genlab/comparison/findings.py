@@ -54,12 +54,12 @@ _BEST_AND_WORST = {
     "training_bytes": ("least memory to train", "most memory to train"),
     "drawing_bytes": ("least memory to draw", "most memory to draw"),
 }
-_AUTOREGRESSIVE, _VARIATIONAL, _REVERSIBLE, _ADVERSARIAL = FAMILIES.values()
+_AUTOREGRESSIVE, _VARIATIONAL, _REVERSIBLE, _ADVERSARIAL = list(FAMILIES.values())[:4]
 
 # (family, claim, source, what is known of log p, or a figure and the rank that it is said to have)
 _SAID: tuple[tuple[str, str, str, str, Rank | None], ...] = (
     (_AUTOREGRESSIVE, "p(x) can be computed", "slide 18", "exact", None),
-    (_AUTOREGRESSIVE, "good samples", "slide 18", "precision", "among the first"),
+    (_AUTOREGRESSIVE, "good samples", "slide 18", "frechet", "among the first"),
     (_AUTOREGRESSIVE, "drawing is sequential, hence slow", "slide 18", "one_seconds", "last"),
     (_VARIATIONAL, "p(x) is intractable: a lower bound in its place", "slide 21", "bound", None),
     (_VARIATIONAL, "blurred: its samples lie beside real ones", "often said", "precision", "last"),
@@ -101,7 +101,7 @@ def _balance(found: Rows, family: str) -> Balance:
         standing = _standing(found, family, key)
         if standing is None or not standing.others:
             continue
-        told = f"({standing.member.name}, {FIGURES[key].short} {standing.member.text(key)}{FIGURES[key].unit})"
+        told = f"({standing.member.name}, {standing.member.text(key)}{FIGURES[key].unit})"
         if standing.behind == standing.others:
             pros.append(f"{best} {told}")
         elif standing.ahead == standing.others:

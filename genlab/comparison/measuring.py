@@ -61,7 +61,7 @@ def measured(run: Run, data: Dataset) -> dict[str, Any]:
     seen, unseen = _first(data, "train", TRAINING), np.concatenate([_first(data, split, HELD_OUT).values for split in ("valid", "test")])
     parts = (drawn[:SAMPLES], seen.values, unseen[:HELD_OUT])
     copies = nearest_of(*(in_space(values, data.domain, plain) for values in parts), space=plain).excess
-    told, log_p = _log_p(run, model, data)
+    told, log_p = _log_p(model, data)
     return {
         "figures": {
             **log_p,
@@ -127,14 +127,14 @@ def _of(lies: Neighbours) -> Figures:
     return {name: figure(each.value, each.standard_error) for name, each in estimates.items() if each is not None}
 
 
-def _log_p(run: Run, model: Any, data: Dataset) -> tuple[dict[str, Any], Figures]:
+def _log_p(model: Any, data: Dataset) -> tuple[dict[str, Any], Figures]:
     """The protocol, and nats under the name of what they are: ``"exact"`` or ``"bound"``, never both; none of a model that has neither."""
     from genlab.measures.likelihood import evaluate
     from genlab.models.contract import abilities
 
     if model.report.kind == "distance" and not {"likelihood", "bound"} & abilities(model):
         return {}, {}
-    found = evaluate(run, data, limit=SCORED)
+    found = evaluate(model, data, limit=SCORED)
     name = "bound" if found.is_bound else "exact"
     told = {"protocol": found.protocol, "scored": found.images, "bits_per_dim": found.bits_per_dim}
     return told, {name: figure(found.nats, found.standard_error)}

@@ -42,11 +42,6 @@ class Figure:
     digits: int | None = None
 
     @property
-    def short(self) -> str:
-        """The head without its unit."""
-        return self.head.partition(" (")[0]
-
-    @property
     def unit(self) -> str:
         """What stands behind a number, a space before it; empty of what is a share."""
         return f" {self.head.partition(' (')[2].rstrip(')')}".rstrip()
@@ -75,7 +70,7 @@ FIGURES: dict[str, Figure] = {
         Figure("many_seconds", "64 drawn (ms)", "time to draw 64 together", "less", 1e3),
         Figure("training_seconds", "training (s)", "time of training", "", digits=1),
         Figure("examples_seen", "seen (thousand examples)", "training examples, with repetition, in that time", "", 1e-3),
-        Figure("parameters", "parameters (thousand)", "numbers that are learnt", "less", 1e-3),
+        Figure("parameters", "parameters (thousand)", "numbers that are learnt", "", 1e-3),
         Figure("training_bytes", "memory to train (MB)", "at most, beyond the interpreter, torch and the data", "less", 1e-6),
         Figure("drawing_bytes", "memory to draw 64 (MB)", "likewise", "less", 1e-6),
     )
@@ -94,8 +89,9 @@ FAMILIES = {
     "latent": "Variational autoencoder",
     "reversible": "Reversible",
     "adversarial": "Adversarial (GAN)",
+    "continuous": "Flow matching",
 }
-"""The lecture's four, by the catalogue's names; a further family goes by its own."""
+"""The lecture's four, and one that came after it, by the catalogue's names; any other family goes by its own."""
 
 
 @dataclass(frozen=True)
