@@ -15,7 +15,7 @@ from genlab.comparison.outcome import FIGURES, PARTS, Row, columns, conditions, 
 
 TITLE = "Families of generative models, side by side"
 _HUES = 6
-_SCALE = 3
+_SIDE, _GAP = 72, 6  # of an image in a picture of samples, and between two, in pixels
 _WIDTH, _LEFT, _LINE, _TOP = 340, 112, 18, 8  # of a strip, in SVG units
 
 
@@ -78,10 +78,9 @@ def png(row: Row) -> str:
 
     assert row.samples is not None
     file = io.BytesIO()
-    side = row.samples.shape[-1]
-    Image.fromarray(grid(row.samples, row.levels, columns=math.isqrt(len(row.samples)), scale=max(1, 24 * _SCALE // side))).save(
-        file, "PNG", optimize=True
-    )
+    scale = max(1, _SIDE // row.samples.shape[-1])
+    picture = grid(row.samples, row.levels, columns=math.isqrt(len(row.samples)), scale=scale, padding=_GAP)
+    Image.fromarray(picture).save(file, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
@@ -145,8 +144,8 @@ def _strip(key: str, found: Sequence[Row], held_out: Row | None, hues: Mapping[s
         parts.append(f"<line class='reach' x1='{left}' x2='{right}' y1='{y}' y2='{y}'/>")
         parts.append(f"<circle class='dot' cx='{x(row.figures[key].mean)}' cy='{y}' r='4'/></g>")
     parts.append(f"<line class='axis' x1='{_LEFT}' x2='{_WIDTH}' y1='{bottom + 4}' y2='{bottom + 4}'/>")
-    for value, anchor in ((min(ends), "start"), (max(ends), "end")):
-        parts.append(f"<text x='{x(value)}' y='{bottom + 18}' text-anchor='{anchor}'>{value:,.3g}</text>")
+    for value, anchor in {max(ends): "end", min(ends): "start"}.items():
+        parts.append(f"<text x='{x(value)}' y='{bottom + 18}' text-anchor='{anchor}'>{value:,.4g}</text>")
     told = "; ".join(f"{escape(row.name)} {escape(row.text(key))}" for row in measured)
     better = f"; {figure.better} is better" if figure.better else ""
     by = ", by ratios" if is_log else ""
