@@ -191,8 +191,8 @@ def start(data: str, chosen: list[str], seeds: int, minutes: float) -> None:
     if not (1 <= seeds <= _SEEDS_AT_MOST and 0 < minutes <= _MINUTES_AT_MOST):
         raise InputError(f"seeds must be at most {_SEEDS_AT_MOST} and minutes at most {_MINUTES_AT_MOST:g}; got {seeds} and {minutes:g}")
     name, *settings = DATA[data]
-    loaded = load_dataset(name, **dict(setting.split("=") for setting in settings))
-    comparison_of(loaded, models=chosen, seeds=seeds, training={"minutes": minutes})
+    asked: dict[str, Any] = dict(setting.split("=") for setting in settings)
+    comparison_of(load_dataset(name, **asked), models=chosen, seeds=seeds, training={"minutes": minutes})
     options = ["--models", *chosen, "--seeds", str(seeds), "--minutes", f"{minutes:g}", *(["--set", *settings] if settings else [])]
     study_panel.ask_for("compare", name, options, minutes * seeds * len(chosen))
 
