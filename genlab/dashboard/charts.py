@@ -335,7 +335,7 @@ def compared(rows: Sequence[Compared], figure: Figure, yardstick: float | None) 
     base = alt.Chart(alt.InlineData(values=values)).encode(
         y=alt.Y("model:N", sort=[row.name for row in rows], title=None, axis=alt.Axis(labelLimit=200)),
         color=alt.Color(
-            "family:N", scale=alt.Scale(domain=families), legend=alt.Legend(title=None, orient="top", columns=2, labelLimit=260)
+            "family:N", scale=alt.Scale(domain=families), legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=260)
         ),
         tooltip=["model:N", "family:N", alt.Tooltip("told:N", title=figure.head)],
     )
@@ -348,7 +348,7 @@ def compared(rows: Sequence[Compared], figure: Figure, yardstick: float | None) 
     if yardstick is not None:
         line = alt.Chart(alt.InlineData(values=[{"real": yardstick}]))
         layers.insert(0, line.mark_rule(strokeDash=[2, 3], opacity=0.6).encode(x="real:Q"))
-    return alt.layer(*layers).properties(height=90 + 34 * len(values))
+    return alt.layer(*layers).properties(height=150 + 34 * len(values))
 
 
 def reliability(curve: Calibration) -> alt.LayerChart | alt.FacetChart:

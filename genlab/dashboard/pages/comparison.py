@@ -62,7 +62,8 @@ def show(document: Mapping[str, Any]) -> None:
     side_by_side(found, held_out)
     st.header("Everything measured", anchor=False)
     one_figure(found, held_out)
-    st.dataframe(cells(found, held_out), hide_index=True, width="stretch", key="table")
+    pinned = {"figure": st.column_config.Column(pinned=True)}
+    st.dataframe(cells(found, held_out), hide_index=True, width="stretch", height="content", column_config=pinned, key="table")
     lines = (
         "★: nobody is surely better in that line. An exact likelihood and a bound never share one: a bound says that the truth is no worse."
     )
@@ -138,7 +139,7 @@ def pros_and_cons(found: Sequence[Row]) -> None:
     balanced = balances(found)
     for place, balance in zip(st.columns(len(balanced)), balanced, strict=True):
         with place:
-            lines = [f"＋ {plain(each)}" for each in balance.pros] + [f"－ {plain(each)}" for each in balance.cons]
+            lines = [f"+ {plain(each)}" for each in balance.pros] + [f"− {plain(each)}" for each in balance.cons]
             st.markdown(f"**{plain(balance.family)}**  \n" + "  \n".join(f":small[{line}]" for line in lines))
     st.caption("A family is spoken for by its best member; where 95% intervals touch, nothing is claimed.")
 
