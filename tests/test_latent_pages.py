@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import genlab
 from genlab import runs
+from genlab.browser import FOLDER
 from genlab.dashboard.components.decoder import decoder_of
 from genlab.dashboard.components.pad import Drawing
 from genlab.dashboard.components.walk import name_of
@@ -27,7 +28,6 @@ from tests.pages import components, press, rerun
 from tests.test_browser_pages import settle
 
 ROOT = Path(__file__).parent.parent
-COMPONENTS = ROOT / "genlab" / "dashboard" / "components"
 SMALL = {"image_shape": (1, 8, 8), "levels": 2, "hidden": 12, "channels": 3}
 
 
@@ -92,7 +92,7 @@ DECODERS = {
 
 @pytest.mark.browser
 def test_the_browser_decodes_what_the_model_decodes(browser: Browser) -> None:
-    script = "\n".join((COMPONENTS / name).read_text() for name in ("ink.js", "decoder.js"))
+    script = "\n".join((FOLDER / name).read_text() for name in ("ink.js", "decoder.js"))
     tab = browser.new_page()
     for words, (system, settings) in DECODERS.items():
         model = small(system, **settings)

@@ -1,23 +1,25 @@
 """Moving pictures, played in the browser from records that were sent once.
 
-A component is a family with one stem: ``theatre.py``, ``.html``, ``.css`` and ``.js``.
+A component is a family with one stem: ``walk.py``, ``.html``, ``.css`` and ``.js``. What works without a server too stands in
+`genlab.browser`.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
+from genlab.browser import FOLDER as SHARED
+from genlab.browser import base64
 from genlab.dashboard.long_lived import load_once
 
 if TYPE_CHECKING:
     from streamlit.components.v2.bidi_component.state import ComponentResult
+
+__all__ = ["base64", "component"]
 
 _HERE = Path(__file__).parent
 _MOUNTING_LOADS = ("pandas",)  # Streamlit does, at the first component
@@ -31,7 +33,7 @@ def component(stem: str, *, family: str = "", scripts: Sequence[str] = ()) -> Ca
     """
 
     def read(*names: str) -> str:
-        return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+        return "\n".join(_file(name).read_text(encoding="utf-8") for name in names)
 
     css, script = ([f"{family}.{kind}"] if family else [] for kind in ("css", "js"))
     mount = st.components.v2.component(
@@ -45,6 +47,7 @@ def component(stem: str, *, family: str = "", scripts: Sequence[str] = ()) -> Ca
     return mount_once_loaded
 
 
-def base64(array: NDArray[Any]) -> str:
-    """The array's bytes, for one of JavaScript's typed arrays."""
-    return b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+def _file(name: str) -> Path:
+    """A component's own file, or one that is shared with those who show it without a server."""
+    own = _HERE / name
+    return own if own.exists() else SHARED / name

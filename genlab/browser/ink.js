@@ -59,8 +59,9 @@ function setPixel({ data, width }, x, y, [red, green, blue]) {
   data[at + 3] = 255;
 }
 
-// The inverse of components.base64.
+// The inverse of components.base64; a buffer is one already.
 function bytes(base64) {
+  if (base64 instanceof ArrayBuffer) return base64;
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer;
 }
 

@@ -1,5 +1,5 @@
-// A decoder in the browser: its weights are sent once, as float16, and what a code stands for is computed as often as a pointer moves.
-// `decoder.py` says what is sent, and computes the same in torch.
+// A decoder in the browser: its weights are sent once, and what a code stands for is computed as often as a pointer moves.
+// `networks.py` says what its layers are, and computes the same in torch.
 
 const LEAST_LOG_SCALE = -7; // as in genlab/causal/logistic_mixture.py
 
@@ -17,17 +17,34 @@ function fromHalves(halves) {
   });
 }
 
-function createDecoder(sent) {
-  const weights = fromHalves(new Uint16Array(bytes(sent.weights)));
+// What a plain network makes of a row of numbers, in an array that the next call fills anew; `weights` are all layers', one after another.
+function createNetwork(layers, weights) {
   let at = 0;
   const take = (count) => weights.subarray(at, (at += count));
-  const steps = sent.steps.map((step) => {
-    const [fanIn, outputs] = step.kind === "dense" ? [step.inputs, step.outputs] : [step.inputs * step.kernel ** 2, step.outputs * step.size[0] * step.size[1]];
-    return { ...step, weight: take(fanIn * step.outputs), bias: take(step.outputs), values: new Float32Array(outputs) };
+  const steps = layers.map((step) => {
+    const isDense = step.kind === "dense";
+    const [fanIn, outputs] = isDense ? [step.inputs, step.outputs] : [step.inputs * step.kernel ** 2, step.outputs * step.size[0] * step.size[1]];
+    return { ...step, compute: isDense ? dense : transposed, weight: take(fanIn * step.outputs), bias: take(step.outputs), values: new Float32Array(outputs) };
   });
+  return (code) => steps.reduce((values, step) => activated(step.compute(values, step), step.activation), code);
+}
+
+const ACTIVATIONS = { silu, relu: (x) => Math.max(x, 0), leaky_relu: (x) => (x < 0 ? 0.2 * x : x), tanh: Math.tanh };
+
+function activated(values, name) {
+  const activation = ACTIVATIONS[name];
+  if (activation) for (let i = 0; i < values.length; i += 1) values[i] = activation(values[i]);
+  return values;
+}
+
+// Weights are float16 in base64, or numbers already.
+function createDecoder(sent) {
+  const isText = typeof sent.weights === "string";
+  const maps = createNetwork(sent.steps, isText ? fromHalves(new Uint16Array(bytes(sent.weights))) : sent.weights);
   const [channels, height, width] = sent.shape;
   const mapped = sent.mapped; // height and width of the decoder's maps; what is over is cut off
   const greys = new Uint8Array(channels * height * width);
+  const means = new Float64Array(greys.length);
   const head = HEADS[sent.likelihood](sent.levels);
 
   // What the decoder says of value i of a picture, in the order of drawing (rows, columns, channels): the place of its first parameter,
@@ -38,13 +55,16 @@ function createDecoder(sent) {
     return channel * head.parameters * apart + Math.floor(pixel / width) * mapped[1] + (pixel % width);
   });
 
-  // In an array that the next call fills anew.
-  const maps = (code) => steps.reduce((values, step) => (step.kind === "dense" ? dense : transposed)(values, step), code);
+  // The mean of each value as a share of ink, in an array that the next call fills anew.
+  function expected(code) {
+    const values = maps(code);
+    for (let i = 0; i < means.length; i += 1) means[i] = head.mean(values, places[i], apart);
+    return means;
+  }
 
   // The mean picture in 256 levels, likewise.
   function picture(code) {
-    const values = maps(code);
-    for (let i = 0; i < greys.length; i += 1) greys[i] = Math.round(255 * head.mean(values, places[i], apart));
+    expected(code).forEach((mean, i) => (greys[i] = Math.round(255 * mean)));
     return greys;
   }
 
@@ -56,11 +76,13 @@ function createDecoder(sent) {
     return sum;
   }
 
-  return { picture, logLikelihood, image: { width, height, channels, levels: 256 } };
+  return { expected, picture, logLikelihood, image: { width, height, channels, levels: 256 } };
 }
 
 // What a decoder's maps say of one value: its mean as a share of ink, and log p of a level (genlab/models/latent/observation.py).
 const HEADS = {
+  // Values from −1 to 1, of a network that says nothing of how sure it is.
+  tanh: () => ({ parameters: 1, mean: (maps, at) => (maps[at] + 1) / 2, logProb: () => NaN }),
   bernoulli: () => ({
     parameters: 1,
     mean: (maps, at) => sigmoid(maps[at]),
@@ -111,18 +133,18 @@ function highest(maps, at, apart, levels) {
   return most;
 }
 
-// y = activation(W x + b), W by rows.
-function dense(values, { inputs, outputs, isLast, weight, bias, values: results }) {
+// y = W x + b, W by rows.
+function dense(values, { inputs, outputs, weight, bias, values: results }) {
   for (let row = 0, at = 0; row < outputs; row += 1) {
     let sum = bias[row];
     for (let i = 0; i < inputs; i += 1, at += 1) sum += weight[at] * values[i];
-    results[row] = isLast ? sum : silu(sum);
+    results[row] = sum;
   }
   return results;
 }
 
 // A transposed convolution: every value of a map is strewn, times a kernel of weights (in, out, kernel, kernel), over the larger one.
-function transposed(values, { inputs, outputs, kernel, stride, padding, size, from, isLast, weight, bias, values: results }) {
+function transposed(values, { inputs, outputs, kernel, stride, padding, size, from, weight, bias, values: results }) {
   const [height, width] = size;
   for (let out = 0; out < outputs; out += 1) results.fill(bias[out], out * height * width, (out + 1) * height * width);
   for (let into = 0; into < inputs; into += 1) {
@@ -143,7 +165,6 @@ function transposed(values, { inputs, outputs, kernel, stride, padding, size, fr
       }
     }
   }
-  if (!isLast) results.forEach((value, i) => (results[i] = silu(value)));
   return results;
 }
 

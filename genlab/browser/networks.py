@@ -1,0 +1,141 @@
+"""A plain network as a browser runs it (`decoder.js`): dense layers and transposed convolutions, an activation behind each.
+
+    h ← a(W h + b)      or, strewn over a larger map,      h ← a(W ᵀ∗ h + b)
+
+A batch norm at rest is a scale and a shift for each channel, y = γ (x − m) / √(v + ε) + β, so it is folded into the layer before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Shape = tuple[int, int, int]
+Parameters = tuple[NDArray[np.float32], NDArray[np.float32]]
+_SLOPE = 0.2  # of a leaky ReLU below 0, the only one that is known here
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Layers, one after another.
+
+    Attributes:
+        steps: What each layer is: ``kind`` (``"dense"`` or ``"transposed"``), sizes, and the ``activation`` behind it.
+        parameters: Of each layer the weight, as torch has it, and the bias.
+        mapped: Height and width of the last maps; what is more than the picture's is cut off.
+    """
+
+    steps: tuple[dict[str, Any], ...]
+    parameters: tuple[Parameters, ...]
+    mapped: tuple[int, int]
+
+    def flat(self) -> NDArray[np.float32]:
+        """All numbers, of each layer the weight, then the bias."""
+        return np.concatenate([values.ravel() for layer in self.parameters for values in layer])
+
+    def with_parameters(self, parameters: Sequence[Parameters]) -> Network:
+        """The same layers with other numbers."""
+        return replace(self, parameters=tuple(parameters))
+
+    def maps(self, codes: Tensor) -> Tensor:
+        """What comes out of codes ``(N, inputs)``, ``(N, outputs, height, width)``, as the browser computes it."""
+        import torch
+        from torch.nn import functional
+
+        activations: dict[str, Any] = {
+            "none": lambda values: values,
+            "silu": functional.silu,
+            "relu": torch.relu,
+            "leaky_relu": lambda values: functional.leaky_relu(values, _SLOPE),
+            "tanh": torch.tanh,
+        }
+        values = codes
+        for step, layer in zip(self.steps, self.parameters, strict=True):
+            weight, bias = (torch.from_numpy(part).to(codes) for part in layer)
+            if step["kind"] == "dense":
+                values = functional.linear(values, weight, bias)
+            else:
+                values = values.reshape(len(codes), step["inputs"], *step["from"])
+                values = functional.conv_transpose2d(values, weight, bias, stride=step["stride"], padding=step["padding"])
+            values = activations[step["activation"]](values)
+        return values.reshape(len(codes), -1, *self.mapped)
+
+
+def plain_network(module: object, shape: Shape) -> Network | None:
+    """The layers of a network from rows of numbers to pictures of that shape; None where it has layers of another kind.
+
+    Whether it does more than its layers say only its values can tell: compare them.
+    """
+    import torch
+
+    if not isinstance(module, torch.nn.Module):
+        return None
+    leaves = [leaf for leaf in module.modules() if not list(leaf.children())]
+    strides = [leaf.stride[0] for leaf in leaves if isinstance(leaf, torch.nn.ConvTranspose2d)]
+    by = int(np.prod(strides)) if strides else 1
+    size = (-(-shape[1] // by), -(-shape[2] // by))  # of the coarsest maps: the picture's, divided by all strides and rounded up
+    steps: list[dict[str, Any]] = []
+    parameters: list[Parameters] = []
+    for leaf in leaves:
+        if isinstance(leaf, torch.nn.Linear | torch.nn.ConvTranspose2d):
+            step, size = _step(leaf, size)
+            steps.append(step)
+            parameters.append((_array(leaf.weight), _array(leaf.bias) if leaf.bias is not None else np.zeros(step["outputs"], np.float32)))
+        elif isinstance(leaf, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d) and steps and steps[-1]["activation"] == "none":
+            parameters[-1] = _folded(leaf, steps[-1], parameters[-1])
+        elif (activation := _activation(leaf)) and steps and steps[-1]["activation"] == "none":
+            steps[-1]["activation"] = activation
+        else:
+            return None
+    mapped = size if strides else shape[1:]
+    return Network(tuple(steps), tuple(parameters), mapped) if steps else None
+
+
+def _step(layer: nn.Linear | nn.ConvTranspose2d, size: tuple[int, int]) -> tuple[dict[str, Any], tuple[int, int]]:
+    """What a layer is, and the size of its maps."""
+    import torch
+
+    if isinstance(layer, torch.nn.Linear):
+        return {"kind": "dense", "inputs": layer.in_features, "outputs": layer.out_features, "activation": "none"}, size
+    kernel, stride, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
+    larger = ((size[0] - 1) * stride - 2 * padding + kernel, (size[1] - 1) * stride - 2 * padding + kernel)
+    step = {"kind": "transposed", "inputs": layer.in_channels, "outputs": layer.out_channels, "kernel": kernel, "stride": stride}
+    return step | {"padding": padding, "from": size, "size": larger, "activation": "none"}, larger
+
+
+def _activation(leaf: nn.Module) -> str | None:
+    """The name by which the browser knows it."""
+    import torch
+
+    if isinstance(leaf, torch.nn.LeakyReLU):
+        return "leaky_relu" if leaf.negative_slope == _SLOPE else None
+    kinds = {torch.nn.SiLU: "silu", torch.nn.ReLU: "relu", torch.nn.Tanh: "tanh"}
+    return next((name for kind, name in kinds.items() if isinstance(leaf, kind)), None)
+
+
+def _folded(norm: nn.BatchNorm1d | nn.BatchNorm2d, step: dict[str, Any], parameters: Parameters) -> Parameters:
+    """The layer before a batch norm, with what the norm does to each of its channels."""
+    import torch
+
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    with torch.no_grad():
+        scale = _array(norm.weight / (norm.running_var + norm.eps).sqrt())
+        shift = _array(norm.bias) - _array(norm.running_mean) * scale
+    weight, bias = parameters
+    each = step["outputs"] // len(scale)  # pixels of a channel, where a dense layer makes maps
+    scale, shift = scale.repeat(each), shift.repeat(each)
+    across = (1, -1) + (1,) * (weight.ndim - 2) if step["kind"] == "transposed" else (-1, 1)
+    return weight * scale.reshape(across), bias * scale + shift
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.detach().float().numpy(force=True)
+    return array
