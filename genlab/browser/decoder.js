@@ -8,15 +8,6 @@ const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 // log(1 + exp x), for large x too.
 const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
-// Every float16 as a number: 1 bit of sign, 5 of exponent, 10 of fraction.
-function fromHalves(halves) {
-  return Float32Array.from(halves, (half) => {
-    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
-    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : fraction * 2 ** -24;
-    return half & 0x8000 ? -size : size;
-  });
-}
-
 // What a plain network makes of a row of numbers, in an array that the next call fills anew; `weights` are all layers', one after another.
 function createNetwork(layers, weights) {
   let at = 0;

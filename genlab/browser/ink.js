@@ -65,6 +65,15 @@ function bytes(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer;
 }
 
+// Every float16 as a number: 1 bit of sign, 5 of exponent, 10 of fraction.
+function fromHalves(halves) {
+  return Float32Array.from(halves, (half) => {
+    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
+    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : fraction * 2 ** -24;
+    return half & 0x8000 ? -size : size;
+  });
+}
+
 // Puts the first `known` values of one image into a picture; values stand in the order of drawing: rows, columns, channels.
 function fillImage(image, left, top, values, known, { width, channels, levels }, [ink, paper]) {
   const greys = channels === 3 ? null : shades(levels, ink, paper);

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genlab.errors import InputError
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Shape = tuple[int, int, int]
 Parameters = tuple[NDArray[np.float32], NDArray[np.float32]]
+_TRIED = 8  # codes on which a model and the layers found in it must agree
+_AGREEMENT = 1e-4
 _SLOPE = 0.2  # of a leaky ReLU below 0, the only one that is known here
 
 
@@ -96,6 +100,53 @@ def plain_network(module: object, shape: Shape) -> Network | None:
             return None
     mapped = size if strides else shape[1:]
     return Network(tuple(steps), tuple(parameters), mapped) if steps else None
+
+
+def decoder_network(model: Any) -> tuple[Network, str]:
+    """The decoder of a model with the ability ``"latent"``, and what its maps mean: the kind of its `Observation`.
+
+    Raises:
+        InputError: It is not made of such layers alone, or does more than they do.
+    """
+    import torch
+
+    network = plain_network(getattr(model, "decoder", None), model.domain.shape)
+    if network is None:
+        raise InputError(
+            f"decoder must be made of dense layers and transposed convolutions to run in a browser; {model.name!r} has another"
+        )
+    observation = getattr(model, "observation", None)
+    with torch.no_grad():
+        codes = torch.randn(_TRIED, *model.latent_shape, generator=torch.Generator().manual_seed(0))
+        maps = network.maps(codes)[:, :, : model.domain.shape[1], : model.domain.shape[2]]
+        mean = maps.sigmoid() if observation is None else observation.expected(maps)
+        expected = model.decode(codes)
+    if mean.shape != expected.shape or not torch.allclose(mean, expected, atol=_AGREEMENT):
+        raise InputError(f"decoder must do no more than its layers say to run in a browser; that of {model.name!r} does")
+    return network, getattr(observation, "kind", "bernoulli")  # without one, the maps are logits of ink
+
+
+def generator_network(model: Any) -> Network:
+    """The generator of a model with the ability ``"judge"``.
+
+    Raises:
+        InputError: It is not made of such layers alone, or does more than they do.
+    """
+    import torch
+
+    shape = model.domain.shape if model.domain.is_image else (model.domain.shape[0], 1, 1)
+    network = plain_network(getattr(model, "generator", None), shape)
+    if network is None:
+        raise InputError(
+            f"generator must be made of dense layers and transposed convolutions to run in a browser; {model.name!r} has another"
+        )
+    with torch.no_grad():
+        noise = torch.randn(_TRIED, network.steps[0]["inputs"], generator=torch.Generator().manual_seed(0))
+        expected = model.generator(noise).reshape(_TRIED, *shape)
+        found = network.maps(noise)[:, :, : shape[1], : shape[2]]
+    if not torch.allclose(found, expected, atol=_AGREEMENT):
+        raise InputError(f"generator must do no more than its layers say to run in a browser; that of {model.name!r} does")
+    return network
 
 
 def _step(layer: nn.Linear | nn.ConvTranspose2d, size: tuple[int, int]) -> tuple[dict[str, Any], tuple[int, int]]:

@@ -6,6 +6,7 @@
 const PAUSE_AT_THE_END = 1.8; // seconds in which the finished image can be looked at
 const FRAME = 1 / 30; // seconds; a picture an eye can follow, at half the work of all frames
 const FACTORS_SHOWN = 4;
+const ON_THE_WALL = 112; // pixels at most that an image is wide there
 const COLOURS = ["red", "green", "blue"];
 
 export default mounts(createTheatre);
@@ -130,7 +131,7 @@ function createTheatre(root) {
     fitCanvas(part("spent"), width, height, beside());
     const room = part("wall").clientWidth;
     wall = wallOf(records.count, Math.min(records.count, room > 640 ? 16 : 8), records);
-    fitCanvas(part("others"), wall.width, wall.height, room);
+    fitCanvas(part("others"), wall.width, wall.height, Math.min(room, records.count * ON_THE_WALL));
     part("bars").width = part("bars").clientWidth * devicePixelRatio;
     part("bars").height = part("bars").clientHeight * devicePixelRatio;
   }
@@ -164,7 +165,7 @@ function createTheatre(root) {
   }
 
   function paintBeside(known) {
-    part("views").hidden = !sees;
+    part("views").hidden = part("look").hidden = !sees;
     const seeing = showsSight && Boolean(sight);
     part("view-bits").setAttribute("aria-pressed", String(!seeing));
     part("view-sight").setAttribute("aria-pressed", String(seeing));

@@ -13,11 +13,7 @@ from typing import Any
 import numpy as np
 
 from genlab.browser import base64
-from genlab.browser.networks import Network, plain_network
-from genlab.errors import InputError
-
-_TRIED = 8  # codes on which the network and the layers found in it must agree
-_AGREEMENT = 1e-4
+from genlab.browser.networks import Network, decoder_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,20 +52,5 @@ def decoder_of(model: Any) -> Decoder:
     Raises:
         InputError: It is not made of such layers alone, or does more than they do.
     """
-    import torch
-
-    network = plain_network(getattr(model, "decoder", None), model.domain.shape)
-    if network is None:
-        raise InputError(
-            f"decoder must be made of dense layers and transposed convolutions to run in a browser; {model.name!r} has another"
-        )
-    observation = getattr(model, "observation", None)
-    kind = getattr(observation, "kind", "bernoulli")  # without one, the maps are logits of ink
-    with torch.no_grad():
-        codes = torch.randn(_TRIED, *model.latent_shape, generator=torch.Generator().manual_seed(0))
-        maps = network.maps(codes)[:, :, : model.domain.shape[1], : model.domain.shape[2]]
-        mean = maps.sigmoid() if observation is None else observation.expected(maps)
-        expected = model.decode(codes)
-    if mean.shape != expected.shape or not torch.allclose(mean, expected, atol=_AGREEMENT):
-        raise InputError(f"decoder must do no more than its layers say to run in a browser; that of {model.name!r} does")
-    return Decoder(model.domain.shape, model.domain.levels, kind, network)
+    network, likelihood = decoder_network(model)
+    return Decoder(model.domain.shape, model.domain.levels, likelihood, network)
