@@ -356,6 +356,7 @@ def test_what_can_be_downloaded_is_what_the_run_holds(folder: Path) -> None:
     app = opened("runs", "mine")
     assert [element.proto.label for element in app.get("download_button")] == [
         "Weights (safetensors)",
+        "Page to mail (HTML)",
         "Config (JSON)",
         "Export as a Python script",
     ]

@@ -1,4 +1,4 @@
-"""What can be taken home from a run: its weights, its config, and a script that does it again."""
+"""What can be taken home from a run: its weights, its config, a script that does it again, and a page to mail that works by itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from genlab.export import script
+from genlab.handout import KINDS, hand_out
 from genlab.jobs import Job
 from genlab.runs import Run, load_model, save_model
 
@@ -20,6 +21,15 @@ def downloads(job: Job) -> None:
         if job.run.checkpoint_path.exists():
             name = f"{job.name}.safetensors"
             st.download_button("Weights (safetensors)", partial(weights, job.run), name, "application/octet-stream", on_click="ignore")
+            if any(kind.fits(job.run.abilities, job.run.domain) for kind in KINDS):
+                st.download_button(
+                    "Page to mail (HTML)",
+                    partial(hand_out, job.run),
+                    f"{job.name}.html",
+                    "text/html",
+                    on_click="ignore",
+                    help="One file with the weights inside: it draws in any browser, without a server or the web.",
+                )
         st.download_button("Config (JSON)", config, f"{job.name}.json", "application/json", on_click="ignore")
         st.download_button("Export as a Python script", code, f"{job.name}.py", "text/x-python", on_click="ignore")
     with st.expander("the script"):

@@ -16,7 +16,7 @@ async function checkCodes(model, cases) {
 function codeOf({ latents, classes, mean, spread }, noise, label = 0) {
   const code = new Float32Array(latents + classes);
   for (let i = 0; i < latents; i += 1) {
-    code[i] = mean[i];
+    code[i] = typeof mean === "number" ? mean : mean[i];
     if (typeof spread === "number") code[i] += spread * noise[i];
     else for (let j = 0; j < latents; j += 1) code[i] += noise[j] * spread[j][i];
   }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from genlab.domain import Domain
 from genlab.errors import InputError
 from genlab.handout.described import Described
 from genlab.models.contract import abilities
@@ -35,9 +37,9 @@ class Kind:
     components: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
 
-    def fits(self, model: Any) -> bool:
-        """Whether a model can do what it takes."""
-        return self.ability in abilities(model) and model.domain.is_image == self.of_images
+    def fits(self, can: Collection[str], domain: Domain) -> bool:
+        """Whether a model that can do so much, over such examples, can do what it takes."""
+        return self.ability in can and domain.is_image == self.of_images
 
     def describe(self, model: Any) -> Described:
         """What the page must know of a model.
@@ -62,6 +64,8 @@ KINDS = (
         components=("theatre", "pad"),
         scripts=("philox.js", "distributions.js"),
     ),
+    Kind("flow", "pictures", "invertible", True, "images that a flow of couplings makes of noise", scripts=_OF_CODES),
+    Kind("flow", "points", "invertible", False, "points of the plane that such a flow makes of noise", scripts=_OF_CODES),
     Kind("network", "pictures", "latent", True, "images decoded from a code by a plain network", ("decoder.js",), scripts=_OF_CODES),
     Kind("network", "pictures", "judge", True, "images that a plain generator makes of noise", ("decoder.js",), scripts=_OF_CODES),
     Kind(
@@ -77,7 +81,7 @@ def kind_of(model: Any) -> Kind:
         InputError: It has none; the sentence says which have.
     """
     for kind in KINDS:
-        if kind.fits(model):
+        if kind.fits(abilities(model), model.domain):
             return kind
     raise without(model, "can do nothing of the kind")
 

@@ -5,6 +5,7 @@ const TILES = 14; // a side of the map
 const REACH = 2.5; // standard deviations that the map shows to each side
 const STATIONS = 7;
 const SLIDERS = 16;
+const MEANT = 256; // of more numbers, such as a flow's, one alone says nothing
 const BREATH = 12; // milliseconds of painting before the page may answer
 
 const kind = { create, check: checkCodes, show: showPictures };
@@ -136,6 +137,7 @@ function showPictures(root, model) {
       paintSoon();
     }),
   );
+  part("numbers-here").hidden = data.latents > MEANT;
   if (data.latents > SLIDERS) part("numbers-here").querySelector("summary").textContent += ` (the first ${SLIDERS} of ${data.latents})`;
 
   function everything() {
