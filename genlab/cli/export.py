@@ -1,4 +1,4 @@
-"""``genlab export``: a run as a Python script, its records for other programs, a model's networks as ONNX, or the model as one HTML file."""
+"""``genlab export``: a run as a Python script, its records for other programs, its networks as ONNX, its model as one HTML file."""
 
 from __future__ import annotations
 
