@@ -117,7 +117,7 @@ function create(data, tensors) {
   const [rowNodes, allPixelNodes] = [visited("row"), visited("pixel")];
   const lateNodes = allPixelNodes.filter((node) => node.late);
   const pixelNodes = groups > 1 ? allPixelNodes : allPixelNodes.filter((node) => !node.late);
-  const image = nodes.get("image");
+  const image = nodes.values().next().value; // the first of every list
   const parameters = nodes.get(output);
   const logitsOf = DISTRIBUTIONS[distribution.name]({ levels, channels, components: distribution.components });
   const probabilities = new Float64Array(levels);
