@@ -28,7 +28,7 @@ def describe(model: Any) -> Described:
     """
     from genlab.handout.kinds import without
 
-    body = getattr(model, "body", None)
+    body: Any = getattr(model, "body", None)
     if not hasattr(body, "squeezes"):
         raise without(model, "is no flow of couplings")
     if not model.domain.is_image and model.domain.shape != (2,):
