@@ -21,7 +21,7 @@ from genlab.runs import save_model
 from tests.browser import PATIENCE_MS
 from tests.systems import causal, small
 
-MNIST = (
+MNIST = ("mnist-pixelcnn", "mnist-vae", "mnist-dcgan", "mnist-flow")  # the largest of each kind
     "mnist-pixelcnn",
     "mnist-by-class",
     "mnist-upscaled",

@@ -7,10 +7,12 @@ stand for. `decoder.js` computes what they do.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genlab.browser import base64
 from genlab.browser.networks import Network, decoder_network
@@ -32,17 +34,21 @@ class Decoder:
     likelihood: str
     network: Network
 
+    @cached_property
+    def weights(self) -> NDArray[np.float16]:
+        """What is sent: of each layer the weight, then the bias."""
+        return self.network.flat().astype(np.float16)
+
     def as_data(self) -> dict[str, Any]:
         """For the browser, which makes another decoder only where the name is another."""
-        weights = self.network.flat().astype(np.float16)
         return {
-            "id": sha256(weights.tobytes()).hexdigest()[:16],
+            "id": sha256(self.weights.tobytes()).hexdigest()[:16],
             "shape": self.shape,
             "levels": self.levels,
             "likelihood": self.likelihood,
             "mapped": self.network.mapped,
             "steps": list(self.network.steps),
-            "weights": base64(weights),
+            "weights": base64(self.weights),
         }
 
 
