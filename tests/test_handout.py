@@ -22,15 +22,6 @@ from tests.browser import PATIENCE_MS
 from tests.systems import causal, small
 
 MNIST = ("mnist-pixelcnn", "mnist-vae", "mnist-dcgan", "mnist-flow")  # the largest of each kind
-    "mnist-pixelcnn",
-    "mnist-by-class",
-    "mnist-upscaled",
-    "mnist-autoencoder-2",
-    "mnist-vae-2d",
-    "mnist-vae",
-    "mnist-dcgan",
-    "mnist-flow",
-)
 PLAIN = {"image_shape": (1, 8, 8)}
 MODELS = {
     "relu, add": lambda: causal("pixelcnn", "binary", "seen"),
