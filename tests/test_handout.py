@@ -31,7 +31,7 @@ MODELS = {
     "LSTMs along diagonals, colours": lambda: causal("diagonal_bilstm", "colour", "seen"),
     "given a small image": lambda: causal("pixelcnn", "small", "seen"),
     "a map of codes, dense": lambda: small("vae", **PLAIN, latents=2, decoder="dense", levels=5),
-    "codes with a covariance, transposed": lambda: small("autoencoder", image_shape=(3, 7, 10), bottleneck=5, decoder="convolutional", blocks=0),
+    "codes with a covariance": lambda: small("autoencoder", image_shape=(3, 7, 10), bottleneck=5, decoder="convolutional", blocks=0),
     "batch norms, classes, dense": lambda: stirred(small("mlp_gan", **PLAIN, latent=3, classes=2)),
     "batch norms, transposed": lambda: stirred(small("dcgan", **PLAIN, latent=2)),
     "points of the plane": lambda: small("gan2d", latent=2),
