@@ -87,7 +87,7 @@ def png(row: Row) -> str:
 def _table(found: Sequence[Row], held_out: Row | None, hues: Mapping[str, str]) -> Iterator[str]:
     names = "".join(f"<th scope='col'><span class='family {hues[row.family]}'>{escape(row.name)}</span></th>" for row in found)
     yield "<div class='scroll' tabindex='0' role='region' aria-label='Everything measured'><table>"
-    yield f"<thead><tr><th scope='col'></th>{names}<th scope='col'>real, held out</th></tr></thead>\n<tbody>"
+    yield f"<thead><tr><th scope='col'>figure</th>{names}<th scope='col'>real, held out</th></tr></thead>\n<tbody>"
     keys = columns(found)
     for part, members in PARTS.items():
         if not set(members) & set(keys):
