@@ -31,7 +31,7 @@ MODELS = {
     "LSTMs along diagonals, colours": lambda: causal("diagonal_bilstm", "colour", "seen"),
     "given a small image": lambda: causal("pixelcnn", "small", "seen"),
     "a map of codes, dense": lambda: small("vae", **PLAIN, latents=2, decoder="dense", levels=5),
-    "codes with a covariance": lambda: small("autoencoder", image_shape=(3, 7, 10), bottleneck=5, decoder="convolutional", blocks=0),
+    "codes with a covariance": lambda: flowing(small("autoencoder", image_shape=(3, 7, 10), bottleneck=5, decoder="convolutional")),
     "batch norms, classes, dense": lambda: stirred(small("mlp_gan", **PLAIN, latent=3, classes=2)),
     "batch norms, transposed": lambda: stirred(small("dcgan", **PLAIN, latent=2)),
     "points of the plane": lambda: small("gan2d", latent=2),
@@ -74,7 +74,7 @@ def stirred(model: Any) -> Any:
 
 
 def flowing(model: Any) -> Any:
-    """A flow that bends: all it starts as zero is not."""
+    """A model in which nothing is the identity: all that starts as zero is not."""
     generator = torch.Generator().manual_seed(4)
     with torch.no_grad():
         for parameter in model.parameters():

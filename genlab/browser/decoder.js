@@ -13,9 +13,10 @@ function createNetwork(layers, weights) {
   let at = 0;
   const take = (count) => weights.subarray(at, (at += count));
   const steps = layers.map((step) => {
-    const isDense = step.kind === "dense";
-    const [fanIn, outputs] = isDense ? [step.inputs, step.outputs] : [step.inputs * step.kernel ** 2, step.outputs * step.size[0] * step.size[1]];
-    return { ...step, compute: isDense ? dense : transposed, weight: take(fanIn * step.outputs), bias: take(step.outputs), values: new Float32Array(outputs) };
+    const [fanIn, pixels] = step.kind === "dense" ? [step.inputs, 1] : [step.inputs * step.kernel ** 2, step.size[0] * step.size[1]];
+    const layer = () => ({ weight: take(fanIn * step.outputs), bias: take(step.outputs) });
+    const made = { ...step, compute: LAYERS[step.kind], ...layer(), values: new Float32Array(step.outputs * pixels) };
+    return step.kind === "residual" ? { ...made, second: layer() } : made;
   });
   return (code) => steps.reduce((values, step) => activated(step.compute(values, step), step.activation), code);
 }
@@ -151,6 +152,38 @@ function transposed(values, { inputs, outputs, kernel, stride, padding, size, fr
               const x = column * stride - padding + across;
               if (x >= 0 && x < width) results[to + x] += value * weight[tap + across];
             }
+          }
+        }
+      }
+    }
+  }
+  return results;
+}
+
+// x + conv(SiLU(conv(SiLU(x)))), of as many channels.
+function residual(values, { inputs, size: [height, width], weight, bias, second, values: results }) {
+  const biased = (maps, { bias: own }) => maps.map((value, i) => value + own[Math.floor(i / (height * width))]);
+  const hidden = biased(convolved(values.map(silu), inputs, height, width, weight, inputs), { bias }).map(silu);
+  const more = biased(convolved(hidden, inputs, height, width, second.weight, inputs), second);
+  for (let i = 0; i < results.length; i += 1) results[i] = values[i] + more[i];
+  return results;
+}
+
+const LAYERS = { dense, transposed, residual };
+
+// A convolution with a square kernel, padded to the same size; the weight by rows of outputs.
+function convolved(values, inputs, height, width, weight, outputs) {
+  const side = Math.round(Math.sqrt(weight.length / (inputs * outputs)));
+  const reach = (side - 1) / 2;
+  const results = new Float64Array(outputs * height * width);
+  for (let out = 0, at = 0; out < outputs; out += 1) {
+    for (let into = 0; into < inputs; into += 1) {
+      for (let dy = -reach; dy <= reach; dy += 1) {
+        for (let dx = -reach; dx <= reach; dx += 1, at += 1) {
+          const factor = weight[at];
+          for (let y = Math.max(0, -dy); y < Math.min(height, height - dy); y += 1) {
+            const [to, from] = [(out * height + y) * width, (into * height + y + dy) * width + dx];
+            for (let x = Math.max(0, -dx); x < Math.min(width, width - dx); x += 1) results[to + x] += factor * values[from + x];
           }
         }
       }

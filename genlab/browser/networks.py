@@ -1,13 +1,13 @@
-"""A plain network as a browser runs it (`decoder.js`): dense layers and transposed convolutions, an activation behind each.
+"""A plain network as a browser runs it (`decoder.js`): dense layers, transposed convolutions and residual blocks.
 
-    h ← a(W h + b)      or, strewn over a larger map,      h ← a(W ᵀ∗ h + b)
+    h ← a(W h + b)      or, strewn over a larger map,      h ← a(W ᵀ∗ h + b)      or      h ← h + W₂ ∗ silu(W₁ ∗ silu(h) + b₁) + b₂
 
 A batch norm at rest is a scale and a shift for each channel, y = γ (x − m) / √(v + ε) + β, so it is folded into the layer before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Shape = tuple[int, int, int]
-Parameters = tuple[NDArray[np.float32], NDArray[np.float32]]
+Parameters = tuple[NDArray[np.float32], ...]
 _TRIED = 8  # codes on which a model and the layers found in it must agree
 _AGREEMENT = 1e-4
 _SLOPE = 0.2  # of a leaky ReLU below 0, the only one that is known here
@@ -31,8 +31,8 @@ class Network:
     """Layers, one after another.
 
     Attributes:
-        steps: What each layer is: ``kind`` (``"dense"`` or ``"transposed"``), sizes, and the ``activation`` behind it.
-        parameters: Of each layer the weight, as torch has it, and the bias.
+        steps: What each layer is: ``kind`` (``"dense"``, ``"transposed"`` or ``"residual"``), sizes, and the ``activation`` behind it.
+        parameters: Of each layer the weight, as torch has it, and the bias; of a residual block those of both convolutions.
         mapped: Height and width of the last maps; what is more than the picture's is cut off.
     """
 
@@ -62,9 +62,13 @@ class Network:
         }
         values = codes
         for step, layer in zip(self.steps, self.parameters, strict=True):
-            weight, bias = (torch.from_numpy(part).to(codes) for part in layer)
+            weight, bias, *second = (torch.from_numpy(part).to(codes) for part in layer)
             if step["kind"] == "dense":
                 values = functional.linear(values, weight, bias)
+            elif step["kind"] == "residual":
+                values = values.reshape(len(codes), step["inputs"], *step["size"])
+                hidden = functional.silu(functional.conv2d(functional.silu(values), weight, bias, padding=step["kernel"] // 2))
+                values = values + functional.conv2d(hidden, *second, padding=step["kernel"] // 2)
             else:
                 values = values.reshape(len(codes), step["inputs"], *step["from"])
                 values = functional.conv_transpose2d(values, weight, bias, stride=step["stride"], padding=step["padding"])
@@ -81,7 +85,7 @@ def plain_network(module: object, shape: Shape) -> Network | None:
 
     if not isinstance(module, torch.nn.Module):
         return None
-    leaves = [leaf for leaf in module.modules() if not list(leaf.children())]
+    leaves = list(_leaves(module))
     strides = [leaf.stride[0] for leaf in leaves if isinstance(leaf, torch.nn.ConvTranspose2d)]
     by = int(np.prod(strides)) if strides else 1
     size = (-(-shape[1] // by), -(-shape[2] // by))  # of the coarsest maps: the picture's, divided by all strides and rounded up
@@ -92,6 +96,11 @@ def plain_network(module: object, shape: Shape) -> Network | None:
             step, size = _step(leaf, size)
             steps.append(step)
             parameters.append((_array(leaf.weight), _array(leaf.bias) if leaf.bias is not None else np.zeros(step["outputs"], np.float32)))
+        elif _is_residual(leaf) and steps:
+            first, second = leaf.first, leaf.second
+            sizes = {"inputs": first.in_channels, "outputs": first.in_channels, "kernel": first.kernel_size[0], "size": size}
+            steps.append({"kind": "residual", **sizes, "activation": "none"})
+            parameters.append(tuple(_array(part) for layer in (first, second) for part in (layer.weight, layer.bias)))
         elif isinstance(leaf, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d) and steps and steps[-1]["activation"] == "none":
             parameters[-1] = _folded(leaf, steps[-1], parameters[-1])
         elif (activation := _activation(leaf)) and steps and steps[-1]["activation"] == "none":
@@ -100,6 +109,25 @@ def plain_network(module: object, shape: Shape) -> Network | None:
             return None
     mapped = size if strides else shape[1:]
     return Network(tuple(steps), tuple(parameters), mapped) if steps else None
+
+
+def _leaves(module: nn.Module) -> Iterator[nn.Module]:
+    """Layers in their order; a residual block is one."""
+    children = list(module.children())
+    if not children or _is_residual(module):
+        yield module
+    else:
+        for child in children:
+            yield from _leaves(child)
+
+
+def _is_residual(module: Any) -> bool:
+    """Two convolutions that keep the channels, as in `genlab.models.latent.networks`; whether they are added up its values tell."""
+    import torch
+
+    layers = [getattr(module, name, None) for name in ("first", "second")]
+    alike = all(isinstance(layer, torch.nn.Conv2d) and layer.in_channels == layer.out_channels for layer in layers)
+    return alike and len(list(module.children())) == len(layers)
 
 
 def decoder_network(model: Any) -> tuple[Network, str]:
@@ -180,7 +208,7 @@ def _folded(norm: nn.BatchNorm1d | nn.BatchNorm2d, step: dict[str, Any], paramet
     with torch.no_grad():
         scale = _array(norm.weight / (norm.running_var + norm.eps).sqrt())
         shift = _array(norm.bias) - _array(norm.running_mean) * scale
-    weight, bias = parameters
+    weight, bias = parameters[:2]
     each = step["outputs"] // len(scale)  # pixels of a channel, where a dense layer makes maps
     scale, shift = scale.repeat(each), shift.repeat(each)
     across = (1, -1) + (1,) * (weight.ndim - 2) if step["kind"] == "transposed" else (-1, 1)

@@ -6,9 +6,6 @@ const SLOPE_1 = Math.log(Math.expm1(1 - LEAST));
 const [MARGIN, SCALED] = [1e-3, 0.5]; // of the logits that images begin with
 const MOST_LOG_SCALE = 3;
 
-const plus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-const swish = (x) => x / (1 + Math.exp(-x));
-
 function create(data, tensors) {
   const [channels, height, width] = data.shape.length === 3 ? data.shape : [data.shape[0], 1, 1];
   const isImage = data.shape.length === 3;
@@ -88,8 +85,8 @@ function stepBack(map, { kind, parts }, { coupling, hidden }) {
   const [place, first, middle, last, middleBias, lastBias, shift, factor, mean, back] = parts.map((part) => part.values);
   const a = part(map, moved, channels);
   let inner = convolved(a.values, kept, height, width, first, hidden);
-  inner = inner.map((value, i) => swish(value + place[i]));
-  inner = convolved(inner, hidden, height, width, middle, hidden).map((value, i) => swish(value + middleBias[Math.floor(i / size)]));
+  inner = inner.map((value, i) => silu(value + place[i]));
+  inner = convolved(inner, hidden, height, width, middle, hidden).map((value, i) => silu(value + middleBias[Math.floor(i / size)]));
   const told = lastBias.length;
   const maps = convolved(inner, hidden, height, width, last, told).map((value, i) => value + lastBias[Math.floor(i / size)]);
   const each = told / moved;
@@ -113,27 +110,6 @@ function ownBack(values, { rows, columns, values: weight }) {
   });
 }
 
-// A convolution with a square kernel, padded to the same size; the weight by rows of outputs.
-function convolved(values, inputs, height, width, weight, outputs) {
-  const side = Math.round(Math.sqrt(weight.length / (inputs * outputs)));
-  const reach = (side - 1) / 2;
-  const results = new Float64Array(outputs * height * width);
-  for (let out = 0, at = 0; out < outputs; out += 1) {
-    for (let into = 0; into < inputs; into += 1) {
-      for (let dy = -reach; dy <= reach; dy += 1) {
-        for (let dx = -reach; dx <= reach; dx += 1, at += 1) {
-          const factor = weight[at];
-          for (let y = Math.max(0, -dy); y < Math.min(height, height - dy); y += 1) {
-            const [to, from] = [(out * height + y) * width, (into * height + y + dy) * width + dx];
-            for (let x = Math.max(0, -dx); x < Math.min(width, width - dx); x += 1) results[to + x] += factor * values[from + x];
-          }
-        }
-      }
-    }
-  }
-  return results;
-}
-
 const affineBack = (value, [scale, shift]) => value * Math.exp(-MOST_LOG_SCALE * Math.tanh(scale / MOST_LOG_SCALE)) - shift;
 
 // The inverse of a monotone rational-quadratic spline (Durkan et al. 2019, equations 6 to 8).
@@ -147,7 +123,7 @@ function splineBack(value, parameters) {
     y += heights[bin];
     bin += 1;
   }
-  const slope = (knot) => (knot === 0 || knot === bins ? 1 : plus(parameters[2 * bins + knot - 1] + SLOPE_1) + LEAST);
+  const slope = (knot) => (knot === 0 || knot === bins ? 1 : softplus(parameters[2 * bins + knot - 1] + SLOPE_1) + LEAST);
   const [first, last, s, risen] = [slope(bin), slope(bin + 1), heights[bin] / widths[bin], value - y];
   const bend = risen * (first + last - 2 * s);
   const [a, b, c] = [heights[bin] * (s - first) + bend, heights[bin] * first - bend, -s * risen];

@@ -64,8 +64,8 @@ KINDS = (
         components=("theatre", "pad"),
         scripts=("philox.js", "distributions.js"),
     ),
-    Kind("flow", "pictures", "invertible", True, "images that a flow of couplings makes of noise", scripts=_OF_CODES),
-    Kind("flow", "points", "invertible", False, "points of the plane that such a flow makes of noise", scripts=_OF_CODES),
+    Kind("flow", "pictures", "invertible", True, "images that a flow of couplings makes of noise", ("decoder.js",), scripts=_OF_CODES),
+    Kind("flow", "points", "invertible", False, "points of the plane that such a flow makes of noise", ("decoder.js",), scripts=_OF_CODES),
     Kind("network", "pictures", "latent", True, "images decoded from a code by a plain network", ("decoder.js",), scripts=_OF_CODES),
     Kind("network", "pictures", "judge", True, "images that a plain generator makes of noise", ("decoder.js",), scripts=_OF_CODES),
     Kind(

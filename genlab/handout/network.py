@@ -55,8 +55,8 @@ def describe(model: Any) -> Described:
     shapes = [part.shape for layer in network.parameters for part in layer]
 
     def cases(rounded: Sequence[Tensor]) -> list[dict[str, Any]]:
-        parts = [values.reshape(shape) for values, shape in zip(rounded, shapes, strict=True)]
-        own = network.with_parameters(list(zip(parts[::2], parts[1::2], strict=True)))
+        parts = iter([values.reshape(shape) for values, shape in zip(rounded, shapes, strict=True)])
+        own = network.with_parameters([tuple(next(parts) for _ in layer) for layer in network.parameters])
         return code_cases(data, lambda codes: _values(model, own, likelihood, codes))
 
     return Described(data, tensors, cases, "torch")
