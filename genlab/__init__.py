@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from genlab import (
         causal,
+        challenge,
         datasets,
         export,
         kernels,
@@ -53,6 +54,7 @@ _HOME = {
 }
 _ROOMS = (
     "causal",
+    "challenge",
     "datasets",
     "export",
     "kernels",
@@ -72,6 +74,7 @@ __all__ = [
     "__version__",
     "bound",
     "causal",
+    "challenge",
     "create_model",
     "datasets",
     "evaluate",

@@ -1,6 +1,6 @@
 """Who answered what in the quiz: one table in SQLite that only ever grows, and its export for the instructor.
 
-A name is a label and not an account: who types it sees its answers. Knows no user interface.
+Kept under names as `kept` has them. Knows no user interface.
 """
 
 from __future__ import annotations
@@ -9,20 +9,17 @@ import csv
 import io
 import sqlite3
 import time
-import unicodedata
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from genlab.errors import GenlabError, InputError
+from genlab.errors import GenlabError
+from genlab.kept import clean_name, connected, differing_in_capitals, harmless
 from genlab.lecture.quiz import Mark, Quiz
 from genlab.runs import runs_folder
 
-LONGEST_NAME = 60
 # A table that anyone may write into needs an end: about 20 MB.
 MOST_ANSWERS = 200_000
-_BUSY_SECONDS = 10.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -43,19 +40,6 @@ COLUMNS = ("time", "name", "quiz", "question", "attempt", "ticked", "exact", "pa
 
 class QuizStoreError(GenlabError, RuntimeError):
     """The answers could not be written or read."""
-
-
-def clean_name(text: str) -> str:
-    """The name under which answers are kept: one form of each character, single spaces, nothing invisible.
-
-    Raises:
-        InputError: Nothing is left, or more than `LONGEST_NAME` characters.
-    """
-    visible = "".join(" " if unicodedata.category(each)[0] in "ZC" else each for each in unicodedata.normalize("NFKC", text))
-    name = " ".join(visible.split())
-    if not 1 <= len(name) <= LONGEST_NAME:
-        raise InputError(f"name must have 1 to {LONGEST_NAME} visible characters; got {len(name)}")
-    return name
 
 
 def remember(name: str, quiz: Quiz, position: int, mark: Mark) -> None:
@@ -96,7 +80,7 @@ def alike(name: str) -> list[str]:
     own = clean_name(name)
     with _connection() as database:
         names = [found for (found,) in database.execute("SELECT DISTINCT name FROM answers ORDER BY name")]
-    return [found for found in names if found != own and found.casefold() == own.casefold()]
+    return differing_in_capitals(own, names)
 
 
 def export_csv(name: str | None = None) -> str:
@@ -121,28 +105,13 @@ def export_csv(name: str | None = None) -> str:
         )
         for when, name, *rest, partial in rows:
             moment = datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
-            writer.writerow([moment, _harmless(name), *rest, f"{partial:.3f}"])
+            writer.writerow([moment, harmless(name), *rest, f"{partial:.3f}"])
     return table.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
 
 
 def _file() -> Path:
     return runs_folder() / ".quiz" / "quiz.sqlite"
 
 
-@contextmanager
-def _connection() -> Iterator[sqlite3.Connection]:
-    """A connection for a moment, in whatever thread; each statement is a transaction of its own."""
-    file = _file()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.executescript(_SCHEMA)
-            yield database
-    except (sqlite3.Error, OSError) as error:
-        raise QuizStoreError(f"the answers to the quiz, {file}, could not be used: {error}") from error
+def _connection() -> AbstractContextManager[sqlite3.Connection]:
+    return connected(_file(), _SCHEMA, lambda reason: QuizStoreError(f"the answers to the quiz, {reason}"))

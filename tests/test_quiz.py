@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import genlab
-from genlab import quiz_store
+from genlab import kept, quiz_store
 from genlab.errors import InputError
 from genlab.lecture import quiz as quiz_module
 from genlab.lecture.quiz import VERDICTS, load
@@ -294,10 +294,10 @@ def test_any_name_is_only_a_name(name: str) -> None:
 
 
 def test_names_are_cleaned_or_refused() -> None:
-    assert quiz_store.clean_name("  A\u202eda\x00\t Love\nlace ") == "A da Love lace"
+    assert kept.clean_name("  A\u202eda\x00\t Love\nlace ") == "A da Love lace"
     for name in ("", " \x00\u200b ", "x" * 61):
         with pytest.raises(InputError, match="name must have 1 to 60 visible characters"):
-            quiz_store.clean_name(name)
+            kept.clean_name(name)
 
 
 def test_many_writers_at_once_lose_nothing() -> None:
@@ -314,7 +314,7 @@ def test_faults_of_the_database_are_told(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(quiz_store, "MOST_ANSWERS", 1)
     with pytest.raises(quiz_store.QuizStoreError, match="the quiz keeps at most 1 answers"):
         answer("Ada", 0, {"a"})
-    monkeypatch.setattr(quiz_store, "_BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(kept, "BUSY_SECONDS", 0.01)
     file = tmp_path / "runs" / ".quiz" / "quiz.sqlite"
     monkeypatch.setattr(quiz_store, "MOST_ANSWERS", 10)
     with sqlite3.connect(file) as other:

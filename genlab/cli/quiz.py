@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it."""
     from shutil import get_terminal_size
 
-    from genlab import quiz_store
+    from genlab import kept, quiz_store
     from genlab.lecture import quiz, quiz_terminal
 
     if arguments.csv is not None:
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(arguments.csv)
         return 0
     questions = quiz.load()
-    name = None if arguments.name is None else quiz_store.clean_name(arguments.name)
+    name = None if arguments.name is None else kept.clean_name(arguments.name)
 
     def remember(position: int, mark: quiz.Mark) -> None:
         if name is not None:

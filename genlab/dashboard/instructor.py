@@ -55,13 +55,22 @@ def lock() -> Lock:
     return Lock(pin)
 
 
-def opened() -> bool:
-    """Whether this session has given the PIN; asks for it if not."""
-    if st.session_state.get(_OPEN):
+def is_here() -> bool:
+    """Whether this session has given the PIN."""
+    return bool(st.session_state.get(_OPEN))
+
+
+def opened(label: str = "Show all answers") -> bool:
+    """Whether this session has given the PIN; asks for it if not.
+
+    Args:
+        label: Of the button that hands it over.
+    """
+    if is_here():
         return True
     with st.form("instructor", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         tried = st.text_input("instructor’s PIN", type="password", autocomplete="off", width=220)
-        pressed = st.form_submit_button("Show all answers")
+        pressed = st.form_submit_button(label)
     if not pressed or not tried:
         st.caption(f"Who started the server finds the PIN in its terminal, or has set it with `{VARIABLE}`.")
         return False

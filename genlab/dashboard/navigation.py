@@ -82,6 +82,15 @@ SECTIONS: dict[str, list[Entry]] = {
             ),
         ),
         Entry(
+            "challenge",
+            "Real or generated?",
+            loads=_CHARTS,
+            slides=(
+                Slides(3, 4, "A challenge that protects a door, and images made to pass it", {"part": "door"}),
+                Slides(5, 5, "Can you still tell?", {"part": "grid"}),
+            ),
+        ),
+        Entry(
             "uses",
             "What it is good for",
             family="autoregressive",

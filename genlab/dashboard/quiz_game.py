@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from genlab import quiz_store
 from genlab.errors import GenlabError
+from genlab.kept import clean_name
 from genlab.lecture.quiz import Mark, Quiz, Result
 
 
@@ -100,7 +101,7 @@ class Game:
         self.name, self.trouble = "", ""
         if not text.strip():
             return
-        name = quiz_store.clean_name(text)
+        name = clean_name(text)
         kept = quiz_store.recall(name, self.quiz)
         for position, ticked in self.answers.items():
             if kept.get(position) != ticked:

@@ -14,6 +14,7 @@ from genlab.dashboard.frame import frame, say
 from genlab.dashboard.plain import plain
 from genlab.dashboard.quiz_game import Game
 from genlab.errors import GenlabError
+from genlab.kept import LONGEST_NAME
 from genlab.lecture.quiz import OWN_FILE, VARIABLE, VERDICTS, Link, Mark, Question, Quiz, load
 
 NAME = "quiz name"
@@ -162,7 +163,7 @@ def keep(game: Game) -> None:
         )
         # Streamlit forgets a field while another page is shown; the game does not.
         st.session_state.setdefault(NAME, game.name)
-        st.text_input("name", max_chars=quiz_store.LONGEST_NAME, key=NAME, on_change=take_name, args=(game,))
+        st.text_input("name", max_chars=LONGEST_NAME, key=NAME, on_change=take_name, args=(game,))
         if game.name:
             kept_so_far(game.name)
     if game.trouble:

@@ -25,7 +25,7 @@ PACKAGED = {
     "mnist-flow": "MNIST in 256 levels",
     "spirals-flow": "two spirals in the plane",
 }
-PACKAGED_BY_CLASS = {"mnist-by-class": "MNIST, a digit of your choice"}
+PACKAGED_BY_CLASS = {"mnist-by-class": "MNIST, a digit of your choice", "mnist-dcgan": "MNIST by a generator and a discriminator"}
 RUNS_AT_MOST = 40
 
 

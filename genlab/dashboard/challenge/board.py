@@ -1,0 +1,134 @@
+"""Who did how: one's own rounds so far, what is kept under a name, and the class's board, which the instructor's PIN opens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from genlab import challenge_store
+from genlab.dashboard import charts, instructor
+from genlab.dashboard.challenge.charts import fooling_rates
+from genlab.dashboard.challenge.game import Game
+from genlab.dashboard.frame import say
+from genlab.dashboard.plain import plain
+from genlab.errors import GenlabError
+from genlab.kept import LONGEST_NAME
+from genlab.measures.fooling import FOOLING_WORDS, Share, Tally
+
+NAME = "challenge name"
+
+
+def so_far(game: Game) -> None:
+    """One's own rounds, and what they say of each model."""
+    total = game.total
+    if not total.rounds:
+        return
+    st.header("So far", anchor=False)
+    with st.container(horizontal=True, gap="large"):
+        st.metric("told rightly", _percent(total.right), width="content")
+        st.metric("generated, taken for real", _percent(total.fooling), width="content")
+        st.metric("real, taken for real", _percent(total.passing), width="content")
+        st.metric("seconds a picture", f"{total.pace:.2f}", width="content")
+    _rates(game.by_model, key="own")
+    st.caption(
+        f"{total.pictures} pictures in {total.rounds} round{'s' if total.rounds > 1 else ''}, with 95% Wilson intervals. Who cannot tell "
+        "takes as many generated pictures for real as real ones, and tells half of all rightly. Who calls all real is always fooled."
+    )
+
+
+def _rates(by_model: dict[str, Tally], *, key: str) -> None:
+    """Each model's fooling rate, as a chart and in words."""
+    shares = {name: came.fooling for name, came in by_model.items()}
+    words = {name: f"{name}: {share.text()}; {FOOLING_WORDS[share.verdict]}" for name, share in shares.items()}
+    if any(share.trials for share in shares.values()):
+        charts.show(fooling_rates(shares), key=f"rates {key}", alt="Fooling rates. " + ". ".join(words.values()) + ".")
+    for each in words.values():
+        say(st.markdown, "{}.", each)
+
+
+def keep(game: Game) -> None:
+    """Rounds outlive this browser session under a name, if one is given."""
+    with st.expander(f"Rounds are kept as {plain(game.name)}" if game.name else "Keep your rounds under a name"):
+        st.caption(
+            "Without a name they are gone when this page is reloaded. With one they are kept on this computer and stand on the class’s "
+            "board; whoever types the same name sees them. A round counts once, since it then shows which pictures were generated."
+        )
+        # Streamlit forgets a field while another page is shown; the game does not.
+        st.session_state.setdefault(NAME, game.name)
+        st.text_input("name", max_chars=LONGEST_NAME, key=NAME, on_change=_take_name, args=(game,))
+        if game.name:
+            _kept_so_far(game.name)
+    if game.trouble:
+        say(st.warning, "Not kept, only remembered by this page: {}", game.trouble)
+
+
+def _take_name(game: Game) -> None:
+    try:
+        game.keep_as(st.session_state[NAME])
+    except GenlabError as error:
+        game.trouble = str(error)
+
+
+def _kept_so_far(name: str) -> None:
+    try:
+        others, table = challenge_store.alike(name), challenge_store.export_csv(name)
+    except GenlabError as error:
+        say(st.warning, "{}", error)
+        return
+    if others:
+        say(st.info, "Capitals count: rounds are kept under {} too, and those are not yours of {}.", ", ".join(others), name)
+    if (count := table.count("\n") - 1) > 0:
+        st.download_button(f"My rounds, as CSV ({count})", table, "my-challenge.csv", "text/csv", on_click="ignore")
+
+
+def for_the_instructor() -> None:
+    """The class's board, its file, and its reset."""
+    with st.expander("The class’s board, for the instructor"):
+        try:
+            if instructor.opened("Show the board"):
+                _board()
+        except GenlabError as error:
+            say(st.warning, "{}", error)
+
+
+def _board() -> None:
+    if emptied := st.session_state.pop("emptied", 0):
+        st.success(f"The board is empty: {emptied} round{'s are' if emptied > 1 else ' is'} gone.")
+    rows = challenge_store.board()
+    if not rows:
+        st.caption(
+            "Nobody has played under a name yet. Send the page’s address: it holds the seed and the round, so that all see the same."
+        )
+        return
+    st.dataframe([cells(name, came, rounds=True) for name, came in rows], hide_index=True, width="stretch", key="board")
+    st.caption("In the order of the lower end of “told rightly”, so that one lucky round does not win.")
+    _rates(dict(challenge_store.models()), key="class")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        table = challenge_store.export_csv()
+        st.download_button(f"All rounds, as CSV ({table.count(chr(10)) - 1})", table, "challenge.csv", "text/csv", on_click="ignore")
+        sure = st.checkbox("I have the file, or do not need it", key="sure")
+        st.button("Empty the board", disabled=not sure, on_click=_empty)
+
+
+def _empty() -> None:
+    if instructor.is_here():
+        st.session_state["emptied"] = challenge_store.reset()
+        st.session_state["sure"] = False
+
+
+def cells(name: str, came: Tally, *, rounds: bool = False) -> dict[str, Any]:
+    """A line of a table."""
+    return {
+        "who": name,
+        **({"rounds": came.rounds} if rounds else {}),
+        "told rightly": came.right.text(),
+        "generated, taken for real": came.fooling.text(),
+        "real, taken for real": came.passing.text(),
+        "seconds a picture": f"{came.pace:.2g}",
+    }
+
+
+def _percent(share: Share) -> str:
+    found = share.estimate
+    return "none yet" if found is None else f"{found.value:.0%} ({100 * found.low:.0f}–{found.high:.0%})"
