@@ -45,7 +45,7 @@ def test_the_interval_is_wilsons(trials: int) -> None:
 
 
 def test_what_a_share_says() -> None:
-    assert [fooling_rate(*each).verdict for each in ((0, 0), (5, 10), (40, 100), (39, 100), (60, 100), (61, 100))] == [
+    assert [fooling_rate(*each).verdict for each in ((0, 0), (5, 10), (41, 100), (40, 100), (59, 100), (60, 100))] == [
         "nothing",
         "half",
         "half",
