@@ -12,6 +12,7 @@ from genlab.dashboard.challenge.charts import fooling_rates
 from genlab.dashboard.challenge.game import Game
 from genlab.dashboard.frame import say
 from genlab.dashboard.plain import plain
+from genlab.dashboard.words import duration
 from genlab.errors import GenlabError
 from genlab.kept import LONGEST_NAME
 from genlab.measures.fooling import FOOLING_WORDS, Share, Tally
@@ -29,7 +30,7 @@ def so_far(game: Game) -> None:
         st.metric("told rightly", _percent(total.right), width="content")
         st.metric("generated, taken for real", _percent(total.fooling), width="content")
         st.metric("real, taken for real", _percent(total.passing), width="content")
-        st.metric("seconds a picture", f"{total.pace:.2f}", width="content")
+        st.metric("time a picture", duration(total.pace), width="content")
     _rates(game.by_model, key="own")
     st.caption(
         f"{total.pictures} pictures in {total.rounds} round{'s' if total.rounds > 1 else ''}, with 95% Wilson intervals. Who cannot tell "
@@ -125,7 +126,7 @@ def cells(name: str, came: Tally, *, rounds: bool = False) -> dict[str, Any]:
         "told rightly": came.right.text(),
         "generated, taken for real": came.fooling.text(),
         "real, taken for real": came.passing.text(),
-        "seconds a picture": f"{came.pace:.2g}",
+        "time a picture": duration(came.pace),
     }
 
 

@@ -48,7 +48,8 @@ def door() -> None:
         areas,
     )
     goal = (
-        "This guard is one half of a game: its generator was trained to get past it, until both stopped. The others never met it."
+        "This guard is one half of a game: its generator was trained to get past it, until both stopped. The others never met it. Where it "
+        "asks for a class, it is told the digit that genlab’s classifier sees in the picture."
         if keeper.is_discriminator
         else "This guard learned from pictures of one finished generator, which did not learn from it. The others it has never seen."
     )

@@ -194,8 +194,8 @@ function createCaptcha(root) {
 
   function paint() {
     if (!shown) return;
-    const { width, height, columns, large } = shown;
-    const room = root.querySelector(".captcha").parentElement.clientWidth;
+    const { columns, large } = shown;
+    const room = part("captcha").clientWidth;
     part("tiles").style.gridTemplateColumns = `repeat(${columns}, max-content)`;
     const each = Math.min(large, (room - 20 - 8 * (columns - 1)) / columns - 18);
     tiles.forEach((canvas, n) => paintOne(canvas, n, each));
@@ -217,7 +217,7 @@ function createCaptcha(root) {
   part("generated").onclick = () => call(true);
   document.addEventListener("keydown", press, true);
   const resized = new ResizeObserver(paint);
-  resized.observe(root.querySelector(".captcha").parentElement);
+  resized.observe(part("captcha"));
 
   function close() {
     cancelAnimationFrame(frame);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,10 +16,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from genlab.challenge import Line, Round, Scores, draw, has_pictures, learn_line, make_round, score, scorer, train_guard
+from genlab.challenge import Guard, Line, Round, Scores, draw, has_pictures, learn_line, make_round, score, scorer, train_guard
 from genlab.dashboard.sampling_slot import SAMPLING_SLOT
 from genlab.dashboard.stage.sources import Source, held_out_crowd, model_of, sources
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, InputError
 from genlab.measures.fooling import Tally, tally
 from genlab.runs import open_run
 
@@ -95,26 +96,28 @@ class Machine:
     @property
     def rule(self) -> str:
         """What it calls real, in words."""
-        return f"real is what lies {'above' if self.line.real_above else 'below'} {self.line.threshold:.4g}"
+        side = "above" if self.line.real_above else "below"
+        return f"real is what lies {side} {self.line.threshold:.4g}".replace("-", "−")
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
 def machines(source: Source) -> list[Machine]:
     """Who can judge a model's pictures: discriminators first, then exact likelihoods, then bounds; a model's own before others'."""
     able = [(ability, other) for other in _alike(source) if (ability := scorer(open_run(other.path).abilities))]
     able.sort(key=lambda pair: (list(_WORDS).index(pair[0]), pair[1] != source))
-    real = real_pictures(source).learnt[:LEARNT_FROM]
-    drawn = _drawn(source, LEARNT_FROM, _LEARNING_SEED)
-    found = []
+    found: list[Machine] = []
     for ability, other in able:
-        try:
-            line = learn_line(_scores(other, real), _scores(other, drawn))
-        except GenlabError:  # such as classes that are no digits: it has nothing to say here
-            continue
-        found.append(Machine(other, _WORDS[ability].format(other.name), line))
-        if len(found) == MACHINES:
-            break
+        if len(found) < MACHINES:
+            # One with classes that are no digits has nothing to say here.
+            with suppress(InputError):
+                found.append(Machine(other, _WORDS[ability].format(other.name), _line(other, source)))
     return found
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _line(machine: Source, source: Source) -> Line:
+    """Where a machine's model draws the line between real pictures and a model's."""
+    real, drawn = real_pictures(source).learnt[:LEARNT_FROM], _drawn(source, LEARNT_FROM, _LEARNING_SEED)
+    return learn_line(_scores(machine, real), _scores(machine, drawn))
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -176,19 +179,25 @@ def keepers() -> list[Keeper]:
     return [Keeper(source, True) for source in judges] + [Keeper(source, False) for source in found]
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
 def queue(keeper: Keeper) -> Queue:
     """What a guard makes of real pictures and of generators of the same form: the one it knows, then others."""
+    others = sorted(_alike(keeper.source), key=lambda other: other != keeper.source)[:GENERATORS]
+    generated = {other.name: _judged(keeper, other) for other in others}
+    return Queue(_judged(keeper, None), generated, real_pictures(keeper.source).words)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _judged(keeper: Keeper, generator: Source | None) -> Scores:
+    """What a guard makes of a generator's pictures, or of real ones."""
     source = keeper.source
-    model, real = model_of(source), real_pictures(source)
-    if keeper.is_discriminator:
-        judge: Any = lambda images: score(model, images)  # noqa: E731
-    else:
-        known = _drawn(source, AT_THE_DOOR, _GUARD_SEED)
-        judge = train_guard(real.learnt, known, model.domain).score
-    others = sorted(_alike(source), key=lambda other: other != source)[:GENERATORS]
-    generated = {other.name: judge(_drawn(other, AT_THE_DOOR, _DOOR_SEED)) for other in others}
-    return Queue(judge(real.shown), generated, real.words)
+    images = real_pictures(source).shown if generator is None else _drawn(generator, AT_THE_DOOR, _DOOR_SEED)
+    return _scores(source, images) if keeper.is_discriminator else _guard(source).score(images)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _guard(source: Source) -> Guard:
+    """A classifier that has learned a generator's pictures."""
+    return train_guard(real_pictures(source).learnt, _drawn(source, AT_THE_DOOR, _GUARD_SEED), model_of(source).domain)
 
 
 # --- both --------------------------------------------------------------------------------------------------------------------------
