@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -228,8 +229,16 @@ def test_another_name_takes_nothing_of_the_last_one_s() -> None:
 # --- the door ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_discriminator_is_passed_more_often_by_the_generator_that_was_trained_to(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pictures before a door, for a quick look."""
     monkeypatch.setattr(stage, "AT_THE_DOOR", 60)
+    yield
+    stage._judged.clear()  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("few")
+def test_a_discriminator_is_passed_more_often_by_the_generator_that_was_trained_to() -> None:
     dcgan = next(source for source in painters() if source.name == "mnist-dcgan")
     waiting = queue(Keeper(dcgan, True))
     assert next(iter(waiting.generated)) == "mnist-dcgan"
@@ -238,8 +247,8 @@ def test_a_discriminator_is_passed_more_often_by_the_generator_that_was_trained_
     assert waiting.real.mean() > means["mnist-dcgan"] > means["mnist-flow"]
 
 
-def test_the_door_shows_two_rates_that_move_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "AT_THE_DOOR", 60)
+@pytest.mark.usefixtures("few")
+def test_the_door_shows_two_rates_that_move_together() -> None:
     app = opened(part="door", guard="digits-pixelcnn.classifier", welcome="100")
     assert [metric.value[:4] for metric in app.metric if metric.label == "real, let in"] == ["100%"]
     kind = {metric.label: metric.value for metric in app.metric}
