@@ -135,6 +135,15 @@ _ENTRIES: dict[str, Entry] = {
             of_points=frozenset({"likelihood", "latent", "invertible"}),
         ),
         Entry(
+            "flow_matching",
+            "genlab.models.continuous.flow_matching",
+            "continuous",
+            frozenset(),
+            "Lipman et al. 2023",
+            "A velocity field carries noise to data, learned along straight lines between the two; with a density of points.",
+            of_points=frozenset({"likelihood"}),
+        ),
+        Entry(
             "gan2d",
             "genlab.models.adversarial.gan2d",
             "adversarial",
