@@ -137,7 +137,8 @@ SECTIONS: dict[str, list[Entry]] = {
             needs=frozenset({"invertible"}),
             loads=("pandas",),
             slides=(Slides(19, 19, "Four approaches; reversible architectures"),),
-        )
+        ),
+        Entry("noise_to_data", "From noise to data", family="reversible", loads=_CHARTS),
     ],
     "A code for each image": [
         Entry(

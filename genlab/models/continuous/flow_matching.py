@@ -7,8 +7,8 @@ Noise x₀ ~ N(0, I) and an example x₁ are joined by a straight line, and the 
 Many lines pass through a point; the least loss is their mean direction, and moving along it, dx/dt = v(x, t), carries the noise's density
 to the data's (Albergo and Vanden-Eijnden 2023). The lines are straight, the paths need not be: so steps of a solver are what drawing costs.
 
-What better means: the loss on held-out examples, a mean squared error a value. It is no likelihood, and its least value is not 0: lines through
-one point differ, and by how much is left. Of points there is a log p too, through a change of variables (`model.PointMatching`).
+What better means: the loss on held-out examples, a mean squared error a value. It is no likelihood, and its least value is not 0, since
+lines through one point differ. Of points there is a log p too, through a change of variables (`model.PointMatching`).
 
 Levels are values in [−1, 1]: 2 (x + u) / levels − 1 with u uniform in [0, 1), or the middle of each level, u = ½; what is drawn is the
 level that a value lies in. NOTE: of the middles alone the density lies on a grid, which a smooth field can only come close to.
@@ -32,10 +32,13 @@ class Settings(_Settings):
 
     image_shape: tuple[int, ...] = Field((1, 8, 8), description="Channels, height and width of an image; (D,) of points.")
     levels: int | None = Field(17, ge=2, le=256, description="Number of values a pixel can take; none: points of real values.")
-    hidden: int = Field(128, ge=1, le=4096, description="Of points: units of a hidden layer.")
-    layers: int = Field(3, ge=1, le=20, description="Of points: hidden layers.")
-    channels: int = Field(32, ge=1, le=1024, description="Of images: channels at full size, twice as many at each half.")
-    scales: int = Field(1, ge=0, le=6, description="Of images: how often the U-Net halves their sides; 0: a plain residual network.")
+    network: Literal["unet", "dense"] = Field(
+        "unet", description="Of images: convolutions at several scales, or dense layers as of points."
+    )
+    hidden: int = Field(128, ge=1, le=4096, description="Units of a hidden layer of a dense network.")
+    layers: int = Field(3, ge=1, le=20, description="Hidden layers of a dense network.")
+    channels: int = Field(32, ge=1, le=1024, description="A U-Net's channels at full size, twice as many at each half.")
+    scales: int = Field(1, ge=0, le=6, description="How often a U-Net halves the sides; 0: a plain residual network.")
     frequencies: int = Field(8, ge=1, le=64, description="The network is told sin πkt and cos πkt of the time, k up to this.")
     classes: int = Field(0, ge=0, le=10_000, description="Of images: number of classes that they are drawn given; 0: none.")
     dequantisation: Literal["uniform", "none"] = Field(
@@ -58,7 +61,7 @@ def create(name: str, settings: Settings) -> FlowMatching:
     if len(shape) != (3 if is_image else 1) or min(shape) < 1:
         wanted = "(C, H, W), of images with levels" if is_image else "(D,), of points without levels"
         raise InputError(f"image_shape must be {wanted}, each at least 1; got {shape}")
-    if is_image and min(shape[1:]) < 2**settings.scales:
+    if is_image and settings.network == "unet" and min(shape[1:]) < 2**settings.scales:
         raise InputError(f"image_shape must have sides that can be halved {settings.scales} times; got {shape}: fewer scales do")
     if not is_image and settings.classes:
         raise InputError(f"classes must be 0 for points, of which this model draws all kinds; got {settings.classes}")

@@ -173,7 +173,11 @@ class ImageMatching(FlowMatching):
         self.image_shape = settings.image_shape
         self.levels = settings.levels or 2
         self.dequantisation = settings.dequantisation
-        self.network = UNet(settings.image_shape[0], settings.channels, settings.scales, settings.frequencies, settings.classes)
+        self.network: nn.Module = (
+            UNet(settings.image_shape[0], settings.channels, settings.scales, settings.frequencies, settings.classes)
+            if settings.network == "unet"
+            else Dense(self.domain.size, settings.hidden, settings.layers, settings.frequencies, settings.classes)
+        )
 
     def velocity(self, seen: Tensor, time: Tensor, labels: Tensor | None = None) -> Tensor:
         """V(x, t), or v(x, t, class)."""

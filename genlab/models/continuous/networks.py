@@ -1,4 +1,4 @@
-"""Networks that say which way, v(x, t): dense layers for points, a small U-Net for images (Ronneberger et al. 2015)."""
+"""Networks that say which way, v(x, t): dense layers, or of images a small U-Net (Ronneberger et al. 2015)."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ def time_features(time: Tensor, frequencies: int) -> Tensor:
 
 
 class Dense(nn.Module):
-    """Points ``(N, D)`` and times ``(N,)`` through layers with SiLUs between them: to velocities ``(N, D)``."""
+    """Layers with SiLUs between them: from examples ``(N, …)``, times ``(N,)`` and classes ``(N,)`` or None to velocities ``(N, …)``."""
 
-    def __init__(self, size: int, hidden: int, layers: int, frequencies: int) -> None:
+    def __init__(self, size: int, hidden: int, layers: int, frequencies: int, classes: int = 0) -> None:
         super().__init__()
-        self.frequencies = frequencies
-        widths = [size + 2 * frequencies, *[hidden] * layers, size]
+        self.frequencies, self.classes = frequencies, classes
+        widths = [size + 2 * frequencies + classes, *[hidden] * layers, size]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
 
-    def forward(self, points: Tensor, time: Tensor) -> Tensor:
-        """V(x, t)."""
-        values = torch.cat((points, time_features(time, self.frequencies)), 1)
+    def forward(self, examples: Tensor, time: Tensor, labels: Tensor | None = None) -> Tensor:
+        """V(x, t), or v(x, t, class)."""
+        told = [] if labels is None else [F.one_hot(labels, self.classes).to(examples)]
+        values = torch.cat((examples.flatten(1), time_features(time, self.frequencies), *told), 1)
         for layer in self.layers[:-1]:
             values = F.silu(layer(values))
         velocity: Tensor = self.layers[-1](values)
-        return velocity
+        return velocity.reshape(examples.shape)
 
     def with_tangents(self, points: Tensor, tangents: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-        """V(x, t), and (∂v/∂x) u of every tangent u at x: ``(N, D)`` and ``(N, K, D)``, of tangents ``(N, K, D)``."""
+        """V(x, t), and (∂v/∂x) u of every tangent u at x: ``(N, D)`` and ``(N, K, D)``, of tangents ``(N, K, D)``; without classes."""
         values = torch.cat((points, time_features(time, self.frequencies)), 1)
         tangents = F.pad(tangents, (0, 2 * self.frequencies))  # time stands still
         for layer in self.layers[:-1]:
