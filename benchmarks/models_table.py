@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train`")
     parser.add_argument("--latent", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train`, models with a bound")
     parser.add_argument("--flow", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train realnvp`")
+    parser.add_argument("--matching", type=Path, nargs="+", default=[], metavar="RUN", help="of `genlab train flow_matching`")
     parser.add_argument("--pixelvae", type=Path, nargs="+", default=[], metavar="RUN", help="the same, beside plain causal models")
     parser.add_argument("--probe", type=Path, nargs="+", default=[], metavar="FILE", help="of `genlab probe --json`")
     parser.add_argument("--comparison", type=Path, nargs="+", default=[], metavar="FOLDER", help="of `genlab compare`")
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             text = between(text, part, latent_table([open_run(folder) for folder in folders]))
     if given.flow:
         text = between(text, "flow", flow_table([open_run(folder) for folder in given.flow]))
+    if given.matching:
+        text = between(text, "matching", matching_table([open_run(folder) for folder in given.matching]))
     if given.probe:
         text = between(text, "probe", "\n\n".join(probe_table(read_json(file)) for file in given.probe))
     if given.comparison:
@@ -164,6 +167,30 @@ def _flow_row(run: Run) -> list[str]:
         f"{steps[-1]['step'] * run.config['training']['batch_size'] / run.config['data']['record']['images']['train']:.1f}"
         if steps
         else "–",
+        f"{steps[-1]['seconds'] / 60:.1f}" if steps else "–",
+    ]
+
+
+def matching_table(runs: Sequence[Run]) -> str:
+    """A row for each run of flow matching, with what ``genlab evaluate --samples --json RUN/test.json`` found of it."""
+    head = ["run", "data", "velocity error, validation", "log p, test", "coverage", "digit Fréchet", "parameters", "steps", "minutes"]
+    return "\n".join(table(head, [_matching_row(run) for run in runs]))
+
+
+def _matching_row(run: Run) -> list[str]:
+    found, best, steps = read_json(run.path / "test.json"), run.best(), run.metrics("train")
+    lies = found.get("neighbours", {})
+    return [
+        f"`{run.name}`",
+        f"`{run.config['data']['record']['name']}`",
+        f"{best['velocity_error']:.4f}" if best else "–",
+        f"{_log_p(found)} nats" if "nats" in found else "–",
+        *(
+            f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})" if (one := lies.get(name)) else "–"
+            for name in ("coverage", "frechet")
+        ),
+        _parameters(run),
+        f"{steps[-1]['step']:,}" if steps else "–",
         f"{steps[-1]['seconds'] / 60:.1f}" if steps else "–",
     ]
 

@@ -109,3 +109,20 @@ def test_a_flow_s_row_says_that_it_is_a_bound_and_what_was_published(tmp_path: P
     assert cells[1:5] == ["≤ 1.2500", "≤ 40.1 ± 0.5", "–", str(model.parameter_count())]
     assert "digits; uniform dequantisation" in text
     assert "- Flow: 1.078 bits/dim (somewhere)" in text
+
+
+def test_flow_matching_has_the_figures_that_its_run_and_its_evaluation_left(tmp_path: Path) -> None:
+    models_table = script()
+    data = genlab.load_dataset("digits", size=4)
+    model = genlab.create_model("flow_matching", image_shape=data.image_shape, levels=data.levels, network="dense", hidden=4)
+    run = Run(tmp_path / "carried")
+    genlab.train(model, data, out=run.path, steps=2)
+    best = run.best()
+    assert best is not None
+    cells = [cell.strip() for cell in models_table.matching_table([run]).splitlines()[2].strip("| ").split("|")]
+    assert cells[:5] == ["`carried`", "`digits`", f"{best['velocity_error']:.4f}", "–", "–"]
+    assert cells[6:8] == [str(model.parameter_count()), "2"]
+    lies = {"coverage": {"value": 0.5, "low": 0.25, "high": 0.75}, "frechet": None}
+    (run.path / "test.json").write_text(json.dumps({"nats": -1.5, "standard_error": 0.25, "neighbours": lies}))
+    cells = [cell.strip() for cell in models_table.matching_table([run]).splitlines()[2].strip("| ").split("|")]
+    assert cells[3:6] == ["1.50 ± 0.25 nats", "0.500 (0.250–0.750)", "–"]

@@ -13,7 +13,7 @@ from genlab.dashboard.stage.matching import Worth
 _HEIGHT = 320
 
 
-def worth_by_passes(found: Sequence[Worth], figure: str, title: str) -> alt.LayerChart:
+def worth_by_passes(found: Sequence[Worth], figure: str, title: str) -> alt.LayerChart | alt.FacetChart:
     """A figure of `genlab.measures.neighbours.Neighbours` with its interval against passes of the network, a line for each solver.
 
     Args:

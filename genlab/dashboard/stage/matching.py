@@ -179,7 +179,7 @@ def on_the_way(source: Source, seed: int, count: int) -> OnTheWay:
         expected = [x + (1 - t[0]) * model.velocity(x, t, labels) for x, t in zip(seen, now, strict=True)]
     way = sum((after - before).flatten(1).norm(dim=1) for before, after in pairwise(seen))
     detour = float((way / (seen[-1] - seen[0]).flatten(1).norm(dim=1)).mean())
-    return OnTheWay(times, *(_ink(torch.stack(each).numpy()) for each in (seen, expected)), detour=detour)
+    return OnTheWay(times, _ink(torch.stack(seen).numpy()), _ink(torch.stack(expected).numpy()), detour)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -105,12 +105,12 @@ class FlowMatching(nn.Module):
             if name not in known:
                 raise unknown_name(f"option of model {self.name!r}", name, known)
         resolve_backend(options.get("backend", "auto"), allowed=("torch",))
-        how = {"steps": _steps(options.get("steps", self.settings.steps)), "solver": _solver(options.get("solver", self.settings.solver))}
+        steps, solver = _steps(options.get("steps", self.settings.steps)), _solver(options.get("solver", self.settings.solver))
         noise, labels = self.noise(n, seed), self._labels(options.get("labels"), n, seed)
         found = []
         for start in range(0, max(1, n), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            *_, seen = self.paths(noise[part], labels=None if labels is None else labels[part], **how)
+            *_, seen = self.paths(noise[part], steps=steps, solver=solver, labels=None if labels is None else labels[part])
             found.append(self.as_drawn(seen))
         return np.concatenate(found)
 

@@ -40,12 +40,12 @@ class Dense(nn.Module):
         """V(x, t), and (∂v/∂x) u of every tangent u at x: ``(N, D)`` and ``(N, K, D)``, of tangents ``(N, K, D)``; without classes."""
         values = torch.cat((points, time_features(time, self.frequencies)), 1)
         tangents = F.pad(tangents, (0, 2 * self.frequencies))  # time stands still
-        for layer in self.layers[:-1]:
+        *inner, last = (layer for layer in self.layers if isinstance(layer, nn.Linear))
+        for layer in inner:
             before = layer(values)
             share = before.sigmoid()
             slope = share * (1 + before * (1 - share))  # of silu(y) = y σ(y)
             values, tangents = before * share, slope[:, None] * (tangents @ layer.weight.T)
-        last = self.layers[-1]
         return last(values), tangents @ last.weight.T
 
 
