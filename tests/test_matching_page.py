@@ -88,6 +88,15 @@ def test_images_on_their_way_begin_as_noise_and_end_as_what_is_expected():
     np.testing.assert_array_equal(shade[0] > 0, [[False, True, False], [True, False, False], [False, False, False]])
 
 
+def test_of_a_model_with_classes_each_is_shown_in_turn(monkeypatch):
+    told = systems.small("flow_matching", classes=3)
+    monkeypatch.setattr(matching, "model_of", lambda source: told)
+    source = Source("told", 1, "")
+    drawn = drawn_in(source, 2, "euler", 0, 5)
+    np.testing.assert_array_equal(drawn, genlab.sample(told, 5, steps=2, solver="euler", labels=[0, 1, 2, 0, 1]))
+    assert on_the_way(source, 0, 5).images.shape[1] == 5
+
+
 def test_other_models_are_not_offered_and_a_large_one_is_a_sentence(monkeypatch):
     a_run("pixels")
     assert list(sources_of("plane")) == ["spirals-matching"]

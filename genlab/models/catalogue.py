@@ -137,7 +137,7 @@ _ENTRIES: dict[str, Entry] = {
         Entry(
             "flow_matching",
             "genlab.models.continuous.flow_matching",
-            "continuous",
+            "flow_matching",
             frozenset(),
             "Lipman et al. 2023",
             "A velocity field carries noise to data, learned along straight lines between the two; with a density of points.",

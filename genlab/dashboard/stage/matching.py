@@ -125,7 +125,7 @@ def sources_of(part: str) -> dict[str, Source]:
 
 
 def _is_of(part: str, source: Source) -> bool:
-    ours = {entry.name for entry in entries() if entry.family == "continuous"}
+    ours = {entry.name for entry in entries() if entry.family == "flow_matching"}
     try:
         run = open_run(source.path)
         return run.config["model"]["name"] in ours and (run.domain.is_image if part == "images" else run.domain.shape == (2,))
@@ -172,7 +172,7 @@ def on_the_way(source: Source, seed: int, count: int) -> OnTheWay:
     model = model_of(source)
     count = max(1, min(count, _VALUES_AT_MOST // (2 * (_ON_THE_WAY + 1) * model.domain.size)))
     times = tuple(station / _ON_THE_WAY for station in range(_ON_THE_WAY + 1))
-    labels = None if source.label is None else torch.full((count,), source.label)
+    labels = torch.arange(count) % model.classes if model.classes else None
     with SAMPLING_SLOT, torch.no_grad():
         seen = list(model.paths(model.noise(count, seed), steps=_ON_THE_WAY, solver="midpoint", labels=labels))
         now = [torch.full((count,), time) for time in times]
@@ -184,11 +184,13 @@ def on_the_way(source: Source, seed: int, count: int) -> OnTheWay:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def drawn_in(source: Source, steps: int, solver: str, seed: int, count: int) -> NDArray[Any]:
-    """Examples drawn in that many steps; the noise is the seed's, whatever the steps."""
+    """Examples drawn in that many steps; the noise is the seed's, whatever the steps, and classes follow each other in turn."""
     from genlab.sampling import sample
 
+    model = model_of(source)
+    told = {"labels": np.arange(count) % model.classes} if model.classes else {}
     with SAMPLING_SLOT:
-        return sample(model_of(source), count, seed=seed, steps=steps, solver=solver, **source.told)
+        return sample(model, count, seed=seed, steps=steps, solver=solver, **told)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
