@@ -33,8 +33,7 @@ _REAL = 700
 _WEIGHTS_AT_MOST = 300_000  # a network that a browser still follows with the eye
 _ON_THE_WAY = 24  # stations of images
 _VALUES_AT_MOST = 260_000  # of images on their way, in all
-_JUDGED = {"coordinates": 1_000}  # points; of images as many as are held out, up to:
-_IMAGES_JUDGED = 360
+_JUDGED = 600  # examples
 _SIDE = 110  # squares each way, that a density is added up in
 
 Floats = NDArray[np.float32]
@@ -198,7 +197,7 @@ def worth_of_steps(source: Source, seed: int) -> list[Worth]:
     """Every solver at every number of steps that asks the network no more than `PASSES_AT_MOST` times, in order of the passes."""
     model, real = model_of(source), held_out(source)[0]
     space = usual_space(model.domain)
-    real = real[: _JUDGED.get(space, _IMAGES_JUDGED)]
+    real = real[:_JUDGED]
     rows, found = in_space(real, model.domain, space), []
     for solver, (nodes, _) in SOLVERS.items() if space == "coordinates" else [("euler", SOLVERS["euler"])]:
         for steps in (count for count in COUNTS if count * len(nodes) <= PASSES_AT_MOST):
@@ -214,7 +213,7 @@ def density_of(source: Source) -> Density:
     """The density of a model of points in the plane, added up, and what it says of held-out points."""
     import torch
 
-    model, points = model_of(source), held_out(source)[0][: _JUDGED["coordinates"]]
+    model, points = model_of(source), held_out(source)[0][:_JUDGED]
     drawn = drawn_in(source, 64, "rk4", 0, 2_000)
     low, high = np.quantile(drawn, [0.001, 0.999], axis=0)
     low, high = low - 0.25 * (high - low), high + 0.25 * (high - low)
