@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genlab.dashboard.components import base64, component
 from genlab.dashboard.stage.matching import OnTheWay
@@ -20,7 +21,7 @@ def developing(way: OnTheWay, *, identity: str, key: str) -> None:
     """
     stations, count, *shape = way.images.shape
 
-    def packed(images: np.ndarray) -> str:
+    def packed(images: NDArray[np.uint8]) -> str:
         return base64(images.transpose(0, 1, 3, 4, 2))
 
     _mount(

@@ -176,7 +176,7 @@ def on_the_way(source: Source, seed: int, count: int) -> OnTheWay:
         seen = list(model.paths(model.noise(count, seed), steps=_ON_THE_WAY, solver="midpoint", labels=labels))
         now = [torch.full((count,), time) for time in times]
         expected = [x + (1 - t[0]) * model.velocity(x, t, labels) for x, t in zip(seen, now, strict=True)]
-    way = sum((after - before).flatten(1).norm(dim=1) for before, after in pairwise(seen))
+    way = torch.stack([(after - before).flatten(1).norm(dim=1) for before, after in pairwise(seen)]).sum(0)
     detour = float((way / (seen[-1] - seen[0]).flatten(1).norm(dim=1)).mean())
     return OnTheWay(times, _ink(torch.stack(seen).numpy()), _ink(torch.stack(expected).numpy()), detour)
 
