@@ -67,19 +67,15 @@ function follow(velocity, points, { nodes, weights }, steps, start = 0) {
   return found;
 }
 
-// How long the ways of points are beside the straight lines between their ends: the mean of the ratios, and the lines' ends' mean distance
-// from where they should have come to.
+// How long the ways of points are beside the straight lines between their ends, all ways together.
 function detourOf(stations) {
-  const [first, last] = [stations[0], stations.at(-1)];
-  let sum = 0;
-  for (let n = 0; n < first.length; n += 2) {
-    let way = 0;
-    for (let i = 1; i < stations.length; i += 1) way += Math.hypot(stations[i][n] - stations[i - 1][n], stations[i][n + 1] - stations[i - 1][n + 1]);
-    sum += way / Math.max(1e-9, Math.hypot(last[n] - first[n], last[n + 1] - first[n + 1]));
-  }
-  return sum / (first.length / 2);
+  const first = stations[0];
+  let ways = 0;
+  for (let i = 1; i < stations.length; i += 1) ways += apartOf(stations[i], stations[i - 1]);
+  return ways / Math.max(1e-9, apartOf(stations.at(-1), first));
 }
 
+// The mean distance of points from where others are.
 function apartOf(ours, theirs) {
   let sum = 0;
   for (let n = 0; n < ours.length; n += 2) sum += Math.hypot(ours[n] - theirs[n], ours[n + 1] - theirs[n + 1]);

@@ -72,7 +72,7 @@ class OnTheWay:
         times: t of each station.
         images: What is there, as a share of ink from 0 to 255, ``(stations, N, C, H, W)``.
         expected: Where it is heading, x + (1 − t) v(x, t), likewise.
-        detour: The mean length of the paths over the straight distance of their ends.
+        detour: How long the paths are beside the straight lines between their ends, all together.
     """
 
     times: tuple[float, ...]
@@ -176,8 +176,8 @@ def on_the_way(source: Source, seed: int, count: int) -> OnTheWay:
         seen = list(model.paths(model.noise(count, seed), steps=_ON_THE_WAY, solver="midpoint", labels=labels))
         now = [torch.full((count,), time) for time in times]
         expected = [x + (1 - t[0]) * model.velocity(x, t, labels) for x, t in zip(seen, now, strict=True)]
-    way = torch.stack([(after - before).flatten(1).norm(dim=1) for before, after in pairwise(seen)]).sum(0)
-    detour = float((way / (seen[-1] - seen[0]).flatten(1).norm(dim=1)).mean())
+    ways = sum(_apart(before, after) for before, after in pairwise(seen))
+    detour = ways / _apart(seen[0], seen[-1])
     return OnTheWay(times, _ink(torch.stack(seen).numpy()), _ink(torch.stack(expected).numpy()), detour)
 
 
@@ -231,7 +231,7 @@ def density_of(source: Source) -> Density:
     )
 
 
-def histogram(points: NDArray[Any], reach: float, middle: tuple[float, ...], side: int = 72) -> NDArray[np.uint8]:
+def histogram(points: NDArray[Any], reach: float, middle: tuple[float, ...], side: int = 64) -> NDArray[np.uint8]:
     """Where points lie, as an image of 256 levels, ``(1, side, side)``, rows from the top; √ of their number, so that few are seen too."""
     edges = [np.linspace(middle[axis] - reach, middle[axis] + reach, side + 1) for axis in range(2)]
     counts = np.histogram2d(points[:, 0], points[:, 1], bins=edges)[0].T[::-1]
@@ -239,6 +239,11 @@ def histogram(points: NDArray[Any], reach: float, middle: tuple[float, ...], sid
         255 * np.sqrt((counts / max(1.0, np.quantile(counts[counts > 0], 0.9) if counts.any() else 1.0)).clip(0, 1))
     ).astype(np.uint8)
     return shade[None]
+
+
+def _apart(ours: Any, theirs: Any) -> float:
+    """The mean distance of examples from where they are later."""
+    return float((theirs - ours).flatten(1).norm(dim=1).mean())
 
 
 def _ink(seen: NDArray[Any]) -> NDArray[np.uint8]:
