@@ -117,7 +117,7 @@ def on_images(source: Source, seed: int) -> None:
         developing(way, identity=f"{source} {seed}", key="developing")
         st.caption(
             "Values from −1 (paper) to 1 (ink); noise goes beyond, and is shown cut off. At the start the network can only expect a mean "
-            f"of all images. The ways are {way.detour:.2f} times as long as the straight lines between their ends, in the mean."
+            f"of all images. The ways are {way.detour:.2f} times as long as the straight lines between their ends."
         )
     st.header("How many steps?", anchor=False)
     levels = model_of(source).levels

@@ -89,19 +89,20 @@ class UNet(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions and a short-cut; what the block is told is a shift of each channel between them."""
+    """Two convolutions and a short-cut; what the block is told shifts each channel between them, once a norm can no longer take it back."""
 
     def __init__(self, inputs: int, outputs: int, told: int) -> None:
         super().__init__()
         self.first = nn.Sequential(_norm(inputs), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, padding=1))
+        self.between = _norm(outputs)
         self.told = nn.Linear(told, outputs)
-        self.second = nn.Sequential(_norm(outputs), nn.SiLU(), nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.past = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, values: Tensor, told: Tensor) -> Tensor:
         """The map ``(N, outputs, H, W)``."""
-        changed = self.second(self.first(values) + self.told(told)[:, :, None, None])
-        result: Tensor = self.past(values) + changed
+        between = self.between(self.first(values)) + self.told(told)[:, :, None, None]
+        result: Tensor = self.past(values) + self.second(F.silu(between))
         return result
 
 
