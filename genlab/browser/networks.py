@@ -68,7 +68,7 @@ class Network:
             elif step["kind"] == "residual":
                 values = values.reshape(len(codes), step["inputs"], *step["size"])
                 hidden = functional.silu(functional.conv2d(functional.silu(values), weight, bias, padding=step["kernel"] // 2))
-                values = values + functional.conv2d(hidden, *second, padding=step["kernel"] // 2)
+                values = values + functional.conv2d(hidden, second[0], second[1], padding=step["kernel"] // 2)
             else:
                 values = values.reshape(len(codes), step["inputs"], *step["from"])
                 values = functional.conv_transpose2d(values, weight, bias, stride=step["stride"], padding=step["padding"])
@@ -97,7 +97,8 @@ def plain_network(module: object, shape: Shape) -> Network | None:
             steps.append(step)
             parameters.append((_array(leaf.weight), _array(leaf.bias) if leaf.bias is not None else np.zeros(step["outputs"], np.float32)))
         elif _is_residual(leaf) and steps:
-            first, second = leaf.first, leaf.second
+            block: Any = leaf
+            first, second = block.first, block.second
             sizes = {"inputs": first.in_channels, "outputs": first.in_channels, "kernel": first.kernel_size[0], "size": size}
             steps.append({"kind": "residual", **sizes, "activation": "none"})
             parameters.append(tuple(_array(part) for layer in (first, second) for part in (layer.weight, layer.bias)))

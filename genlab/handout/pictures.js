@@ -66,7 +66,7 @@ function showPictures(root, model) {
     const noise = state.noise;
     fitCanvas(canvas, width, height, Math.min(224, canvas.parentElement.clientWidth || 224));
     putPicture(canvas, noise, 0, 0);
-    const words = hasMap ? `code (${Array.from(noise, (value) => value.toFixed(2)).join(", ")})` : `${Math.round(state.share)} % of the way from A to B`;
+    const words = hasMap ? `code (${Array.from(noise, (value) => value.toFixed(2).replace("-", "−")).join(", ")})` : `${Math.round(state.share)} % of the way from A to B`;
     part("code").textContent = words;
     canvas.setAttribute("aria-label", `Picture of ${words}`);
     if (hasMap) Object.assign(part("here").style, { left: `${50 + (50 * noise[0]) / REACH}%`, top: `${50 - (50 * noise[1]) / REACH}%` });

@@ -76,7 +76,7 @@ function showPoints(root, model) {
     const point = pointOf(here);
     if (hasPlane) paintOne(part("codes"), { middle: [0, 0], reach: REACH }, noises, (noise) => noise, here);
     paintOne(part("points"), view, drawn, pointOf, point);
-    const written = (values) => Array.from(values, (value) => value.toFixed(2)).join(", ");
+    const written = (values) => Array.from(values, (value) => value.toFixed(2).replace("-", "−")).join(", ");
     part("code").textContent = `${hasPlane ? `code (${written(here)}) becomes ` : "the marked code becomes "}(${written(point)})`;
     part("points").setAttribute("aria-label", `${POINTS} points that the model draws; ${part("code").textContent}`);
   }
