@@ -101,6 +101,7 @@ def _facts_of(run: Run, model: Any, described: Described, number_format: NumberF
     """What stands in the file, for whoever wants to know."""
     from genlab import __version__
 
+    record = {"name": run.config["data"]["name"], **run.config["data"].get("record", {})}
     numbers = sum(tensor.size for tensor in described.tensors)
     settings = ", ".join(f"{name} = {value}" for name, value in model.config["settings"].items())
     return [
@@ -108,7 +109,7 @@ def _facts_of(run: Run, model: Any, described: Described, number_format: NumberF
         ("settings", settings),
         ("weights", f"{numbers:,} numbers, {number_format.words}"),
         ("cases", f"{cases}, computed by {described.by} with these very weights when the file was made"),
-        ("rule of its data", str(run.config["data"].get("record", {}).get("rule") or "as they are")),
+        ("its data", ", ".join(str(record[name]) for name in ("name", "rule") if record.get(name, "x") != "x")),
         ("seed of its training", str(run.config["seed"])),
         ("made by", f"genlab {__version__}, genlab export {run.name} --html"),
     ]

@@ -89,7 +89,7 @@ function showPoints(root, model) {
 
   part("codes-here").hidden = !hasPlane;
   part("points-words").textContent = hasPlane
-    ? "Each point on the right is a code on the left, taken there by the model, and so is the grid. Move over the codes."
+    ? "The second picture shows where the model takes each code of the first, and the grid with them. Move over the codes."
     : `A code has ${data.latents} numbers; the model takes each to a point. Move the numbers of the marked one.`;
   pointing(part("plane"), REACH, () => here, moveTo);
   if (!hasPlane) part("numbers").append(...slidersOf(Math.min(SLIDERS, data.latents), (number, value) => {
