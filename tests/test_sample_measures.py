@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,29 +11,18 @@ from tiny import tiny_model
 
 import genlab
 from genlab.digit_features import FEATURES, digit_classes, digit_features, frechet
-from genlab.domain import Domain
 from genlab.errors import InputError
 from genlab.measures import measure
-from genlab.measures.memorisation import memorisation, nearest_of
+from genlab.measures.memorisation import Memoriser, memorisation, nearest_of, pairs
 from genlab.measures.neighbours import compared, neighbours
 from genlab.measures.parzen import lesson, parzen
 
 DIGITS = genlab.load_dataset("digits")
 
 
-class Copyist:
-    """A model that draws what it is given: images of a split, all of them in turn."""
-
-    name = "copyist"
-    domain = Domain((1, 8, 8), 17)
-
-    def __init__(self, images: np.ndarray, noise: float = 0.0) -> None:
-        self._images, self._noise = images, noise
-
-    def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> np.ndarray:
-        rng = np.random.default_rng(seed)
-        drawn = self._images[rng.integers(0, len(self._images), n)] + self._noise * rng.standard_normal((n, 1, 8, 8))
-        return drawn.round().clip(0, 16).astype(np.uint8)
+def copyist(images: np.ndarray, noise: float = 0.0) -> Memoriser:
+    """A model that draws what it is given: images of a split."""
+    return Memoriser(images, 17, noise)
 
 
 # Precision, recall, density, coverage --------------------------------------------------------------------------------------------
@@ -88,12 +76,12 @@ def test_the_data_themselves_are_perfect_and_ties_count() -> None:
 
 
 def test_any_model_is_measured_in_digit_features() -> None:
-    found = neighbours(Copyist(DIGITS.train.images), DIGITS, limit=150)
+    found = neighbours(copyist(DIGITS.train.images), DIGITS, limit=150)
     assert (found.space, found.real, found.drawn) == ("digit features", 150, 150)
     assert found.precision.value > 0.8
     assert found.frechet is not None
     assert found.frechet.low <= found.frechet.value <= found.frechet.high
-    rough = neighbours(Copyist(DIGITS.train.images, noise=6.0), DIGITS, limit=150)
+    rough = neighbours(copyist(DIGITS.train.images, noise=6.0), DIGITS, limit=150)
     assert rough.precision.value < found.precision.value - 0.05
     assert rough.frechet is not None
     assert rough.frechet.value > 3 * found.frechet.value
@@ -119,7 +107,7 @@ def test_a_model_with_a_likelihood_is_measured_by_its_samples_too() -> None:
 )
 def test_what_cannot_be_measured_is_one_sentence(asked: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        neighbours(Copyist(DIGITS.train.images), DIGITS, **asked)
+        neighbours(copyist(DIGITS.train.images), DIGITS, **asked)
 
 
 # The digit classifier and the Fréchet distance -----------------------------------------------------------------------------------
@@ -150,7 +138,7 @@ def test_frechet_is_the_formula() -> None:
 @pytest.mark.parametrize("space", ["pixels", "digit features"])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_planted_memoriser_is_caught_and_honest_models_are_not(space: str, seed: int) -> None:
-    memoriser = memorisation(Copyist(DIGITS.train.images, noise=0.5), DIGITS, samples=400, space=space, seed=seed)
+    memoriser = memorisation(copyist(DIGITS.train.images, noise=0.5), DIGITS, samples=400, space=space, seed=seed)
     assert memoriser.memorises, memoriser.excess
     # Draws of the same density that it has not seen, and a model that has seen nothing at all.
     rest = genlab.load_dataset("digits", seed=seed + 1)
@@ -160,9 +148,9 @@ def test_a_planted_memoriser_is_caught_and_honest_models_are_not(space: str, see
         "test": DIGITS.test.images,
     }
     data = genlab.load_dataset(images=halves, source_levels=17)
-    honest = memorisation(Copyist(DIGITS.train.images[1::2], noise=0.5), data, samples=400, space=space, seed=seed)
+    honest = memorisation(copyist(DIGITS.train.images[1::2], noise=0.5), data, samples=400, space=space, seed=seed)
     assert not honest.memorises, honest.excess
-    noise = memorisation(Copyist(np.full((1, 1, 8, 8), 8), noise=5.0), rest, samples=400, space=space, seed=seed)
+    noise = memorisation(copyist(np.full((1, 1, 8, 8), 8), noise=5.0), rest, samples=400, space=space, seed=seed)
     assert not noise.memorises, noise.excess
 
 
@@ -174,6 +162,17 @@ def test_half_a_memoriser_has_half_an_excess() -> None:
     assert found.excess.value == pytest.approx(0.5, abs=0.08)
     assert np.array_equal(found.nearest[1000:], np.arange(1000))
     assert np.allclose(found.distances[1000:], 0, atol=1e-6)
+
+
+def test_pairs_show_who_is_nearest() -> None:
+    shown = pairs(copyist(DIGITS.train.images), DIGITS, samples=50, space="pixels")
+    assert np.array_equal(shown.drawn, shown.training)
+    assert np.array_equal(DIGITS.train.images[shown.found.nearest], shown.training)
+    off = [np.linalg.norm((ours.astype(float) - theirs) / 16) for ours, theirs in zip(shown.drawn, shown.held_out, strict=True)]
+    np.testing.assert_allclose(off, shown.found.distances_held_out, rtol=1e-5)
+    assert shown.found.sentence.startswith("Of 50 samples 100% have their nearest neighbour among the 1,437 training images; ")
+    assert "it would be 80%" in shown.found.sentence
+    assert shown.found.sentence.endswith("is 1.00 (95%: 1.00 to 1.00): it memorises.")
 
 
 # Parzen windows ------------------------------------------------------------------------------------------------------------------

@@ -382,13 +382,23 @@ def costs(bits: Mapping[str, NDArray[np.float64]]) -> alt.LayerChart | alt.Facet
     Args:
         bits: By kind, of each image.
     """
-    rows = [{"kind": kind, "bits": float(value)} for kind, values in bits.items() for value in values[:_POINTS]]
-    means = [{"kind": kind, "bits": float(values.mean())} for kind, values in bits.items()]
-    y = alt.Y("kind:N", sort=list(bits), title=None)
-    x = alt.X("bits:Q", title="−log₂ p(x), bits", scale=alt.Scale(zero=False), axis=alt.Axis(grid=False, tickCount=6))
-    colour = alt.Color("kind:N", scale=alt.Scale(domain=list(bits)), legend=None)
-    strokes = alt.Chart(alt.InlineData(values=rows)).mark_tick(thickness=1.5, height=26, opacity=0.45).encode(x=x, y=y, color=colour)
+    return strokes(bits, "−log₂ p(x), bits")
+
+
+def strokes(figures: Mapping[str, NDArray[np.float64]], words: str) -> alt.LayerChart | alt.FacetChart:
+    """A stroke for each figure, a line a kind, and the mean of each kind as a point.
+
+    Args:
+        figures: By kind.
+        words: What they are, with their unit.
+    """
+    rows = [{"kind": kind, "value": float(value)} for kind, values in figures.items() for value in values[:_POINTS]]
+    means = [{"kind": kind, "value": float(values.mean())} for kind, values in figures.items()]
+    y = alt.Y("kind:N", sort=list(figures), title=None)
+    x = alt.X("value:Q", title=words, scale=alt.Scale(zero=False), axis=alt.Axis(grid=False, tickCount=6))
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=list(figures)), legend=None)
+    lines = alt.Chart(alt.InlineData(values=rows)).mark_tick(thickness=1.5, height=26, opacity=0.45).encode(x=x, y=y, color=colour)
     points = (
         alt.Chart(alt.InlineData(values=means)).mark_point(filled=True, size=110, opacity=1, shape="diamond").encode(x=x, y=y, color=colour)
     )
-    return alt.layer(strokes, points).properties(height=150)
+    return alt.layer(lines, points).properties(height=max(150, 50 * len(figures)))

@@ -74,7 +74,6 @@ SECTIONS: dict[str, list[Entry]] = {
             "map",
             "The map",
             slides=(
-                Slides(3, 5, "Images that nobody took; a decade of them"),
                 Slides(6, 6, "Supervised and unsupervised learning"),
                 Slides(7, 7, "Generative models: explicit and implicit density"),
                 Slides(8, 8, "Why generative models"),
@@ -90,6 +89,7 @@ SECTIONS: dict[str, list[Entry]] = {
                 Slides(5, 5, "Can you still tell?", {"part": "grid"}),
             ),
         ),
+        Entry("gallery", "A decade of samples", slides=(Slides(5, 5, "Samples of a decade"),)),
         Entry(
             "uses",
             "What it is good for",
@@ -129,6 +129,9 @@ SECTIONS: dict[str, list[Entry]] = {
             slides=(Slides(18, 18, "Gated layers, short-cuts, logistic loss, multi-scale, tricks"),),
         ),
     ],
+    "Side by side": [
+        Entry("comparison", "Families side by side", loads=_CHARTS, slides=(Slides(19, 19, "Four approaches, with their pros and cons"),))
+    ],
     "There and back": [
         Entry(
             "reversible",
@@ -136,9 +139,11 @@ SECTIONS: dict[str, list[Entry]] = {
             family="reversible",
             needs=frozenset({"invertible"}),
             loads=("pandas",),
-            slides=(Slides(19, 19, "Four approaches; reversible architectures"),),
+            slides=(Slides(19, 19, "Reversible architectures"),),
         ),
-        Entry("noise_to_data", "From noise to data", family="reversible", loads=_CHARTS),
+        Entry(
+            "noise_to_data", "From noise to data", family="reversible", loads=_CHARTS, slides=(Slides(19, 19, "What came after the four"),)
+        ),
     ],
     "A code for each image": [
         Entry(
@@ -188,8 +193,8 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("runs", "Runs", shares=_RUN, loads=_CHARTS),
     ],
     "Looking back": [
-        Entry("comparison", "Families side by side", loads=_CHARTS),
-        Entry("quiz", "Quiz", loads=_CHARTS, slides=(Slides(62, 65, "Six questions to reflect on"),)),
+        Entry("memorisation", "Draws, or remembers?", loads=_CHARTS, slides=(Slides(62, 63, "Samples with their nearest training image"),)),
+        Entry("quiz", "Quiz", loads=_CHARTS, slides=(Slides(64, 65, "Six questions to reflect on"),)),
         Entry("bench", "Bench", loads=_CHARTS),
     ],
 }

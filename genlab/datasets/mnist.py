@@ -50,6 +50,14 @@ def mnist(_settings: DataSettings) -> Source:
     return replace(source, levels=256, sentence="OpenML, mnist_784, version 1")
 
 
+def is_at_hand() -> bool:
+    """Whether MNIST is here, so that it need not be downloaded."""
+    try:
+        return _own_folder() is not None or not missing_of_mnist(_cache_folder())
+    except (InputError, OSError):
+        return False
+
+
 def _own_folder() -> Path | None:
     """The folder of the user's own IDX files, if there is one."""
     named = os.environ.get("GENLAB_DATA_DIR")

@@ -12,12 +12,14 @@ farther from the training images than held-out images are is no copy, whoever is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genlab.domain import Domain
 from genlab.errors import InputError
 from genlab.measures.features import drawn_like, in_space, usual_space
 from genlab.measures.figures import generator_of
@@ -42,7 +44,9 @@ class Memorisation:
         excess: 0 for an honest model, 1 for one that copies; with its 95% interval over samples.
         nearest: Of each sample, the place of its nearest training example in the split, ``(samples,)``.
         distances: How far that is, ``(samples,)``.
-        yardstick: How far the nearest training example of a held-out one is, the median.
+        nearest_held_out: Of each sample, the place of its nearest held-out example among those looked at, ``(samples,)``.
+        distances_held_out: How far that is, ``(samples,)``.
+        yardsticks: How far the nearest training example of a held-out one is, of as many as there are samples.
         samples: Number of samples.
         training: Number of training examples looked at.
         held_out: Number of held-out ones: valid and test.
@@ -52,16 +56,68 @@ class Memorisation:
     excess: Estimate
     nearest: NDArray[np.int64]
     distances: NDArray[np.float64]
-    yardstick: float
+    nearest_held_out: NDArray[np.int64]
+    distances_held_out: NDArray[np.float64]
+    yardsticks: NDArray[np.float64]
     samples: int
     training: int
     held_out: int
     space: str
 
     @property
+    def yardstick(self) -> float:
+        """How far the nearest training example of a held-out one is, the median."""
+        return float(np.median(self.yardsticks))
+
+    @property
     def memorises(self) -> bool:
         """Whether the whole interval of the excess lies above `ALARM`, and samples nearer to training examples than held-out ones do."""
         return self.excess.low > ALARM and float(np.median(self.distances)) < self.yardstick
+
+    @property
+    def sentence(self) -> str:
+        """The finding for a reader, with its interval."""
+        nearer = float((self.distances < self.distances_held_out).mean())
+        expected = self.training / (self.training + self.held_out)
+        verdict = "it memorises" if self.memorises else "no sign of memorising"
+        return (
+            f"Of {self.samples:,} samples {nearer:.0%} have their nearest neighbour among the {self.training:,} training images; of "
+            f"somebody who saw neither these nor the {self.held_out:,} held-out ones it would be {expected:.0%}. The excess, 0 for an "
+            f"honest model and 1 for one that copies, is {self.excess.text(2)}: {verdict}."
+        )
+
+
+class Pairs(NamedTuple):
+    """Samples with who is nearest to each, ``(samples, *shape)`` each, their number of levels, and what follows from all of them."""
+
+    drawn: NDArray[Any]
+    training: NDArray[Any]
+    held_out: NDArray[Any]
+    levels: int | None
+    found: Memorisation
+
+
+class Memoriser:
+    """A planted example: a model that draws nothing but images that it was shown, here and there a level off.
+
+    Args:
+        images: Levels ``(N, C, H, W)``.
+        levels: Their number.
+        noise: Standard deviation of what is added, in levels.
+    """
+
+    name = "memoriser"
+
+    def __init__(self, images: NDArray[np.uint8], levels: int, noise: float = 0.5) -> None:
+        self.domain = Domain(images.shape[1:], levels)
+        self._images, self._noise = images, noise
+
+    def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> NDArray[np.uint8]:
+        """Images out of its memory."""
+        rng = np.random.default_rng(seed)
+        drawn = self._images[rng.integers(0, len(self._images), n)] + self._noise * rng.standard_normal((n, *self.domain.shape))
+        images: NDArray[np.uint8] = drawn.round().clip(0, (self.domain.levels or 2) - 1).astype(np.uint8)
+        return images
 
 
 def memorisation(
@@ -80,17 +136,32 @@ def memorisation(
     Raises:
         InputError: Data that doesn't fit the model, an unknown space, or too few samples.
     """
+    return pairs(model, data, samples=samples, space=space, training=training, seed=seed).found
+
+
+def pairs(
+    model: Model, data: Dataset, *, samples: int = SAMPLES, space: str | None = None, training: int = TRAINING, seed: int = 0
+) -> Pairs:
+    """The same with the examples themselves, to be looked at; arguments and errors as in `memorisation`."""
     if samples < 2:
         raise InputError(f"samples must be at least 2; got {samples}")
     check_fits(model, data.domain, data.name)
     space = space or usual_space(data.domain)
-    chosen = np.sort(generator_of(seed, 1).permutation(len(data.train))[:training])
+    chosen = looked_at(data, training, seed)
     seen = data.train.batch(generator_of(seed, 0), chosen)
     rest = np.concatenate([split.batch(generator_of(seed, 0), np.arange(len(split))).values for split in (data.valid, data.test)])
     held_out = rest[generator_of(seed, 2).permutation(len(rest))[:HELD_OUT]]
-    rows = [in_space(values, data.domain, space) for values in (drawn_like(model, seen, samples, seed), seen.values, held_out)]
+    drawn = drawn_like(model, seen, samples, seed)
+    rows = [in_space(values, data.domain, space) for values in (drawn, seen.values, held_out)]
     found = nearest_of(*rows, space=space, seed=seed)
-    return replace(found, nearest=chosen[found.nearest])
+    neighbours = seen.values[found.nearest], held_out[found.nearest_held_out]
+    return Pairs(drawn, *neighbours, data.domain.levels, replace(found, nearest=chosen[found.nearest]))
+
+
+def looked_at(data: Dataset, training: int, seed: int) -> NDArray[np.int64]:
+    """The places of the training examples among which neighbours are looked for, at most so many, drawn by the seed."""
+    places: NDArray[np.int64] = np.sort(generator_of(seed, 1).permutation(len(data.train))[:training])
+    return places
 
 
 def nearest_of(drawn: NDArray[Any], training: NDArray[Any], held_out: NDArray[Any], *, space: str, seed: int = 0) -> Memorisation:
@@ -109,8 +180,8 @@ def nearest_of(drawn: NDArray[Any], training: NDArray[Any], held_out: NDArray[An
         return ((shares - expected) / (1 - expected))[:, None]
 
     (excess,) = bootstrap(len(counts), figure, seed)
-    yardstick = float(np.median(_nearest(held_out[: len(drawn)], training)[0]))
-    return Memorisation(excess, nearest, own, yardstick, len(drawn), len(training), len(held_out), space)
+    yardsticks, _ = _nearest(held_out[: len(drawn)], training)
+    return Memorisation(excess, nearest, own, nearest_held_out, other, yardsticks, len(drawn), len(training), len(held_out), space)
 
 
 def _nearest(rows: NDArray[Any], among: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
