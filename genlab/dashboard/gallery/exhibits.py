@@ -135,7 +135,7 @@ def _drawn(source: Source, seed: int) -> Set:
         begun = time.perf_counter()
         images = draw(model, source, seed)
         seconds = time.perf_counter() - begun
-    return Set(images, model.domain.levels, seconds / len(images), model.parameter_count())
+    return Set(images, model.domain.levels, seconds / len(images), shipped.parameters(model))
 
 
 def _shipped_set(exhibit: Exhibit) -> Set | None:
