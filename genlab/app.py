@@ -41,7 +41,7 @@ def show_page() -> None:
     bound_uploads()
     SAMPLING_SLOT.new_page()
     page.run()
-    manners()
+    manners(entry.name)
     spare_modules()
 
 

@@ -29,7 +29,7 @@ from genlab.dashboard.components import pad
 from genlab.dashboard.components.pad import Drawing
 from genlab.dashboard.components.race import Race, Runner, run_race
 from genlab.dashboard.components.theatre import Place, draw_records, read_place, score_records
-from genlab.dashboard.components.tree import _as_data, pages_of
+from genlab.dashboard.components.tree import _as_data, models_of
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
 from genlab.dashboard.proof_button import LABELS
 from genlab.dashboard.sampling_slot import SAMPLING_SLOT
@@ -95,12 +95,13 @@ def test_every_page_is_in_the_sidebar_and_every_script_is_a_page():
 
 def test_the_map_opens_real_pages_and_says_what_is_not_here():
     app = opened("map")
-    assert len(components(app)) == 2  # fresh digits, and the tree
-    assert "theatre" in pages_of(TREE)
-    leaf = _as_data(TREE, {"theatre": "Pixel theatre"})["branches"][0]["branches"][0]["branches"]
+    assert len(components(app)) == 3  # fresh digits, the tree, the lecture's way
+    assert models_of(TREE) >= {"mnist-pixelcnn", "mnist-flow", "mnist-vae", "mnist-dcgan"}
+    leaf = _as_data(TREE, {"theatre": "Pixel theatre"}, {})["branches"][0]["branches"][0]["branches"]
     assert [(door["page"], door["title"]) for door in leaf[0]["doors"]] == [("theatre", "Pixel theatre")]
     assert leaf[1]["doors"] == []
     assert re.search(r"To draw 24 took [\d.]+ m?s, with a network of [\d,]+ parameters", app.caption[0].value)
+    assert any(each.value.startswith("In this order **Next** leads") for each in app.markdown)
 
 
 def test_fresh_digits_differ_from_the_last():

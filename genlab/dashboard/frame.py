@@ -36,10 +36,7 @@ def frame(title: str, words: str = "", *, width: int = WIDTH) -> Iterator[None]:
     with st.container(width=width, key="page" if width == WIDTH else "narrow-page"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.title(title, anchor=False, width="content")
-            with st.container(horizontal=True, vertical_alignment="center", width="content"):
-                if page and (slides := PAGES[page].slides_in_words):
-                    st.caption(slides, width="content")
-                copy_link()
+            copy_link(PAGES[page].slides_in_words if page else "")
         if words:
             st.markdown(words)
         with caught():

@@ -10,24 +10,28 @@ AUTOREGRESSIVE = Branch(
     "One pixel after another. The exact likelihood; drawing takes its time, or need not.",
     "p(x) = ∏ p(xᵢ | x₁ … xᵢ₋₁)",
     pages_of_family("autoregressive"),
+    model="mnist-pixelcnn",
 )
 REVERSIBLE = Branch(
     "Reversible",
     "Noise bent into images, one to one. The exact likelihood, drawn in one pass.",
     "p(x) = p(z) · |det ∂z/∂x|",
     pages_of_family("reversible"),
+    model="mnist-flow",
 )
 VARIATIONAL = Branch(
     "Variational autoencoder",
     "A lower bound on the likelihood; features come with it.",
     "log p(x) ≥ E log p(x|z) − KL(q ‖ p)",
     pages_of_family("latent"),
+    model="mnist-vae",
 )
 ADVERSARIAL = Branch(
     "Adversarial (GAN)",
     "A generator tries to fool a discriminator. No likelihood; drawn in one pass.",
     "min over G, max over D: E log D(x) + E log(1 − D(G(z)))",
     pages_of_family("adversarial"),
+    model="mnist-dcgan",
 )
 TREE = Branch(
     "Generative models",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from genlab.jobs import State
 
 STATES: dict[State, str] = {
@@ -35,3 +37,18 @@ def megabytes(count: int) -> str:
 def raised(number: int) -> str:
     """A whole number as an exponent: ``²⁰¹``."""
     return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def accuracies(readings: Iterable[tuple[int, str, float]]) -> str:
+    """What a linear reader of codes, principal components and pixels gets right.
+
+    Args:
+        readings: Number of labels, features and share of images named rightly, as `genlab.measures.probe` finds them.
+    """
+    by_labels: dict[int, dict[str, float]] = {}
+    for labels, features, accuracy in readings:
+        by_labels.setdefault(labels, {})[features] = accuracy
+    return "; ".join(
+        f"with {labels:,} labels codes reach **{of['code']:.1%}**, principal components {of['pca']:.1%}, pixels {of['pixels']:.1%}"
+        for labels, of in by_labels.items()
+    )

@@ -14,7 +14,7 @@ export default mounts(function createLink(root) {
     setTimeout(() => (told.textContent = ""), 4000);
   };
 
-  return { show: () => {} };
+  return { show: (slides) => (root.querySelector(".slides").textContent = slides) };
 });
 
 function copiedBySelection(text) {

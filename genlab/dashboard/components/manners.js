@@ -1,6 +1,6 @@
 // In a narrow window the sidebar lies on the page, so it closes once a page was chosen from it; formulas and code that scroll can be
-// scrolled by keyboard in every browser; the style for paper can see whether the theme is dark; and where the theme has changed the page
-// runs again, since charts are drawn in the colours of the theme that the server knew.
+// scrolled by keyboard in every browser; the style for paper can see whether the theme is dark; where the theme has changed the page
+// runs again, since charts are drawn in the colours of the theme that the server knew; and the browser, nobody else, remembers where it was.
 
 const ROUNDING = 2; // KaTeX's own boxes overlap by a pixel or two
 
@@ -36,8 +36,16 @@ export default mounts(function createManners() {
   const sizes = new ResizeObserver(soon);
   sizes.observe(main);
 
+  function remember(page) {
+    const visited = new Set(JSON.parse(localStorage.getItem("genlab visited") ?? "[]")); // way.js reads it
+    if (!visited.has(page)) localStorage.setItem("genlab visited", JSON.stringify([...visited.add(page)]));
+  }
+
   const manners = {
-    show: soon,
+    show(page) {
+      remember(page);
+      soon();
+    },
     close() {
       cancelAnimationFrame(frame);
       document.removeEventListener("click", close);

@@ -24,7 +24,7 @@ from genlab.dashboard.stage.latent import (
     shipped_denoiser,
 )
 from genlab.dashboard.stage.sources import Source, can, model_of, sources
-from genlab.measures.resampling import Estimate
+from genlab.dashboard.words import accuracies
 
 SHOWN = 12
 NARROWEST = 52
@@ -158,14 +158,7 @@ def job_done(source: Source) -> None:
         st.markdown("This model was not asked yet; a minute or two in a terminal, and the answer stands here:")
         st.code(f"genlab probe {source.name} --json runs/{source.name}/probe.json", language="bash")
         return
-    by_labels: dict[int, dict[str, Estimate]] = {each.labels: {} for each in found}
-    for each in found:
-        by_labels[each.labels][each.features] = each.accuracy
-    told = "; ".join(
-        f"with {labels:,} labels codes reach **{of['code'].value:.1%}**, principal components {of['pca'].value:.1%}, "
-        f"pixels {of['pixels'].value:.1%}"
-        for labels, of in by_labels.items()
-    )
+    told = accuracies((each.labels, each.features, each.accuracy.value) for each in found)
     charts.show(latent_charts.probe(found), key="probe", alt=f"Accuracy of a linear classifier: {told}.")
     st.markdown(f"{told[0].upper()}{told[1:]}.")
     st.caption(
