@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from genlab.dashboard.navigation import FIRST, PAGES
-from tests.browser import PATIENCE_MS, Server
+from genlab.dashboard.navigation import FIRST, PAGES, next_of
+from tests.browser import PATIENCE_MS, Server, press
 from tests.photographs import photograph
 from tests.waiting import wait_until
 
@@ -375,3 +375,28 @@ def test_a_digit_is_drawn_with_the_keyboard(browser: Browser, server: Server) ->
 def settled_picture(tab: Page) -> str:
     """The first completion's pixels."""
     return str(tab.get_by_label("A completion, 1 of 12").evaluate("canvas => canvas.toDataURL()"))
+
+
+# --- the lecture's way -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_map_remembers_where_this_browser_has_been_and_finds_slides(browser: Browser, server: Server) -> None:
+    tab = visit(browser, server, "gallery", motion="reduce")
+    tab.locator(".gallery canvas").first.wait_for()
+    assert (
+        tab.locator(".gallery canvas").first.evaluate("canvas => new Set(canvas.getContext('2d').getImageData(0, 0, 99, 28).data).size") > 2
+    )
+    expect(tab.locator(".link .slides")).to_have_text("Slide 5")
+    press(tab.get_by_role("link", name=re.compile("^Next: ")))
+    expect(tab).to_have_url(f"{server.url}/{next_of('gallery')}")
+    settle(tab)
+    tab.goto(server.url)
+    settle(tab)
+    expect(tab.locator(".way .done")).to_have_text(re.compile(r"been to 3 of \d+ pages"))
+    expect(tab.locator(".way li", has_text=PAGES["gallery"].title).locator(".mark")).to_have_text("✓")
+    slide = tab.get_by_label("slide")
+    slide.fill("57")
+    expect(tab.locator(".way .asked")).to_have_count(1)
+    slide.press("Enter")
+    expect(tab).to_have_url(f"{server.url}/slanted_land?part=3")
+    tab.context.close()

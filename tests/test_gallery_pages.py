@@ -103,7 +103,7 @@ def test_a_planted_memoriser_is_told_beside_an_honest_model() -> None:
     app = opened("memorisation")
     assert len([each for each in components(app) if each.proto.component_name == "genlab_wall"]) == 2
     assert "no sign of memorising" in app.success[0].value
-    assert "it memorises" in app.error[0].value
+    assert "it memorises" in app.warning[0].value
     assert "(95%: " in app.success[0].value
     before = [each.proto.json for each in components(app)]
     app.slider[0].set_value(200)

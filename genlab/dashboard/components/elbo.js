@@ -17,6 +17,8 @@ export default mounts(function createElbo(root) {
   let z = [];
   let knobs = [];
   let frame = 0;
+  let meanings = {};
+  let lit = { held: null, near: null }; // the term of the formula that was pressed, and the one under pointer or focus
 
   function show(data) {
     if (shown?.decoder.id !== data.decoder.id) decoder = createDecoder(data.decoder);
@@ -148,6 +150,7 @@ export default mounts(function createElbo(root) {
     part("bar").replaceChildren(
       ...pieces.map(({ words, value, isKl }) => {
         const piece = document.createElement("span");
+        piece.dataset.parts = isKl ? "kl" : "reconstruction";
         piece.style.width = `${(100 * value) / most}%`;
         piece.className = isKl ? "kl" : "";
         piece.textContent = value / most > 0.045 ? `\u2002${isKl ? "KL" : words}\n\u2002${signed(value, 1)}` : "";
@@ -164,6 +167,13 @@ export default mounts(function createElbo(root) {
     root.querySelector(".bars").setAttribute("aria-label", `The bound in nats: ${inWords}.`);
     paintGaps(elbo);
     part("verdict").textContent = verdict(elbo, total(kl));
+    meanings = {
+      evidence: `How probable the image is, in nats${shown.exact ? `: ${signed(shown.exact.value, 1)}` : ""}. All z that could lie behind it have a part in it.`,
+      reconstruction: `How well x comes back, averaged over the z that q gives: ${signed(reconstruction, 1)} nats.`,
+      kl: `What the code costs, by how much q is narrower than the prior, and aside: ${signed(total(kl), 1)} nats.`,
+      gap: `By how much q misses the true posterior${shown.exact ? `: ${signed(Math.max(0, shown.exact.value - elbo), 2)} nats` : ""}. It is never below 0, so what stands before it is a lower bound.`,
+    };
+    light();
   }
 
   function verdict(elbo, kl) {
@@ -184,6 +194,28 @@ export default mounts(function createElbo(root) {
       part(name).style.width = `${(100 * gap) / most}%`;
       part(`${name}-nats`).textContent = `${signed(gap, 3)} nats`;
     }
+  }
+
+  // --- the formula: a term shows where it is ------------------------------------------------------------------------------------
+
+  function light() {
+    const term = lit.near ?? lit.held;
+    for (const each of root.querySelectorAll("[data-parts]")) each.classList.toggle("dim", Boolean(term) && !each.dataset.parts.split(" ").includes(term));
+    for (const each of root.querySelectorAll("[data-term]")) each.setAttribute("aria-pressed", String(each.dataset.term === lit.held));
+    part("meaning").textContent = term ? meanings[term] : "Point at a term: its part of the picture lights up.";
+  }
+
+  for (const each of root.querySelectorAll("[data-term]")) {
+    const near = (term) => () => {
+      lit.near = term;
+      light();
+    };
+    each.onpointerenter = each.onfocus = near(each.dataset.term);
+    each.onpointerleave = each.onblur = near(null);
+    each.onclick = () => {
+      lit.held = lit.held === each.dataset.term ? null : each.dataset.term;
+      light();
+    };
   }
 
   // --- what the visitor does ----------------------------------------------------------------------------------------------------

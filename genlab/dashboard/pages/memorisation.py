@@ -81,7 +81,7 @@ def show(name: str, pairs: Pairs, number: int) -> None:
         words=words,
         large=160,
     )
-    (st.error if found.memorises else st.success)(found.sentence)
+    (st.warning if found.memorises else st.success)(found.sentence)
 
 
 def lengths(found: dict[str, Pairs]) -> None:
