@@ -34,7 +34,7 @@ def test_every_slide_has_its_page() -> None:
 
 
 def test_pages_follow_each_other_as_slides_do() -> None:
-    begins = [PAGES[name].slides[0].first for name in WAY]
+    begins = [PAGES[name].slides[0].first for name in WAY if name != FIRST]  # the map speaks of several, and stands before all
     assert begins == sorted(begins)
 
 
