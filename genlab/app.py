@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from genlab.dashboard import address, instructor
+from genlab.dashboard import address, instructor, present
 from genlab.dashboard.components.manners import manners
 from genlab.dashboard.long_lived import load_once, spare_modules
 from genlab.dashboard.navigation import FIRST, PAGES, SECTIONS
@@ -23,6 +23,7 @@ SIDEBAR = 232  # as wide as its longest entry
 
 def show_page() -> None:
     """The page that was asked for, in the sidebar's company."""
+    present.enter()
     st.set_page_config(page_icon=DASHBOARD / "icon.svg", layout="wide", initial_sidebar_state=SIDEBAR)
     st.logo(DASHBOARD / "wordmark.svg", size="large", icon_image=DASHBOARD / "icon.svg")
     st.html(DASHBOARD / "theme.css")
@@ -32,15 +33,18 @@ def show_page() -> None:
             for section, entries in SECTIONS.items()
         },
         expanded=True,
+        position="hidden" if present.is_on() else "sidebar",
     )
     st.set_page_config(page_title=f"{page.title} – genlab")
     instructor.lock()  # whose PIN the terminal shows from the start
     entry = PAGES[page.url_path or FIRST]
     address.enter(entry.name, entry.shares)
+    present.keep()
     load_once(entry.loads)
     bound_uploads()
     SAMPLING_SLOT.new_page()
     page.run()
+    present.stand(entry.name)
     manners(entry.name)
     spare_modules()
 

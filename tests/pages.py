@@ -18,8 +18,8 @@ def rerun(app: AppTest) -> AppTest:
 
 
 def components(app: AppTest) -> list[Any]:
-    """The page's moving pictures, without what every page has: the link, the manners, and what remembers the visitor."""
-    everywhere = ("genlab_link", "genlab_manners", "genlab_visitor")
+    """The page's moving pictures, without what every page has."""
+    everywhere = ("genlab_link", "genlab_save", "genlab_manners", "genlab_visitor", "genlab_podium")
     return [each for each in app.get("bidi_component") if each.proto.component_name not in everywhere]
 
 

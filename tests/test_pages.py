@@ -289,7 +289,7 @@ def test_a_model_in_colour_is_drawn_and_completed_in_colour():
     assert len(components(app)) == 2
     assert not app.file_uploader  # a picture of ink is of no use to it
     assert "12 completions of 96 values each" in app.caption[0].value
-    assert " a value." in opened("theatre", model="mine").get("bidi_component")[1].proto.json
+    assert " a value." in components(opened("theatre", model="mine"))[0].proto.json
 
 
 # --- completion ------------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,20 @@ from numpy.typing import NDArray
 FOLDER = Path(__file__).parent
 
 
-def base64(array: NDArray[Any]) -> str:
+class Encoded(str):
+    """An array's bytes as text, and what they are.
+
+    Attributes:
+        kind: NumPy's short name of the type, such as ``"<f4"``.
+        shape: Of the array.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+
+
+def base64(array: NDArray[Any]) -> Encoded:
     """The array's bytes, for one of JavaScript's typed arrays."""
-    return b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+    text = Encoded(b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii"))
+    text.kind, text.shape = array.dtype.str, array.shape
+    return text

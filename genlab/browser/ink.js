@@ -3,7 +3,7 @@
 
 // A component's default export, which Streamlit calls again, with the same parentElement, whenever the data or the theme changes. What
 // `create` makes has `show(data)`, may have `close()`, and is given `send(name, value)` (of a state) and `trigger(name, value)`.
-// On paper the theme's colours are others (theme.css), so what is painted is painted again.
+// On paper the theme's colours are others (theme.css), and a picture that is saved is finer (save.js): what is painted is painted again.
 function mounts(create) {
   const instances = new WeakMap();
   const paper = window.matchMedia("print");
@@ -13,10 +13,13 @@ function mounts(create) {
     instance.send = setStateValue;
     instance.trigger = setTriggerValue;
     instance.show(data);
+    (window.genlabShown ??= new WeakMap()).set(parentElement, data); // for whoever saves the numbers behind a picture
     const paintAgain = () => instance.show(data);
     paper.addEventListener("change", paintAgain);
+    document.addEventListener("genlab-paint", paintAgain);
     return () => {
       paper.removeEventListener("change", paintAgain);
+      document.removeEventListener("genlab-paint", paintAgain);
       instance.close?.();
       instances.delete(parentElement);
     };

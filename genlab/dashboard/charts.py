@@ -15,6 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from genlab.ablation import Row
+from genlab.dashboard.components.save import remember_chart
 from genlab.lecture import Published
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def show(chart: alt.LayerChart | alt.FacetChart | alt.Chart, *, key: str, alt: s
         alt: What there is to see, in words.
     """
     st.altair_chart(legible(chart, ink=ink(), paper=paper()), width="stretch", key=key, alt=alt)
+    remember_chart(chart, key=key, alt=alt)
 
 
 def legible(chart: Any, *, ink: str, paper: str) -> Any:

@@ -9,8 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-from genlab.dashboard import address
+from genlab.dashboard import address, present
 from genlab.dashboard.components.link import copy_link
+from genlab.dashboard.components.save import begin_page, save_pictures
 from genlab.dashboard.navigation import PAGES, next_of
 from genlab.dashboard.plain import plain
 from genlab.dashboard.visitor import remember_visitor
@@ -32,17 +33,22 @@ def frame(title: str, words: str = "", *, width: int = WIDTH) -> Iterator[None]:
         width: In CSS pixels, at most.
     """
     page = address.here()
+    begin_page()
     # The name lets theme.css give a page the width of a large screen.
     with st.container(width=width, key="page" if width == WIDTH else "narrow-page"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.title(title, anchor=False, width="content")
-            copy_link(PAGES[page].slides_in_words if page else "")
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                copy_link(PAGES[page].slides_in_words if page else "", presenting=present.is_on(), on_present=present.begin)
+                corner = st.container(width="content")
         if words:
             st.markdown(words)
         with caught():
             yield
         if page and (following := next_of(page)):
             st.page_link(PAGES[following].file, label=f":primary[Next: {PAGES[following].title} →]")
+        with corner:
+            save_pictures()
         remember_visitor()
 
 

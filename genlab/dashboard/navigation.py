@@ -197,6 +197,7 @@ SECTIONS: dict[str, list[Entry]] = {
         Entry("quiz", "Quiz", loads=_CHARTS, slides=(Slides(64, 65, "Six questions to reflect on"),)),
         Entry("bench", "Bench", loads=_CHARTS),
     ],
+    "For the lecturer": [Entry("classroom", "Classroom")],
 }
 
 PAGES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}

@@ -6,14 +6,14 @@ A component is a family with one stem: ``walk.py``, ``.html``, ``.css`` and ``.j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from genlab.browser import FOLDER as SHARED
-from genlab.browser import base64
+from genlab.browser import Encoded, base64
 from genlab.dashboard.long_lived import load_once
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def component(stem: str, *, family: str = "", scripts: Sequence[str] = ()) -> Ca
 
     def mount_once_loaded(**arguments: Any) -> ComponentResult:
         load_once(_MOUNTING_LOADS)
+        if isinstance(data := arguments.get("data"), dict) and (kinds := dict(_kinds_of_arrays(data))):
+            arguments["data"] = {**data, "kinds_of_arrays": kinds}
         return mount(**arguments)
 
     return mount_once_loaded
@@ -51,3 +53,12 @@ def _file(name: str) -> Path:
     """A component's own file, or one that is shared with those who show it without a server."""
     own = _HERE / name
     return own if own.exists() else SHARED / name
+
+
+def _kinds_of_arrays(data: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where in the data arrays are, and of what kind and shape, so that they can be saved as a table."""
+    for name, value in data.items():
+        if isinstance(value, Encoded):
+            yield f"{within}{name}", {"kind": value.kind, "shape": list(value.shape)}
+        elif isinstance(value, Mapping):
+            yield from _kinds_of_arrays(value, f"{within}{name}.")

@@ -1,4 +1,4 @@
-// Copies the address. Where the page is not served to this very computer, browsers keep the clipboard from scripts; then the
+// Begins to present, and copies the address. Where the page is not served to this very computer, browsers keep the clipboard from scripts; then the
 // address is selected, which is the older way.
 
 export default mounts(function createLink(root) {
@@ -14,7 +14,16 @@ export default mounts(function createLink(root) {
     setTimeout(() => (told.textContent = ""), 4000);
   };
 
-  return { show: (slides) => (root.querySelector(".slides").textContent = slides) };
+  const present = root.querySelector(".present");
+  present.onclick = () => link.trigger("present", true);
+
+  function show({ slides, presenting }) {
+    root.querySelector(".slides").textContent = slides;
+    present.hidden = presenting;
+  }
+
+  const link = { show };
+  return link;
 });
 
 function copiedBySelection(text) {
