@@ -37,7 +37,7 @@ def door(url: str) -> None:
     with code:
         st.image(picture(url), width=CODE_WIDTH, output_format="PNG")
     with words:
-        say(st.markdown, "## {}", url)
+        st.markdown(f"## <{url}>")  # as whoever started the server wrote it
         st.caption(
             "Your browser is your name here: it alone stops, changes and deletes what it began. Guest networks may keep guests apart."
         )
