@@ -51,7 +51,8 @@ def test_present_mode_is_in_the_address_and_stays_from_page_to_page() -> None:
     rerun(app.switch_page(PAGES["classroom"].file))
     assert app.query_params["present"] == "1"
     assert shown(app, "genlab_podium")[0]["place"] == "beside the lecture"
-    app.session_state["presenting"] = False  # Escape
+    app.session_state["presenting"] = False  # as Escape leaves it
+    del app.query_params["present"]
     rerun(app)
     assert "present" not in app.query_params
     assert not shown(app, "genlab_podium")

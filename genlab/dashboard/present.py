@@ -36,6 +36,7 @@ def begin() -> None:
 def leave() -> None:
     """No more."""
     st.session_state[_ON] = False
+    address.put(**{_NAME: None})
 
 
 def keep() -> None:
