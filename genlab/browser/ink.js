@@ -13,7 +13,7 @@ function mounts(create) {
     instance.send = setStateValue;
     instance.trigger = setTriggerValue;
     instance.show(data);
-    (window.genlabShown ??= new WeakMap()).set(parentElement, data); // for whoever saves the numbers behind a picture
+    (window.genlabShown ??= new WeakMap()).set(parentElement.getRootNode(), data); // for whoever saves the numbers behind a picture
     const paintAgain = () => instance.show(data);
     paper.addEventListener("change", paintAgain);
     document.addEventListener("genlab-paint", paintAgain);

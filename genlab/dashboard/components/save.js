@@ -81,7 +81,8 @@ export default mounts(function createSave(root) {
     }
     recorder.stop();
     await ended;
-    keep(new Blob(pieces, { type: "video/webm" }), picture, "webm");
+    const kind = recorder.mimeType.includes("mp4") ? "mp4" : "webm"; // Safari has but the one, all others the other
+    keep(new Blob(pieces, { type: recorder.mimeType }), picture, kind);
   }
 
   function keep(blob, picture, kind) {
@@ -120,7 +121,7 @@ function picturesOf(main) {
     const rects = parts.map((each) => each.getBoundingClientRect());
     const [left, top] = [Math.min(...rects.map((each) => each.left)), Math.min(...rects.map((each) => each.top))];
     const [right, bottom] = [Math.max(...rects.map((each) => each.right)), Math.max(...rects.map((each) => each.bottom))];
-    const moves = Boolean(host.shadowRoot && parts.some((each) => each.matches("canvas")));
+    const moves = Boolean(host.shadowRoot?.querySelector(".play"));
     return { host, parts, moves, box: { left, top, width: right - left, height: bottom - top }, words: wordsOf(host, parts) || `Picture ${number + 1}` };
   });
 }
