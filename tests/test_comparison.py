@@ -291,6 +291,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], qu
         (["--minutes", "0"], "--minutes should be greater than 0; got '0'"),
         (["--seeds", "0"], "--seeds must be between 1 and 100; got 0"),
         (["--data", "ring", "--models", "realnvp", "pixelcnn"], "--models must suit the data; 'pixelcnn' does not: data must be images"),
+        (["--data", "slanted"], "--data must have more than 5 test examples for precision and recall; 'slanted' has"),
         (["--set", "channels=0"], "channels"),
     ],
 )

@@ -45,8 +45,14 @@ def comparison_of(
         training: Settings of the training; a budget of ``minutes``, ``steps`` or ``epochs`` must be among them.
 
     Raises:
-        InputError: An unknown model, one that cannot be trained on such data, or a setting that breaks its rule.
+        InputError: An unknown model, one that cannot be trained on such data, too few test examples, or a setting that breaks its rule.
     """
+    from genlab.measures.neighbours import NEIGHBOURS
+
+    if len(data.test) <= NEIGHBOURS:
+        raise InputError(
+            f"data must have more than {NEIGHBOURS} test examples for precision and recall; {data.name!r} has {len(data.test)}"
+        )
     for name in models or ():
         entry(name)
     chosen = list(models or (name for name in MEMBERS if name in list_models() and not obstacle(data, name, {})))
