@@ -62,6 +62,8 @@ NEAR = 0.6
 """They lie nearer than this part of the usual distance: who is far off the data may be nearest to any of their outermost."""
 BINS = 20
 PARTS = 20
+ADVISES = "; the GAN doctor advises "
+"""In the last sentence of a training that broke down, what follows is the doctor's own."""
 SAMPLES = 1_000
 MOST_COMPARED = 10_000
 
@@ -125,15 +127,15 @@ def examine(run: Run, *, data: Dataset | None = None, samples: int = SAMPLES, se
     """
     records = run.metrics()
     figures = of_records([record for record in records if record["kind"] == "train"], run.config["model"]["settings"])
-    if not figures:
-        raise InputError(f"the doctor reads runs of two players, one of whom judges; {run.name} has none that judges")
     ends = [record for record in records if record["kind"] == "event"]
+    message = str(ends[-1]["message"]) if ends and ends[-1]["event"] == "failed" else ""
+    if not figures and not (message and "judge" in run.abilities):  # which may have broken down before its first record
+        raise InputError(f"the doctor reads runs of two players, one of whom judges; {run.name} has none that judges")
     if run.checkpoint_path.exists():
         from genlab.measures.likelihood import load_run_data
 
         model = load_model(run, weights="raw")
         figures |= of_samples(model, data if data is not None else load_run_data(run), samples=samples, seed=seed)
-    message = str(ends[-1]["message"]) if ends and ends[-1]["event"] == "failed" else ""
     return diagnose(figures, run.config["model"]["settings"], failed=message)
 
 
@@ -233,7 +235,7 @@ def _diverged(message: str) -> Finding:
     return Finding(
         "diverged",
         "The training broke down: a loss or a weight was no finite number any more. The last good state is kept.",
-        (message,),
+        (message.partition(ADVISES)[0],),
         {"generator_rate": 0.25, "discriminator_rate": 0.25, "penalty": 0.1},
         "lower learning rates, and a penalty on D's gradient",
     )

@@ -13,6 +13,7 @@ import torch
 
 import genlab
 from genlab import cli
+from genlab.doctor import examine
 from genlab.domain import Batch
 from genlab.errors import InputError, TrainingError
 from genlab.lecture import worked
@@ -187,10 +188,17 @@ def test_it_records_the_modes_it_finds(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_stops_the_run_with_the_last_good_state(tmp_path: Path) -> None:
     data = genlab.load_dataset("ring")
     model = genlab.models.create_for(data, "gan2d", 0, {"loss": "wasserstein", "discriminator_rate": 1000.0, "generator_rate": 1000.0})
-    with pytest.raises(TrainingError, match=r"is not finite any more .*the checkpoint before is kept"):
+    with pytest.raises(
+        TrainingError, match=r"is not finite any more .*the checkpoint before is kept; the GAN doctor advises lower"
+    ) as broke:
         genlab.train(model, data, steps=2000, out=tmp_path / "run", learning_rate=10, warmup_steps=0, clip_norm=None, **QUICK)
     run = genlab.runs.open_run(tmp_path / "run")
     assert run.state() == "failed"
+    assert run.metrics("event")[-1]["message"] == str(broke.value)
+    found = examine(run, data=data, samples=100)
+    assert found.kind == "diverged"
+    assert found.findings[0].evidence[0].endswith("the checkpoint before is kept")  # without what the doctor said himself
+    assert all(f"{name}={value}" in str(broke.value) for name, value in found.findings[0].cure.items())
     assert all(tensor.isfinite().all() for tensor in load_model(run, weights="raw").state_dict().values())
 
 

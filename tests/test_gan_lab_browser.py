@@ -56,6 +56,7 @@ def test_slow_motion_a_cure_and_drawn_data(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/gan_lab?situation=oscillation")
     where, scene = page.locator(".duel .where"), page.locator(".duel .scene")
     expect(where).to_have_text("step 400")  # for who wants no motion it rests after some steps
+    expect(page.get_by_text("reads a game's records whenever it rests")).to_have_count(0)  # the doctor has been told
     pressed(page, "slow motion")
     expect(scene).to_have_text(re.compile("^D looks at 64 real points"))
     for begins in ("D has moved", "G shows D", "G has moved"):

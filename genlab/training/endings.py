@@ -5,13 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from genlab.models.contract import Model
+from genlab.models.contract import Model, abilities
 
 
 def count_of(number: float | None, unit: str) -> str:
     """``1 minute``, ``0.5 minutes``, ``2,000 steps``."""
     text = f"{number:,}" if isinstance(number, int) else f"{number:g}"
     return f"{text} {unit}" if number == 1 else f"{text} {unit}s"
+
+
+def advice(model: Model) -> str:
+    """What the GAN doctor says of a game that broke down, to stand behind the sentence that tells so; nothing where nobody judges."""
+    if "judge" not in abilities(model):
+        return ""
+    from genlab.doctor import ADVISES, diagnose
+
+    (finding,) = diagnose({}, model.config["settings"], failed="it broke down").findings
+    cure = " ".join(f"{name}={value}" for name, value in finding.cure.items())
+    return f"{ADVISES}{finding.advice}" + (f" ({cure})" if cure else "")
 
 
 def doubts(model: Model, best: Mapping[str, float]) -> str:

@@ -24,7 +24,7 @@ from genlab.models.contract import Compute, Model, Terms
 from genlab.runs import Run, clear_leftovers, read_header, read_tensors, save_tensors, take_learning_rate, write_config
 from genlab.settings import TrainSettings, validate
 from genlab.training.config import versions
-from genlab.training.endings import count_of, doubts
+from genlab.training.endings import advice, count_of, doubts
 from genlab.training.records import Progress, Window
 from genlab.training.samples import save_sample
 from genlab.training.schedule import generator_at, learning_rate_at
@@ -84,6 +84,11 @@ class Session:
                 while not (end := self._reason_to_end()):
                     self._train_step()
                 self._end(*end)
+        except TrainingError as error:
+            broken = TrainingError(f"{error}{advice(self._model)}")
+            with suppress(Exception):
+                self._event("failed", str(broken))
+            raise broken from error
         except Exception as error:
             # What a watcher does after the end is no failure of the run: finished is finished.
             if not self._closed:

@@ -126,7 +126,10 @@ export default mounts(function createDuel(root) {
     }
     if (!points().length) todo = [];
     if (todo.length) requestAnimationFrame(() => todo === left && catchUp(left));
-    else showControls();
+    else {
+      showControls();
+      if (records.turns.length) tell(); // it rests
+    }
     measure();
     paint();
   }

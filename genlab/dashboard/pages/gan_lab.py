@@ -33,7 +33,7 @@ def doctor(state: State, told: Mapping[str, Any]) -> None:
     """What the GAN doctor says of the game as it stood when it last rested."""
     st.header("What is going on?", anchor=False)
     if not told.get("turns"):
-        st.caption("The GAN doctor reads a game's records once it rests: press **pause**.")
+        st.caption("The GAN doctor reads a game's records whenever it rests.")
         return
     diagnosis = examine(state, told)
     tell(diagnosis)
