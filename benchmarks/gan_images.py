@@ -1,9 +1,9 @@
-"""The table of image GANs in docs/models.md, out of the runs' own files.
+"""The tables of image GANs in docs/models.md, out of the runs' own files; that of slide 65's switches out of the study that is shipped.
 
     genlab evaluate runs/mnist-dcgan --samples --json runs/mnist-dcgan/samples.json
     python benchmarks/gan_images.py runs/mnist-dcgan runs/mnist-lapgan
 
-A row is written for each run that has both; nothing is typed in.
+A row is written for each run that has both; without runs the switches alone are written. Nothing is typed in.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from genlab.ablation import read, table
 from genlab.runs import Run, load_model, open_run
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "models.md"
+SWITCHES = Path(__file__).parent.parent / "genlab" / "ablation" / "shipped" / "switches"
 HEAD = ("run", "data", "minutes", "steps", "parameters", "precision", "recall", "density", "coverage", "digit Fréchet", "copies, pixels")
 
 
@@ -24,12 +26,20 @@ def main() -> None:
     """Reads the folders and writes the part between the marks anew."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="of `genlab train`, with a samples.json of `genlab evaluate --samples --json`"
+        "runs", nargs="*", metavar="RUN", help="of `genlab train`, with a samples.json of `genlab evaluate --samples --json`"
     )
     runs = [open_run(folder) for folder in parser.parse_args().runs]
-    lines = [f"| {' | '.join(line)} |" for line in (HEAD, ["---", "---", *["---:"] * (len(HEAD) - 2)], *(row(run) for run in runs))]
+    if runs:
+        write("gan images", [list(HEAD), ["---", "---", *["---:"] * (len(HEAD) - 2)], *(row(run) for run in runs)])
+    head, *body = table(read(SWITCHES))
+    write("gan switches", [head, ["---", *["---:"] * (len(head) - 1)], *body])
+
+
+def write(mark: str, cells: list[list[str]]) -> None:
+    """A table between its marks, anew."""
+    lines = [f"| {' | '.join(line)} |" for line in cells]
     text = DOCUMENT.read_text(encoding="utf-8")
-    marks = re.compile(r"(<!-- gan images -->\n).*?(<!-- /gan -->)", re.DOTALL)
+    marks = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /gan -->)", re.DOTALL)
     DOCUMENT.write_text(marks.sub(lambda match: match[1] + "\n".join(lines) + "\n" + match[2], text), encoding="utf-8")
 
 

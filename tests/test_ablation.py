@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import signal
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +252,21 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "steps must be 1 to go on with the study" in capsys.readouterr().err
     assert main(["ablate", "--variants", "plane", "--out", str(tmp_path / "x")]) == 2
     assert "got 'plane'" in capsys.readouterr().err
+
+
+def test_what_has_no_likelihood_is_measured_by_its_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slide 65's switches, of a GAN: each is one difference, and less distance is better, seed by seed."""
+    monkeypatch.setattr(sys.modules["genlab.ablation.study"], "_COMPARED", 40)
+    whole = plan_of(variants=["switches"], seeds=2, data={"name": "digits"}, training={"steps": 2, "sample_seconds": 1e6})
+    plain, others = whole.variants[0], whole.variants[1:-1]
+    for other in others:
+        changed = {name for name in plain.settings if plain.settings[name] != other.settings[name]}
+        assert len(changed) + (plain.training != other.training) == 1
+    document = study(replace(whole, variants=whole.variants[:2]), tmp_path / "study")
+    first, second = rows(document)
+    distances = {name: [each["frechet"] for each in document["runs"] if each["variant"] == name] for name in (first.name, second.name)}
+    assert first.figure == first.frechet == student(distances[first.name])
+    assert second.worth == student([ours - theirs for ours, theirs in zip(distances[second.name], distances[first.name], strict=True)])
+    assert (first.bits_per_dim, first.precision is None) == (None, False)
+    assert table(document)[0][:4] == ["variant", "digit Fréchet", "precision", "recall"]
+    assert how_sure(document) == "± is a 95% interval over 2 seeds (Student's t); differences are taken seed by seed."

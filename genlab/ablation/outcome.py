@@ -21,7 +21,12 @@ from numpy.typing import NDArray
 from genlab.errors import RunError
 from genlab.measures.resampling import NORMAL
 
-HEAD = ("variant", "bits/dim", "nats an image", "against {}", "verdict", "seeds", "parameters", "steps", "seconds")
+_COST = ("verdict", "seeds", "parameters", "steps", "seconds")
+HEAD = ("variant", "bits/dim", "nats an image", "against {}", *_COST)
+HEAD_OF_SAMPLES = ("variant", "digit Fréchet", "precision", "recall", "against {}", *_COST)
+"""Where a model has no likelihood."""
+FIGURES = ("bits_per_dim", "frechet")
+"""What decides, of models with a likelihood and without one: less is better."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,12 @@ class Row:
         trick: What it turns on or off.
         words: What differs.
         seeds: How many have been trained.
-        bits_per_dim: Of the test images.
+        bits_per_dim: Of the test images; None without a likelihood.
         nats: Likewise, for a whole image.
-        worth: Bits/dim more than the first variant needs; None for the first itself, or where nothing can be compared.
+        frechet: Without a likelihood: the Fréchet distance in digit features.
+        precision: Likewise, the share of samples that lie among the data.
+        recall: Likewise, the share of the data that lie among samples.
+        worth: How much more (`FIGURES`) than the first variant's; None for the first itself, or where nothing can be compared.
         verdict: The same in a word.
         parameters: Number of parameters.
         steps: Steps a training made, on average.
@@ -71,6 +79,9 @@ class Row:
     seeds: int
     bits_per_dim: Interval | None
     nats: Interval | None
+    frechet: Interval | None
+    precision: Interval | None
+    recall: Interval | None
     worth: Interval | None
     verdict: str
     parameters: int
@@ -80,6 +91,11 @@ class Row:
     failures: tuple[str, ...]
     samples: NDArray[np.uint8] | None
     levels: int
+
+    @property
+    def figure(self) -> Interval | None:
+        """What decides."""
+        return self.bits_per_dim or self.frechet
 
 
 def rows(document: Mapping[str, Any]) -> list[Row]:
@@ -107,14 +123,16 @@ def how_sure(document: Mapping[str, Any]) -> str:
 def table(document: Mapping[str, Any]) -> list[list[str]]:
     """The rows as text, the head first."""
     found = rows(document)
-    cells = [[words.format(found[0].name if found else "") for words in HEAD]]
+    by_samples = any(row.frechet for row in found)
+    cells = [[words.format(found[0].name if found else "") for words in (HEAD_OF_SAMPLES if by_samples else HEAD)]]
+    digits = 2 if by_samples else 4
     for row in found:
+        told = ((row.frechet, 2), (row.precision, 3), (row.recall, 3)) if by_samples else ((row.bits_per_dim, 4), (row.nats, 2))
         cells.append(
             [
                 row.name,
-                row.bits_per_dim.text(4) if row.bits_per_dim else "–",
-                row.nats.text(2) if row.nats else "–",
-                row.worth.text(4, signed=True) if row.worth else "",
+                *(interval.text(places) if interval else "–" for interval, places in told),
+                row.worth.text(digits, signed=True) if row.worth else "",
                 row.verdict,
                 str(row.seeds),
                 f"{row.parameters:,}" if row.parameters else "–",
@@ -126,9 +144,9 @@ def table(document: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _row(variant: Mapping[str, Any], records: Sequence[Mapping[str, Any]], first: Sequence[Mapping[str, Any]]) -> Row:
-    done = [record for record in records if "bits_per_dim" in record]
+    done = _measured(records)
     failures = tuple(f"seed {record['seed']}: {record['failed']}" for record in records if "failed" in record)
-    worth = None if records is first else _difference(done, [record for record in first if "bits_per_dim" in record])
+    worth = None if records is first else _difference(done, _measured(first))
     with_samples = next((record for record in done if "samples" in record), None)
     return Row(
         name=str(variant["name"]),
@@ -137,6 +155,9 @@ def _row(variant: Mapping[str, Any], records: Sequence[Mapping[str, Any]], first
         seeds=len(done),
         bits_per_dim=_over_seeds(done, "bits_per_dim"),
         nats=_over_seeds(done, "nats"),
+        frechet=_over_seeds(done, "frechet"),
+        precision=_over_seeds(done, "precision"),
+        recall=_over_seeds(done, "recall"),
         worth=worth,
         verdict=_verdict(worth, bool(failures)),
         parameters=int(done[0]["parameters"]) if done else 0,
@@ -149,8 +170,13 @@ def _row(variant: Mapping[str, Any], records: Sequence[Mapping[str, Any]], first
     )
 
 
+def _measured(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of trainings that came to their end."""
+    return [record for record in records if any(name in record for name in FIGURES)]
+
+
 def _over_seeds(records: Sequence[Mapping[str, Any]], name: str) -> Interval | None:
-    if not records:
+    if not records or name not in records[0]:
         return None
     values = [float(record[name]) for record in records]
     if len(values) > 1:
@@ -165,16 +191,19 @@ def _over_images(record: Mapping[str, Any], name: str) -> float | None:
 
 
 def _difference(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> Interval | None:
-    """Bits/dim more than theirs, seed by seed."""
-    bits = {record["seed"]: record for record in theirs}
-    pairs = [(record, bits[record["seed"]]) for record in ours if record["seed"] in bits]
+    """How much more than theirs, seed by seed."""
+    same = {record["seed"]: record for record in theirs}
+    pairs = [(record, same[record["seed"]]) for record in ours if record["seed"] in same]
     if not pairs:
         return None
-    values = [float(our["bits_per_dim"]) - float(their["bits_per_dim"]) for our, their in pairs]
+    name = next((name for name in FIGURES if all(name in record for record in pairs[0])), None)
+    if name is None:  # one has a likelihood, the other has not
+        return None
+    values = [float(our[name]) - float(their[name]) for our, their in pairs]
     if len(values) > 1:
         return student(values)
     # Of two means over the same images, which rise and fall together: the interval is wider than need be.
-    halves = [_over_images(record, "bits_per_dim") for record in pairs[0]]
+    halves = [_over_images(record, name) for record in pairs[0]]
     return Interval(values[0], None if None in halves else math.hypot(*(half or 0.0 for half in halves)))
 
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from genlab.ablation.variants import ALIKE, VARIANTS, Variant, of_model, systems
+from genlab.ablation.variants import ALIKE, SWITCHES, VARIANTS, Variant, of_model, systems
 from genlab.errors import InputError, RunError, unknown_name
 from genlab.models import settings_class
 from genlab.settings import FROM_DATA, DataSettings, TrainSettings, validate
 
 SYSTEMS = "systems"
+SLIDE_65 = "switches"
+"""Names that stand for several variants, alone."""
 SEEDS_AT_MOST = 100
 
 
@@ -95,7 +97,8 @@ def plan_of(
     """A plan out of what somebody asks for.
 
     Args:
-        variants: Names in `VARIANTS`, or ``"systems"`` alone for every model of the catalogue; None takes all of `VARIANTS`.
+        variants: Names in `VARIANTS`, or alone ``"systems"``, every model of the catalogue with a likelihood, or
+            ``"switches"``, those of a GAN; None takes all of `VARIANTS`.
         models: Instead, names of the catalogue.
         seeds: How many.
         data: Settings of the data.
@@ -111,7 +114,7 @@ def plan_of(
     chosen = [of_model(name) for name in dict.fromkeys(models)] if models else _chosen(variants)
     obstacles = {variant.name: variant.obstacle() for variant in chosen}
     left_out = tuple(f"{name} is left out: {obstacle}" for name, obstacle in obstacles.items() if obstacle)
-    usual = {} if models or variants == [SYSTEMS] else ALIKE
+    usual = {} if models or list(variants or ()) in ([SYSTEMS], [SLIDE_65]) else ALIKE
     able = tuple(_with(variant, {**usual, **(model or {})}) for variant in chosen if not obstacles[variant.name])
     if not able:
         raise InputError(f"variants must hold one that can be trained; got none: {'; '.join(left_out)}")
@@ -139,9 +142,11 @@ def _chosen(names: Sequence[str] | None) -> list[Variant]:
         return list(VARIANTS)
     if list(names) == [SYSTEMS]:
         return list(systems())
+    if list(names) == [SLIDE_65]:
+        return list(SWITCHES)
     for name in names:
         if name not in known:
-            raise unknown_name("variants", name, [*known, SYSTEMS])
+            raise unknown_name("variants", name, [*known, SYSTEMS, SLIDE_65])
     return [known[name] for name in dict.fromkeys(names)]
 
 

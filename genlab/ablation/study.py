@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FORMAT, FILE = 1, "ablation.json"
 SAMPLES = 16
 _DRAWS = 5  # of a dynamic binarisation
+_COMPARED = 700
 _BYTES_AT_MOST = 64 * 2**20
 
 Watch = Callable[[int, Variant, int], Callable[[Any], object] | None]
@@ -56,14 +57,14 @@ class Kind:
 def study(
     plan: Plan, folder: Path | str, *, watch: Watch | None = None, kind: Kind | None = None, data: Dataset | None = None
 ) -> dict[str, Any]:
-    """Train every variant with every seed, measure each on the test split, and return the document.
+    """Train every variant with every seed, measure each, and return the document.
 
     Args:
         plan: What is asked for. Where the folder holds a study, that one's data, budget and settings must be the same; variants and seeds
             may be others.
         folder: Where the runs go, and the document; made if need be.
         watch: Hears of each training before it begins.
-        kind: What is measured; None: test likelihoods, `ABLATION`.
+        kind: What is measured; None: `ABLATION`.
         data: The plan's, where they are loaded already.
 
     Raises:
@@ -173,30 +174,45 @@ def _trained(
     return None if run.state() != "finished" else {**record, **kind.measured(run, data)}
 
 
-def _likelihood(run: Run, data: Any) -> dict[str, Any]:
-    """A finished run's test likelihood, cost and samples."""
-    from genlab.measures.likelihood import evaluate
+def _figures(run: Run, data: Any) -> dict[str, Any]:
+    """A finished run's figures, cost and samples."""
     from genlab.runs import load_model
     from genlab.sampling import sample
 
-    found = evaluate(run, data, draws=_DRAWS)
     model: Any = load_model(run)
     began = time.perf_counter()
     images = sample(model, SAMPLES, seed=0, **_some_classes(model))
     drawing = time.perf_counter() - began
     steps = run.metrics("train")[-1]
     return {
-        "nats": found.nats,
-        "standard_error": found.standard_error,
-        "bits_per_dim": found.bits_per_dim,
-        "images": found.images,
-        "protocol": found.protocol,
+        **(_likelihood(run, data) if {"likelihood", "bound"} & run.abilities else _nearness(model, data)),
         "seconds": steps["seconds"],
         "steps": steps["step"],
         "parameters": parameters_of(model),
         "drawing_seconds": drawing,
         "samples": stored(images, data.levels),
     }
+
+
+def _likelihood(run: Run, data: Any) -> dict[str, Any]:
+    """What the test images cost."""
+    from genlab.measures.likelihood import evaluate
+
+    found = evaluate(run, data, draws=_DRAWS)
+    names = ("nats", "standard_error", "bits_per_dim", "images", "protocol")
+    return {name: getattr(found, name) for name in names}
+
+
+def _nearness(model: Any, data: Any) -> dict[str, Any]:
+    """Where samples lie among training images, of which there are enough: of a model without a likelihood."""
+    from genlab.measures.neighbours import neighbours
+
+    found = neighbours(model, data, split="train", limit=_COMPARED)
+    if found.frechet is None:
+        return {"failed": f"without a likelihood it is measured in digit features, which images of {data.domain} have none of"}
+    protocol = f"{found.drawn} samples beside {found.real} images, in {found.space}, k = {found.neighbours}"
+    figures = {"frechet": found.frechet.value, "precision": found.precision.value, "recall": found.recall.value}
+    return {**figures, "standard_error": None, "images": found.real, "protocol": protocol}
 
 
 def stored(images: NDArray[np.uint8], levels: int) -> dict[str, Any]:
@@ -239,5 +255,5 @@ def markdown(cells: Sequence[Sequence[str]]) -> Iterator[str]:
         yield f"| {' | '.join(row)} |"
 
 
-ABLATION = Kind("study", FILE, _likelihood, _write_table)
-"""Test likelihoods, and what each trick is worth."""
+ABLATION = Kind("study", FILE, _figures, _write_table)
+"""Test likelihoods, or where a model has none its samples, and what each trick is worth."""

@@ -1,4 +1,4 @@
-"""Slide 18 as switches: a line a variant, each a difference of settings of a model of the catalogue. A new one is a new line."""
+"""Slides 18 and 65 as switches: a line a variant, each a difference of settings of a model of the catalogue. A new one is a new line."""
 
 from __future__ import annotations
 
@@ -69,6 +69,35 @@ VARIANTS: tuple[Variant, ...] = (
         {"ema_decay": 0},
     ),
 )
+
+_PAIR: dict[str, Any] = {"batch_norm": True, "spectral_norm": False, "hidden": 128, "latent": 32}
+_FREE: dict[str, Any] = {"clip_norm": None}
+
+SWITCHES: tuple[Variant, ...] = (
+    Variant("plain", "", "two perceptrons, batch norm in G, all other switches off", "mlp_gan", _PAIR, _FREE),
+    Variant("no-batch-norm", "batch norm", "plain without it", "mlp_gan", {**_PAIR, "batch_norm": False}, _FREE),
+    Variant("dropout", "dropout", "D leaves out 30% of its hidden units", "mlp_gan", {**_PAIR, "dropout": 0.3}, _FREE),
+    Variant(
+        "spectral-norm",
+        "spectral norm",
+        "D's weights over their largest singular value",
+        "mlp_gan",
+        {**_PAIR, "spectral_norm": True},
+        _FREE,
+    ),
+    Variant("clipping", "gradient clipping", "each player's gradient no longer than 1", "mlp_gan", _PAIR, {"clip_norm": 1.0}),
+    Variant("smoothing", "one-sided label smoothing", "a real image is worth 0.9 to D", "mlp_gan", {**_PAIR, "smoothing": 0.1}, _FREE),
+    Variant("by-class", "class-conditional", "both players are told the class", "mlp_gan", {**_PAIR, "classes": 10}, _FREE),
+    Variant(
+        "all",
+        "all of them",
+        "plain with all the switches",
+        "mlp_gan",
+        {**_PAIR, "dropout": 0.3, "spectral_norm": True, "smoothing": 0.1, "classes": 10},
+        {"clip_norm": 1.0},
+    ),
+)
+"""Slide 65, of a GAN: what the others are held against first."""
 
 
 def systems() -> tuple[Variant, ...]:

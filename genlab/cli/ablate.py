@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MINUTES, _SEEDS = "2", 3
 _DESCRIPTION = """\
-Train variants of a network on equal budgets and seeds, and compare their test likelihoods.
+Train variants of a network on equal budgets and seeds, and compare their test likelihoods, or where they have none, their samples.
 
   genlab ablate --data digits --minutes 2 --seeds 3 --out runs/tricks
   genlab ablate --data digits --minutes 2 --variants plain gated dilated --out runs/three
@@ -38,7 +38,10 @@ def add(commands: Commands) -> None:
     )
     ablate.closing = _variants_help
     ablate.add_argument(
-        "--variants", nargs="+", metavar="V", help="see below, or 'systems' for every model with a likelihood (default: all below)"
+        "--variants",
+        nargs="+",
+        metavar="V",
+        help="see below; 'systems' for every model with a likelihood, 'switches' for slide 65's, of a GAN (default: all below)",
     )
     ablate.add_argument("--models", nargs="+", metavar="MODEL", help="instead, models by their names, with their own settings")
     ablate.add_argument("--data", metavar="NAME", help=f"a dataset's name, or a path (default: {DEFAULT_DATA})")

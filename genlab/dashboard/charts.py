@@ -289,31 +289,40 @@ def _series(times: NDArray[np.float64], values: NDArray[np.float64]) -> alt.Char
     return alt.Chart(alt.InlineData(values=[{"year": float(t), "value": float(v)} for t, v in zip(times, values, strict=True)]))
 
 
-def intervals(rows: Sequence[Row]) -> alt.LayerChart | alt.FacetChart:
-    """Bits/dim of each variant as a point with its interval, and an upright line through the first, which the others are held against."""
+def intervals(
+    rows: Sequence[Row], figure: str = "bits_per_dim", title: str = "test bits/dim: fewer are better"
+) -> alt.LayerChart | alt.FacetChart:
+    """A figure of each variant as a point with its interval, and an upright line through the first, which the others are held against.
+
+    Args:
+        rows: Of a study.
+        figure: Which of their intervals.
+        title: Of the axis.
+    """
+    shown = {row.name: interval for row in rows if (interval := getattr(row, figure)) is not None}
     values = [
         {
             "variant": row.name,
             "trick": row.trick or "what the others are held against",
-            "bits": row.bits_per_dim.mean,
-            "low": row.bits_per_dim.mean - (row.bits_per_dim.half or 0),
-            "high": row.bits_per_dim.mean + (row.bits_per_dim.half or 0),
+            "figure": shown[row.name].mean,
+            "low": shown[row.name].mean - (shown[row.name].half or 0),
+            "high": shown[row.name].mean + (shown[row.name].half or 0),
             "kind": row.verdict or "held against",
         }
         for row in rows
-        if row.bits_per_dim
+        if row.name in shown
     ]
     verdicts = ["held against", "better", "undecided", "worse"]
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=verdicts, range=["square", "triangle-left", "circle", "triangle-right"]))
     base = alt.Chart(alt.InlineData(values=values)).encode(
         y=alt.Y("variant:N", sort=[row.name for row in rows], title=None, axis=alt.Axis(labelLimit=200)),
         color=alt.Color("kind:N", scale=alt.Scale(domain=verdicts), legend=alt.Legend(title=None, orient="top", columns=2)),
-        tooltip=["variant:N", "trick:N", alt.Tooltip("bits:Q", title="bits/dim", format=".4f"), alt.Tooltip("kind:N", title="verdict")],
+        tooltip=["variant:N", "trick:N", alt.Tooltip("figure:Q", title=title, format=".4f"), alt.Tooltip("kind:N", title="verdict")],
     )
-    across = alt.X("low:Q", title="test bits/dim: fewer are better", scale=alt.Scale(zero=False), axis=alt.Axis(grid=False, tickCount=6))
-    line = alt.Chart(alt.InlineData(values=values[:1])).mark_rule(strokeDash=[2, 3], opacity=0.6).encode(x="bits:Q")
+    across = alt.X("low:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(grid=False, tickCount=6))
+    line = alt.Chart(alt.InlineData(values=values[:1])).mark_rule(strokeDash=[2, 3], opacity=0.6).encode(x="figure:Q")
     reach = base.mark_rule(strokeWidth=2).encode(x=across, x2="high:Q")
-    points = base.mark_point(filled=True, size=90, opacity=1).encode(x="bits:Q", shape=shape)
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(x="figure:Q", shape=shape)
     return alt.layer(line, reach, points).properties(height=90 + 34 * len(values))
 
 

@@ -24,6 +24,8 @@ DATA: dict[str, list[str]] = {
     "MNIST 28×28, black or white, drawn anew each time": ["mnist5k", "binarize=dynamic"],
 }
 SHOWN = 8
+OF_LIKELIHOOD = ("bits_per_dim", "bits/dim", "test bits/dim: fewer are better")
+OF_SAMPLES = ("frechet", "digit Fréchet", "Fréchet distance of digit features: less is better")
 _SEEDS_AT_MOST, _MINUTES_AT_MOST = 5, 10.0
 
 
@@ -50,17 +52,18 @@ def page() -> None:
 def show(document: Mapping[str, Any]) -> None:
     """What came of a study: the chart, what each trick is worth, samples, figures."""
     found = rows(document)
-    measured = [row for row in found if row.bits_per_dim]
+    measured = [row for row in found if row.figure]
+    figure, unit, title = OF_SAMPLES if any(row.frechet for row in found) else OF_LIKELIHOOD
     for row in found:
         for failure in row.failures:
             say(st.warning, "**{}** failed: {}", row.name, failure)
     if not measured:
         st.info("No training is finished yet; what each variant is worth appears here as they end.")
         return
-    alt = "Bits/dim of each variant: " + "; ".join(f"{row.name} {row.bits_per_dim.text(4)}" for row in measured if row.bits_per_dim)
-    charts.show(charts.intervals(measured), key="intervals", alt=alt + ".")
+    alt = f"{unit} of each variant: " + "; ".join(f"{row.name} {row.figure.text(4)}" for row in measured if row.figure)
+    charts.show(charts.intervals(measured, figure, title), key="intervals", alt=alt + ".")
     st.caption(f"{how_sure(document)} {plain(_protocol(document))}")
-    st.markdown(_findings(found))
+    st.markdown(_findings(found, unit))
     for row in measured:
         if row.samples is None:
             continue
@@ -77,12 +80,12 @@ def show(document: Mapping[str, Any]) -> None:
                 alt=f"Drawn by {row.name}",
                 large=64,
             )
-    st.dataframe([_cells(row) for row in found], hide_index=True, width="stretch", key="table")
+    st.dataframe([_cells(row, unit) for row in found], hide_index=True, width="stretch", key="table")
     if left_out := document["plan"]["left_out"]:
         say(st.caption, "Not there when this was made: {}.", "; ".join(left_out))
 
 
-def _findings(found: list[Row]) -> str:
+def _findings(found: list[Row], unit: str) -> str:
     """Which tricks paid and which did not, in a sentence each."""
     first = plain(found[0].name)
     kinds = {
@@ -92,16 +95,16 @@ def _findings(found: list[Row]) -> str:
     }
     parts = []
     for verdict, words in kinds.items():
-        named = [f"{plain(row.name)} ({row.worth.text(3, signed=True)} bits/dim)" for row in found if row.worth and row.verdict == verdict]
+        named = [f"{plain(row.name)} ({row.worth.text(3, signed=True)} {unit})" for row in found if row.worth and row.verdict == verdict]
         if named:
             parts.append(f"{words}: {', '.join(named)}.")
     return "  \n".join(parts)
 
 
-def _cells(row: Row) -> dict[str, Any]:
+def _cells(row: Row, unit: str) -> dict[str, Any]:
     return {
         "variant": row.name,
-        "bits/dim": row.bits_per_dim.text(4) if row.bits_per_dim else "–",
+        unit: row.figure.text(4) if row.figure else "–",
         "worth": row.worth.text(4, signed=True) if row.worth else "–",
         "verdict": row.verdict or "–",
         "seeds": row.seeds,
