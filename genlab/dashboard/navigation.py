@@ -172,7 +172,7 @@ SECTIONS: dict[str, list[Entry]] = {
             loads=("pandas",),
             slides=(
                 Slides(33, 42, "A generator tries to fool a discriminator"),
-                Slides(59, 61, "Why it is a miracle that GANs work; the minimax game"),
+                Slides(61, 61, "The minimax game"),
             ),
         ),
         Entry(
@@ -186,6 +186,22 @@ SECTIONS: dict[str, list[Entry]] = {
                 Slides(54, 56, "A generator; one step of training", {"part": "4"}),
                 Slides(57, 58, "Error functions: −ln(p), −ln(1 − p)", {"part": "3"}),
             ),
+        ),
+        Entry(
+            "miracle",
+            "Three miracles",
+            family="adversarial",
+            loads=_CHARTS,
+            slides=(Slides(59, 60, "Three reasons why it is a miracle that GANs work"),),
+        ),
+        Entry(
+            "gan_images",
+            "GANs on images",
+            family="adversarial",
+            needs=frozenset({"judge"}),
+            shares=("model",),
+            loads=_CHARTS,
+            slides=(Slides(62, 62, "Samples, and the nearest images of the training set"),),
         ),
     ],
     "Your own models": [

@@ -25,7 +25,12 @@ PACKAGED = {
     "mnist-flow": "MNIST in 256 levels",
     "spirals-flow": "two spirals in the plane",
 }
-PACKAGED_BY_CLASS = {"mnist-by-class": "MNIST, a digit of your choice", "mnist-dcgan": "MNIST by a generator and a discriminator"}
+PACKAGED_BY_CLASS = {
+    "mnist-by-class": "MNIST, a digit of your choice",
+    "mnist-dcgan": "MNIST by a generator and a discriminator",
+    "mnist-lapgan": "MNIST by a pyramid of such pairs",
+    "digits-gan": "small digits by a GAN, with its history",
+}
 RUNS_AT_MOST = 40
 
 
@@ -113,14 +118,16 @@ def _can(run: Run, needs: Iterable[str]) -> bool:
         return False
 
 
-def choose_source(needs: Iterable[str], others: Iterable[Source] = ()) -> Source:
+def choose_source(needs: Iterable[str], others: Iterable[Source] = (), *, of_images: bool = False) -> Source:
     """The visitor's choice of a model that has these abilities, kept in the address: ``?model=…``; of old, ``?run=…``.
 
     Args:
         needs: As for `sources`.
         others: Stand below those.
+        of_images: Models of anything else are left out.
     """
-    found = {source.name: source for source in (*sources(needs, by_class=True), *others)}
+    able = [source for source in sources(needs, by_class=True) if not (of_images and source.path) or open_run(source.path).domain.is_image]
+    found = {source.name: source for source in (*(able or [UNTRAINED]), *others)}
     asked = address.text("model") or address.text("run")
     if asked and asked not in found:
         st.warning(_missing(asked, needs))
