@@ -180,19 +180,22 @@ def courses(runs: Sequence[Course], what: str, title: str, *, level: float | Non
 
 
 def verdicts(probabilities: Mapping[str, NDArray[np.float64]], own: float | None, *, ink: str) -> Chart:
-    """How probable D finds it that each image is real: shares in bins of a twentieth, and a line at one's own."""
-    edges = np.linspace(0, 1, 21)
+    """How probable D finds it that each image is real: shares in twenty bins where there are any, and a line at one's own."""
+    seen = np.concatenate([*probabilities.values(), [] if own is None else [own]])
+    edges = np.linspace(max(0.0, seen.min() - 0.01), min(1.0, seen.max() + 0.01), 21)
     rows = [
         {"from": float(edges[place]), "to": float(edges[place + 1]), "share": float(share), "kind": kind}
         for kind, values in probabilities.items()
         for place, share in enumerate(np.histogram(values, edges)[0] / max(1, len(values)))
     ]
-    x = alt.X("from:Q", title="D(x), how probable D finds it that x is real", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(grid=False))
+    scale = alt.Scale(domain=[float(edges[0]), float(edges[-1])], nice=False)
+    title = "D(x), how probable D finds it that x is real"
+    x = alt.X("from:Q", title=title, scale=scale, axis=alt.Axis(grid=False, format="%", tickCount=6))
     bars = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_bar(opacity=0.55)
         .encode(
-            x=x,
+            x=alt.X("from:Q", bin="binned", title=title, scale=scale, axis=alt.Axis(grid=False, format="%", tickCount=6)),
             x2="to:Q",
             y=alt.Y("share:Q", title="share of the images", stack=None, axis=alt.Axis(format="%", tickCount=5)),
             color=alt.Color("kind:N", scale=alt.Scale(domain=list(probabilities)), legend=_LEGEND),
