@@ -23,7 +23,7 @@ from tests.test_browser_pages import visit
 from tests.test_pages import ROOT, a_run, opened
 
 SPIRALS, DIGITS = (Source(name, 0, name) for name in ("spirals-matching", "digits-matching"))
-SCRIPTS = [(ROOT / "genlab" / "dashboard" / "components" / name).read_text(encoding="utf-8") for name in ("ink.js", "velocity.js")]
+SCRIPTS = [(ROOT / "genlab" / name).read_text(encoding="utf-8") for name in ("browser/ink.js", "dashboard/components/velocity.js")]
 
 # Follows points by every solver, on the network as it is sent.
 FOLLOW = """({ field, points, solvers, steps }) => {
