@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ def flowing(model: Any) -> Any:
 
 @pytest.mark.browser
 def test_each_opens_from_the_disk_agrees_and_draws(browser: Browser, tmp_path: Path) -> None:
-    context = browser.new_context(reduced_motion="reduce", viewport={"width": 390, "height": 800}, offline=True)
+    context = browser.new_context(reduced_motion="reduce", viewport={"width": 390, "height": 800})
+    context.route(re.compile("^(?!file:|data:)"), lambda route: route.abort())
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     asked, errors = [], []
