@@ -113,8 +113,11 @@ def _of_density(found: Rows, family: str, claim: str, source: str, kind: str) ->
     """What is known of log p, which the figures decide without doubt."""
     members = [row for row in found if row.family == family and row.seeds]
     evidence = "; ".join(f"{row.name} has {row.log_p}" for row in members) + "."
-    is_so = all(row.likelihood == kind for row in members)
-    return Finding(family, claim, source, "borne out" if is_so else "contradicted", evidence)
+    other = [row for row in members if row.likelihood != kind]
+    # The catalogue says why: a flow is exact of real values, and levels are none.
+    return Finding(
+        family, claim, source, "contradicted" if other else "borne out", " ".join([evidence, *(row.words for row in other)]).strip()
+    )
 
 
 def _of_rank(found: Rows, family: str, claim: str, source: str, key: str, rank: Rank) -> Finding:
