@@ -54,6 +54,7 @@ def test_what_a_share_says() -> None:
     ]
     assert set(FOOLING_WORDS) == {"nothing", "half", "below", "above"}
     assert fooling_rate(0, 0).estimate is None
+    assert fooling_rate(21, 50).brief() == "42% (29–56%)"
     assert fooling_rate(21, 50).text() == "42% of 50 (95%: 29 to 56%)"
     for wrong in ((-1, 3), (4, 3)):
         with pytest.raises(InputError, match="hits must be from 0 to trials, 3"):

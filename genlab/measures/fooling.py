@@ -59,6 +59,11 @@ class Share:
         found = self.estimate
         return "none yet" if found is None else f"{found.value:.0%} of {self.trials} (95%: {100 * found.low:.0f} to {found.high:.0%})"
 
+    def brief(self) -> str:
+        """``42% (29–56%)``."""
+        found = self.estimate
+        return "none yet" if found is None else f"{found.value:.0%} ({100 * found.low:.0f}–{found.high:.0%})"
+
 
 @dataclass(frozen=True)
 class Tally:

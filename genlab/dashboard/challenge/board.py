@@ -15,7 +15,7 @@ from genlab.dashboard.plain import plain
 from genlab.dashboard.words import duration
 from genlab.errors import GenlabError
 from genlab.kept import LONGEST_NAME
-from genlab.measures.fooling import FOOLING_WORDS, Share, Tally
+from genlab.measures.fooling import FOOLING_WORDS, Tally
 
 NAME = "challenge name"
 
@@ -27,9 +27,9 @@ def so_far(game: Game) -> None:
         return
     st.header("So far", anchor=False)
     with st.container(horizontal=True, gap="large"):
-        st.metric("told rightly", _percent(total.right), width="content")
-        st.metric("generated, taken for real", _percent(total.fooling), width="content")
-        st.metric("real, taken for real", _percent(total.passing), width="content")
+        st.metric("told rightly", total.right.brief(), width="content")
+        st.metric("generated, taken for real", total.fooling.brief(), width="content")
+        st.metric("real, taken for real", total.passing.brief(), width="content")
         st.metric("time a picture", duration(total.pace), width="content")
     _rates(game.by_model, key="own")
     st.caption(
@@ -128,8 +128,3 @@ def cells(name: str, came: Tally, *, rounds: bool = False) -> dict[str, Any]:
         "real, taken for real": came.passing.text(),
         "time a picture": duration(came.pace),
     }
-
-
-def _percent(share: Share) -> str:
-    found = share.estimate
-    return "none yet" if found is None else f"{found.value:.0%} ({100 * found.low:.0f}–{found.high:.0%})"

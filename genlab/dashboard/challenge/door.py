@@ -20,12 +20,13 @@ def door() -> None:
         "lets in what reaches a threshold. Who is kind to people is kind to generators too: **slide it.**"
     )
     found = {keeper.name: keeper for keeper in keepers()}
+    words = {name: keeper.words for name, keeper in found.items()}
     if not found:
         st.info("No model that draws pictures is here: train one on the page “Training”.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = address.choice("guard", list(found))
-        address.linked(st.selectbox, "guard", "guard", name, list(found), format_func=lambda each: found[each].words, width=520)
+        address.linked(st.selectbox, "guard", "guard", name, list(found), format_func=lambda each: words.get(each, each), width=520)
         welcome = address.whole("welcome", WELCOME, least=0, most=100)
         address.linked(st.slider, "real pictures that should get in, %", "welcome", welcome, 0, 100, width=320)
     keeper = found[name]
@@ -35,11 +36,9 @@ def door() -> None:
     shares = {"real": let_in(waiting.real, threshold)} | {each: let_in(scores, threshold) for each, scores in waiting.generated.items()}
     with st.container(horizontal=True, gap="large"):
         for each, share in shares.items():
-            estimate = share.estimate
-            value = "none" if estimate is None else f"{estimate.value:.0%} ({100 * estimate.low:.0f}–{estimate.high:.0%})"
-            st.metric(f"{each}, let in", value, width="content")
-    words = "; ".join(f"{each}: {share.text()}" for each, share in shares.items())
-    charts.show(two_rates(waiting.real, waiting.generated, threshold), key="two rates", alt=f"Who is let in. {words}.")
+            st.metric(f"{each}, let in", share.brief(), width="content")
+    told = "; ".join(f"{each}: {share.text()}" for each, share in shares.items())
+    charts.show(two_rates(waiting.real, waiting.generated, threshold), key="two rates", alt=f"Who is let in. {told}.")
     areas = "; ".join(f"{each} {separation(waiting.real, scores):.2f}" for each, scores in waiting.generated.items())
     say(
         st.markdown,
