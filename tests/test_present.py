@@ -94,7 +94,7 @@ def test_keys_lead_through_the_lecture_and_pictures_are_saved(page: Page, server
     save(page, tmp_path)
 
     # A step within the page; the keys of a field stay the field's.
-    page.locator("body").click(position={"x": 3, "y": 3})
+    page.mouse.click(3, 3)
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => location.search.includes('part=2')")
     field = page.locator("[data-testid=stMain] [role=slider], [data-testid=stMain] [role=radio]").first
@@ -105,7 +105,7 @@ def test_keys_lead_through_the_lecture_and_pictures_are_saved(page: Page, server
     assert page.url.partition("?")[0] == before.partition("?")[0]
 
     # The page before, then the way out.
-    page.locator("body").click(position={"x": 3, "y": 3})
+    page.mouse.click(3, 3)
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("() => !location.pathname.includes('slanted_land')")
     assert next_of(page.url.partition("?")[0].rpartition("/")[2]) == "slanted_land"
