@@ -76,7 +76,6 @@ class Visitor:
         self._page, self._query = "", ""
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._finished = asyncio.Event()
-        self._fragment_finished = asyncio.Event()
         self._turn = asyncio.Lock()
 
     async def stay(self, until: float) -> None:
@@ -132,10 +131,7 @@ class Visitor:
             return
         name = "training" if self._trains and "training" in self._pages and self._chance.random() < 0.5 else self._chance.choice(names)
         self._page, self._query = self._pages[name], ""
-        self._elements.clear()
         self._states.clear()
-        for timer in self._timers.values():
-            timer.cancel()
         before = time.perf_counter()
         await self._ask(socket, self._state())
         self._diary.pages.append((time.perf_counter() - before, name))
@@ -176,9 +172,12 @@ class Visitor:
 
     async def _ask(self, socket: ClientConnection, state: ClientState) -> None:
         """Send a wish for the page, and wait until all of it is there."""
-        done = self._fragment_finished if state.fragment_id else self._finished
+        done = self._finished
         async with self._turn:
             done.clear()
+            self._elements.clear()
+            for timer in self._timers.values():  # what still has one is told so again
+                timer.cancel()
             message = BackMsg()
             message.rerun_script.CopyFrom(state)
             await socket.send(message.SerializeToString())
@@ -213,7 +212,6 @@ class Visitor:
                 self._see(tuple(path), message.delta.new_element)
             case "new_session":
                 self._page = message.new_session.page_script_hash or self._page
-                self._elements.clear()
             case "navigation":
                 self._pages = {each.url_pathname or "map": each.page_script_hash for each in message.navigation.app_pages}
                 self._page = message.navigation.page_script_hash
@@ -224,8 +222,7 @@ class Visitor:
             case "script_finished" if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
                 self._finished.set()
             case "script_finished" if message.script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
-                self._fragment_finished.set()
-                self._finished.set()  # of a click on what stands in a fragment
+                pass  # a timer's
             case "script_finished" if message.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
                 self._diary.errors.append(f"{self._page_name()}: the page could not be compiled")
                 self._finished.set()

@@ -28,7 +28,7 @@ _FOR_A_CLASS = {
     "server.maxWidgetStateSize": "4",
 }
 # glibc gives each of many threads a store of memory of its own, and none of it back: with two for all, memory stays where it is.
-_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "134217728"}
+_AROUND_IT = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "134217728", "GENLAB_POLL_SECONDS": "2"}
 
 
 def add(commands: Commands) -> None:
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     environment = {**os.environ, _PIN: pin}
     if arguments.classroom:
         options |= _FOR_A_CLASS
-        environment = {**_MEMORY, **environment, classroom.VARIABLE: url}
+        environment = {**_AROUND_IT, **environment, classroom.VARIABLE: url}
         print(classroom.code_as_text(url))
     print(f"genlab answers at {url}\nThe instructor's PIN: {pin}\nCtrl-C ends it.", flush=True)
     told = [f"--{name}={value}" for name, value in options.items()]
