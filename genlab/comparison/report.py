@@ -44,8 +44,9 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _samples(found, held_out, hues, str(document.get("data", {}).get("what", "images")))
     yield "<h2>Everything measured</h2>"
     yield from _table(found, held_out, hues)
-    yield f"<p class='small'>{escape(how_sure(document))} Bold: nobody is surely better in that line. An exact likelihood and a bound "
-    yield "stand in lines of their own: a bound says only that the truth is no worse.</p>"
+    yield f"<p class='small'>{escape(how_sure(document))} Bold: nobody is surely better in that line. Real: examples that no model was "
+    yield "trained on, measured as if they were samples. An exact likelihood and a bound stand in lines of their own: a bound says only that "
+    yield "the truth is no worse.</p>"
     yield "<h2>Pros and cons, as measured</h2>\n<div class='cards'>"
     for balance in balances(found):
         items = [("pro", each) for each in balance.pros] + [("con", each) for each in balance.cons]
@@ -87,7 +88,7 @@ def png(row: Row) -> str:
 def _table(found: Sequence[Row], held_out: Row | None, hues: Mapping[str, str]) -> Iterator[str]:
     names = "".join(f"<th scope='col'><span class='family {hues[row.family]}'>{escape(row.name)}</span></th>" for row in found)
     yield "<div class='scroll' tabindex='0' role='region' aria-label='Everything measured'><table>"
-    yield f"<thead><tr><th scope='col'>figure</th>{names}<th scope='col'>real, held out</th></tr></thead>\n<tbody>"
+    yield f"<thead><tr><th scope='col'>figure</th><th scope='col'>real</th>{names}</tr></thead>\n<tbody>"
     keys = columns(found)
     for part, members in PARTS.items():
         if not set(members) & set(keys):
@@ -98,7 +99,7 @@ def _table(found: Sequence[Row], held_out: Row | None, hues: Mapping[str, str]) 
             cells = "".join(f"<td{' class=lead' if row.name in ahead else ''}>{escape(row.text(key))}</td>" for row in found)
             yardstick = held_out.text(key) if held_out and key in held_out.figures else ""
             words = f"{FIGURES[key].words}; {FIGURES[key].better} is better" if FIGURES[key].better else FIGURES[key].words
-            yield f"<tr><th scope='row' title='{escape(words)}'>{escape(FIGURES[key].head)}</th>{cells}<td>{escape(yardstick)}</td></tr>"
+            yield f"<tr><th scope='row' title='{escape(words)}'>{escape(FIGURES[key].head)}</th><td>{escape(yardstick)}</td>{cells}</tr>"
     yield "</tbody></table></div>"
 
 

@@ -128,9 +128,9 @@ def cells(found: Sequence[Row], held_out: Row | None) -> list[dict[str, str]]:
     lines = []
     for key in columns(found):
         ahead = leaders(found, key)
-        line = {"figure": FIGURES[key].head}
-        line |= {row.name: f"★ {row.text(key)}" if row.name in ahead else row.text(key) for row in found}
-        lines.append(line | {"real": held_out.text(key) if held_out and key in held_out.figures else ""})
+        yardstick = held_out.text(key) if held_out and key in held_out.figures else ""
+        line = {"figure": FIGURES[key].head, "real": yardstick}
+        lines.append(line | {row.name: f"★ {row.text(key)}" if row.name in ahead else row.text(key) for row in found})
     return lines
 
 
