@@ -45,8 +45,8 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
     yield "<h2>Everything measured</h2>"
     yield from _table(found, held_out, hues)
     yield f"<p class='small'>{escape(how_sure(document))} Bold: nobody is surely better in that line. Real: examples that no model was "
-    yield "trained on, measured as if they were samples. An exact likelihood and a bound stand in lines of their own: a bound says only that "
-    yield "the truth is no worse.</p>"
+    yield "trained on, measured as if they were samples. An exact likelihood and a bound stand in lines of their own: a bound "
+    yield "says only that the truth is no worse.</p>"
     yield "<h2>Pros and cons, as measured</h2>\n<div class='cards'>"
     for balance in balances(found):
         items = [("pro", each) for each in balance.pros] + [("con", each) for each in balance.cons]

@@ -65,7 +65,8 @@ def show(document: Mapping[str, Any]) -> None:
     pinned = {"figure": st.column_config.Column(pinned=True)}
     st.dataframe(cells(found, held_out), hide_index=True, width="stretch", height="content", column_config=pinned, key="table")
     lines = (
-        "★: nobody is surely better in that line. An exact likelihood and a bound never share one: a bound says that the truth is no worse."
+        "★: nobody is surely better in that line. Real: examples that no model was trained on, measured as if they were samples. "
+        "An exact likelihood and a bound never share a line: a bound says only that the truth is no worse."
     )
     say(st.caption, "{} {}", lines, how_sure(document))
     st.header("Pros and cons, as measured", anchor=False)
