@@ -85,7 +85,7 @@ def test_the_numbers_behind_charts_and_components_are_known() -> None:
 
 @pytest.mark.browser
 def test_keys_lead_through_the_lecture_and_pictures_are_saved(page: Page, server: Server, tmp_path: Path) -> None:
-    page.goto(f"{server.url}/slanted_land?part=1")
+    page.goto(f"{server.url}/slanted_land?part=2")
     page.get_by_role("button", name="present", exact=True).click()
     page.locator(".podium .leave").wait_for()
     page.wait_for_function("() => location.search.includes('present=1')")
@@ -96,7 +96,7 @@ def test_keys_lead_through_the_lecture_and_pictures_are_saved(page: Page, server
     # A step within the page; the keys of a field stay the field's.
     page.mouse.click(3, 3)
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => location.search.includes('part=2')")
+    page.wait_for_function("() => location.search.includes('part=3')")
     field = page.locator("[data-testid=stMain] [role=slider], [data-testid=stMain] [role=radio]").first
     field.focus()
     before = page.url
