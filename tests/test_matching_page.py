@@ -55,6 +55,12 @@ def test_both_parts_are_alive_and_the_density_adds_up():
     assert "not FID" in app.caption[-1].value
 
 
+def test_a_model_s_name_alone_leads_to_its_part():
+    app = opened("noise_to_data", model="digits-matching")
+    assert app.segmented_control[0].value == "images"
+    assert components(app)[0].proto.component_name == "genlab_developing"
+
+
 def test_what_streams_is_the_model_s_own_field_and_ends_where_it_draws():
     model, field = genlab.load_model("spirals-matching"), field_of(SPIRALS, 3)
     assert sum(parameter.numel() for parameter in model.parameters()) == len(field.weights)

@@ -142,7 +142,11 @@ SECTIONS: dict[str, list[Entry]] = {
             slides=(Slides(19, 19, "Reversible architectures"),),
         ),
         Entry(
-            "noise_to_data", "From noise to data", family="reversible", loads=_CHARTS, slides=(Slides(19, 19, "What came after the four"),)
+            "noise_to_data",
+            "From noise to data",
+            family="flow_matching",
+            loads=_CHARTS,
+            slides=(Slides(19, 19, "What came after the four"),),
         ),
     ],
     "A code for each image": [

@@ -16,7 +16,7 @@ REVERSIBLE = Branch(
     "Reversible",
     "Noise bent into images, one to one. The exact likelihood, drawn in one pass.",
     "p(x) = p(z) · |det ∂z/∂x|",
-    pages_of_family("reversible"),
+    pages_of_family("reversible") + pages_of_family("flow_matching"),
     model="mnist-flow",
 )
 VARIATIONAL = Branch(

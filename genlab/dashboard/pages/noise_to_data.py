@@ -40,7 +40,8 @@ def page() -> None:
         "network learns the direction of the lines through each place, *v*(*x*, *t*) ≈ E[*x*₁ − *x*₀]. To draw, let noise go with the "
         "stream: d*x*/d*t* = *v*(*x*, *t*).",
     ):
-        part = address.choice("part", tuple(PARTS))
+        # An address that names a model of images alone, as the gallery's does, means that part.
+        part = address.choice("part", tuple(reversed(PARTS) if address.text("model") in sources_of("images") else PARTS))
         address.linked(
             st.segmented_control,
             "part",
