@@ -136,6 +136,7 @@ class TrainSettings(Settings):
         10.0, ge=0, le=1e6, description="least seconds between sample grids; drawing takes a tenth of the time at most"
     )
     log_seconds: float = Field(0.5, ge=0, le=1e6, description="seconds between records of the loss; 0 = after every step")
+    join_seconds: float = Field(120.0, gt=0, le=1e5, description="how long several processes of a training wait for one another to come")
 
     def seconds_left(self, step: int, seconds: float, images: int, *, since: tuple[int, float] = (0, 0.0)) -> float | None:
         """What the budget leaves of a training, whichever of its parts ends first; None while nobody can say.

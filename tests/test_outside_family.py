@@ -18,10 +18,13 @@ import genlab
 from genlab import cli
 from genlab.errors import InputError
 from genlab.measures import measure
-from genlab.models.contract import Compute, Model, Player, abilities
+from genlab.models.contract import Model, Player, abilities
 from genlab.runs import Run, list_runs, load_model
+from genlab.settings import TrainSettings
 from genlab.training import Progress
+from genlab.training.ranks import Ranks
 from genlab.training.state import State
+from genlab.training.turns import Moment, Turns
 
 # Three steps an epoch.
 SETTINGS: dict[str, Any] = {"epochs": 2, "batch_size": 512, "log_seconds": 0, "checkpoint_seconds": 0, "warmup_steps": 0}
@@ -110,10 +113,12 @@ def test_a_players_move_leaves_the_others_alone() -> None:
     state = State(model)
     discriminator, generator = state.movers
     others = {name: parameter.detach().clone() for name, parameter in model.named_parameters() if name.startswith("draw_net.")}
-    batch = digits().train.batch(np.random.default_rng(0), np.arange(64))
-    generator.move(model.terms("generator", batch, Compute()), 0.0, None, when="")
+    turns = Turns(model, digits(), TrainSettings(), Ranks())
+    figures, _ = turns.take(Moment(0, 0, 1, 0), generator.parameters)
+    generator.move(figures["loss"], 0.0, None, when="")
     gradients = {name: model.get_parameter(name).grad.clone() for name in others}
-    discriminator.move(model.terms("discriminator", batch, Compute()), 0.1, 1.0, when="")
+    figures, _ = turns.take(Moment(0, 0, 0, 0), discriminator.parameters)
+    discriminator.move(figures["loss"], 0.1, 1.0, when="")
     for name, before in others.items():
         assert torch.equal(model.get_parameter(name), before)
         assert torch.equal(model.get_parameter(name).grad, gradients[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -42,12 +43,16 @@ def add(commands: Commands) -> None:
     )
     train.add_argument("--out", type=Path, metavar="DIR", help="the run folder (default: a new one below $GENLAB_RUNS_DIR or ./runs)")
     train.add_argument("--resume", action="store_true", help="go on with the run in --out; what isn't given is taken from there")
+    train.add_argument(
+        "--processes", metavar="N", help="share every batch among N processes of this machine (torchrun starts them on several)"
+    )
+    train.add_argument("--device", metavar="D", help="cpu, cuda or cuda:N (default: cpu); GPUs compute by torch")
     train.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
-    from genlab.training import train
+    from genlab.training import is_follower, train
 
     recorded = _recorded_config(arguments)
     model_name = arguments.model or (recorded["model"]["name"] if recorded else None)
@@ -59,15 +64,26 @@ def run(arguments: argparse.Namespace) -> int:
             raise InputError(f"MODEL must be {recorded['model']['name']!r} to resume {arguments.out}; got {model_name!r}")
         asked = _Asked({**recorded["model"]["settings"], **asked.model}, {**data_settings(recorded), **asked.data}, asked.training)
     model, data = _model_and_data(model_name, asked)
+    how = {"processes": _whole("--processes", arguments.processes), "device": arguments.device, **asked.training}
+    if is_follower():
+        train(model, data, resume=arguments.resume, **how)
+        return 0
     out = arguments.out or new_run_path(model_name, data.name)
     try:
         with training_progress() as show:
-            run = train(model, data, out=out, resume=arguments.resume, on_progress=show, **asked.training)
+            run = train(model, data, out=out, resume=arguments.resume, on_progress=show, **how)
     except KeyboardInterrupt:
         print(f"\ngenlab: interrupted; {_how_to_resume(out)}" if is_run(out) else "\ngenlab: interrupted", file=sys.stderr)
         return INTERRUPTED
     _print_summary(run)
     return 0
+
+
+def _whole(option: str, value: str | None) -> int | None:
+    """An option that is a whole number."""
+    if value is None or re.fullmatch(r"-?\d{1,9}", value):
+        return None if value is None else int(value)
+    raise InputError(f"{option} must be a whole number; got {value!r}")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from torch.distributions import Normal
 
     from genlab.causal import Graph
+
+Draws = TypeVar("Draws", bound="NDArray[Any] | Tensor")
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,15 @@ class Compute:
         backend: ``"native"``, ``"torch"`` or ``"auto"``.
         dtype: Number format of the arithmetic, ``"float32"`` or ``"bfloat16"``.
         key: What every draw follows from, such as (seed, epoch, step, player, move); never the time, never a generator with a history.
+        first: Where the batch begins in its step's whole batch, which several processes may share.
+        whole: Examples of that whole batch; 0: the batch is all of it.
     """
 
     backend: str = "auto"
     dtype: str = "float32"
     key: tuple[int, ...] = ()
+    first: int = 0
+    whole: int = 0
 
     def generator(self) -> np.random.Generator:
         """NumPy's generator for this key: the same key gives the same draws."""
@@ -130,6 +136,16 @@ class Compute:
     def seed(self) -> int:
         """A seed below 2⁶³ for torch's generator, from the same key."""
         return int(np.random.SeedSequence(self.key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+    def each(self, count: int, draw: Callable[[int], Draws]) -> Draws:
+        """A draw for each of a batch's examples: the same for an example whoever has which share of the step's whole batch.
+
+        Args:
+            count: Examples of the batch.
+            draw: From a number of examples to their draws, along the first axis.
+        """
+        drawn: Draws = draw(self.whole or count)[self.first : self.first + count]
+        return drawn
 
 
 @dataclass(frozen=True)
@@ -151,7 +167,8 @@ class Model(Protocol):
 
     One that is drawn given a class has an attribute ``classes``, their number, and takes an option ``"labels"`` when sampled. One that is
     drawn given another image has a ``condition`` (`genlab.causal.Condition`), and takes an option of that name. One that not every batch
-    serves has a method ``check_batches(batch_size, examples)``, an `InputError` before a training that could not go on.
+    serves has a method ``check_batches(batch_size, examples)``, an `InputError` before a training that could not go on. One whose loss is
+    no mean over examples, so that several processes could not share a batch, says why in an attribute ``needs_whole_batch``.
     """
 
     name: str

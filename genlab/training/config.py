@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_EPOCHS = 10
 
 # What may differ when a run is resumed: how long and how often, never what is computed at a step.
-_FREE = {"epochs", "minutes", "steps", "patience", "checkpoint_seconds", "sample_seconds", "log_seconds"}
+_FREE = {"epochs", "minutes", "steps", "patience", "checkpoint_seconds", "sample_seconds", "log_seconds", "join_seconds"}
 _BUDGETS = {"epochs", "minutes", "steps"}
 
 
@@ -103,6 +103,33 @@ def _refuse_difference(run: Run, part: str, recorded: Mapping[str, Any], wanted:
     for name in sorted(recorded.keys() | wanted.keys()):
         if (part != "training" or name not in _FREE) and recorded.get(name) != wanted.get(name):
             raise InputError(f"{part}.{name} must be {recorded.get(name)!r} to resume {run.path}; got {wanted.get(name)!r}")
+
+
+def refuse_other(told: Mapping[str, Any], model: Model, data: Dataset, asked: Mapping[str, Any]) -> None:
+    """Refuse to help with a training of something else than what is here, by its name.
+
+    Args:
+        told: What process 0 trains: ``{"config", "versions"}``.
+        model: The one here.
+        data: Those here.
+        asked: Settings of training that were given here.
+
+    Raises:
+        InputError: Something differs that decides a gradient.
+    """
+    config, names, here = told["config"], ("genlab", "torch"), versions()
+    settings = validate(TrainSettings, asked).model_dump(mode="json")
+    pairs: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
+        ("version of", told["versions"], {name: here[name] for name in names}),
+        ("data", _data(config["data"]), _data({**data.settings.model_dump(mode="json"), "record": data.record})),
+        ("model", _model(config["model"]), _model(model.config)),
+        ("training", {**config["training"], "seed": config["seed"]}, {name: settings[name] for name in asked if name not in _FREE}),
+    ]
+    for part, wanted, ours in pairs:
+        for name in sorted(ours):
+            if wanted.get(name) != ours[name] and name != "learning_rate":
+                what = f"{part} {name}" if " " in part else f"{part}.{name}"
+                raise InputError(f"{what} must be {wanted.get(name)!r} as in process 0; got {ours[name]!r}")
 
 
 def _data(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,23 +13,22 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from genlab.domain import Batch
 from genlab.errors import RunError, TrainingError
 from genlab.measures.figures import split_figures
-from genlab.models.contract import Compute, Model, Terms
+from genlab.models.contract import Model
 from genlab.runs import Run, clear_leftovers, read_header, read_tensors, save_tensors, take_learning_rate, write_config
 from genlab.settings import TrainSettings, validate
 from genlab.training.config import versions
 from genlab.training.endings import advice, count_of, doubts
+from genlab.training.ranks import Ranks
 from genlab.training.records import Progress, Window
 from genlab.training.samples import save_sample
-from genlab.training.schedule import generator_at, learning_rate_at
+from genlab.training.schedule import learning_rate_at
 from genlab.training.state import State
 from genlab.training.stopping import WORDS
+from genlab.training.turns import Moment, Turns
 
 if TYPE_CHECKING:
     from genlab.datasets import Dataset
@@ -50,14 +49,17 @@ class Session:
         received: list[str],
         on_progress: Callable[[Progress], object] | None,
         new_rate: float | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self._run, self._model, self._data, self._config, self._settings = run, model, data, config, settings
         self._received, self._on_progress, self._new_rate = received, on_progress, new_rate
         self._report = model.report
         self._state = State(model)
-        self._steps_per_epoch = math.ceil(len(data.train) / settings.batch_size)
+        self._ranks = ranks or Ranks()
+        self._turns = Turns(model, data, settings, self._ranks)
+        self._steps_per_epoch = self._turns.steps_per_epoch
         self._steps_total = None if settings.epochs is None else settings.epochs * self._steps_per_epoch
-        self._versions = versions()
+        self._versions = {**versions(), "processes": self._ranks.size}
         self._changed: list[str] = []
         self._told: set[int] = set()
         self._step = self._best_step = 0
@@ -67,7 +69,6 @@ class Session:
         if self._resumed:
             self._load()
         self._first_step = self._step
-        self._order: NDArray[np.int64] | None = None
         self._valid_values: Mapping[str, float] = {}
         self._valid_step = self._sampled_step = -1
         self._sample_pause = 0.0
@@ -81,6 +82,7 @@ class Session:
         try:
             with torch.random.fork_rng(devices=[]):
                 self._begin()
+                self._ranks.send(self._state.shared())
                 while not (end := self._reason_to_end()):
                     self._train_step()
                 self._end(*end)
@@ -171,33 +173,23 @@ class Session:
         """One step of the run: every player in turn, as often as it moves."""
         begun = time.perf_counter()
         epoch, index = divmod(self._step, self._steps_per_epoch)
-        if index == 0 or self._order is None:
-            self._order = generator_at(self._settings.seed, epoch, 0).permutation(len(self._data.train))
-        generator = generator_at(self._settings.seed, epoch, index + 1)
-        size = self._settings.batch_size
-        batch = self._data.train.batch(generator, self._order[index * size : (index + 1) * size])
-        # Whatever torch draws inside the model (dropout, a latent) follows from the step too; that of the first move as format 1 had it.
-        first_seed = int(generator.integers(2**63))
+        examples = 0
         rate = learning_rate_at(self._step, self._settings, self._steps_total)
         movers = self._state.movers
         for turn, mover in enumerate(movers):
             prefix = "" if len(movers) == 1 else f"{mover.player.name}/"
             for move in range(mover.player.moves):
-                how = Compute(self._settings.backend, self._settings.dtype, (self._settings.seed, epoch, index, turn, move))
-                seen = batch if move == 0 else self._another_batch(how, len(batch))
-                torch.default_generator.manual_seed(first_seed if turn == move == 0 else how.seed())
-                terms = self._model.terms(mover.player.name, seen, how)
-                norm = mover.move(terms, rate, self._settings.clip_norm, when=f"at step {self._step + 1}")
+                at = Moment(epoch, index, turn, move)
+                self._ranks.call(at)
+                figures, examples = self._turns.take(at, mover.parameters)
+                norm = mover.move(figures["loss"], rate, self._settings.clip_norm, when=f"at step {self._step + 1}")
+                self._ranks.send(mover.parameters)
                 mover.average(self._settings.ema_decay)
-                self._window.add_move(prefix, _figures(terms), norm, len(seen))
+                self._window.add_move(prefix, figures, norm, examples)
+        self._turns.settle()
         self._state.average_buffers(self._step, self._settings.ema_decay)
         self._step += 1
-        self._window.add_step(rate, len(batch), time.perf_counter() - begun)
-
-    def _another_batch(self, how: Compute, size: int) -> Batch:
-        """What a player sees who moves again within a step: examples drawn at random, as many as the step's."""
-        generator = how.generator()
-        return self._data.train.batch(generator, generator.integers(len(self._data.train), size=size))
+        self._window.add_step(rate, examples, time.perf_counter() - begun)
 
     def _record(self) -> None:
         """The steps since the last record as one record, and a word to whoever watches."""
@@ -257,7 +249,7 @@ class Session:
             self._seconds_before = _number(header["seconds"])
             self._best = None if header["best"] is None else _number(header["best"])
             moves = [_whole(header["moves"][mover.player.name]) if layout > 1 else self._step for mover in movers]
-            recorded = dict(header["versions"])
+            recorded = {"processes": 1, **header["versions"]}
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} has a header that lacks a number to go on with: {error}") from None
         self._state.load(tensors, layout)
@@ -347,11 +339,6 @@ class Session:
         if due:
             self._done_at[what] = now
         return due
-
-
-def _figures(terms: Terms) -> dict[str, float]:
-    """A move's loss and its parts as plain numbers."""
-    return {"loss": float(terms.total.item())} | {name: float(value) for name, value in terms.parts.items()}
 
 
 def _whole(value: Any) -> int:

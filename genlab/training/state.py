@@ -66,6 +66,10 @@ class State:
             self._put(own)
             self._model.train()
 
+    def shared(self) -> list[Tensor]:
+        """What every process of a training has: the model's own tensors."""
+        return list(self._own().values())
+
     def keep_as_best(self) -> None:
         """The averages are the best so far."""
         torch._foreach_copy_(list(self._best.values()), list(self._average.values()))

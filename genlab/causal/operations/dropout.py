@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,6 +67,27 @@ def stream(node: Node) -> int:
     return zlib.crc32(node.name.encode()) & 0x3FFFFFFF
 
 
+def shares(key: int, first: int, count: int) -> Iterator[tuple[slice, int]]:
+    """The images `first` … `first` + `count` − 1 of a step's batch, in parts that each draw under a key of their own what they draw there.
+
+    An image enters the hash by S(key) xor its number, S a bijection. In a part of 2ᵏ images from a multiple m of 2ᵏ on, a number is
+    m xor the number within the part, so that the part's key is S⁻¹(S(key) xor m).
+
+    Yields:
+        A slice of 0 … `count` − 1 and its key.
+    """
+    done = 0
+    while done < count:
+        begin = first + done
+        size = 1 << ((count - done).bit_length() - 1)
+        while begin % size:
+            size //= 2
+        with np.errstate(over="ignore"):
+            image = int(_splitmix(np.uint64(key))) ^ begin
+        yield slice(done, done + size), _unsplitmix(image)
+        done += size
+
+
 def _mark(instruction: Instruction, node: Node) -> None:
     instruction.rate, instruction.stream = node.rate, stream(node)
 
@@ -85,6 +106,21 @@ def _splitmix(x: np.ndarray | np.uint64) -> np.ndarray:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+def _unsplitmix(x: int) -> int:
+    """The way back of `_splitmix`."""
+    x = (_unshifted(x, 31) * pow(0x94D049BB133111EB, -1, 2**64)) % 2**64
+    x = (_unshifted(x, 27) * pow(0xBF58476D1CE4E5B9, -1, 2**64)) % 2**64
+    return (_unshifted(x, 30) - 0x9E3779B97F4A7C15) % 2**64
+
+
+def _unshifted(x: int, bits: int) -> int:
+    """The y with y xor (y >> bits) = x, of 64 bits."""
+    y = x
+    for _ in range(64 // bits):
+        y = x ^ (y >> bits)
+    return y
 
 
 def _mixed(x: torch.Tensor) -> torch.Tensor:

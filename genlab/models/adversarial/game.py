@@ -74,6 +74,13 @@ class Adversary(nn.Module):
         self.name, self.settings = name, settings
 
     @property
+    def needs_whole_batch(self) -> str:
+        """What D and G do with examples together, or with a generator that no key decides."""
+        if has_batch_norm(self):
+            return "its batch norm takes the moments of a whole batch (batch_norm=false trains without)"
+        return "its dropout draws for a whole batch" if any(isinstance(module, nn.Dropout) for module in self.modules()) else ""
+
+    @property
     def domain(self) -> Domain:
         """What it is a distribution over."""
         raise NotImplementedError
@@ -179,7 +186,13 @@ class Adversary(nn.Module):
 
 
 def discriminator_terms(
-    own: GameSettings, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, rng: np.random.Generator, *, together: bool
+    own: GameSettings,
+    critic: Callable[[Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
+    between: Callable[[], NDArray[np.float64]],
+    *,
+    together: bool,
 ) -> Terms:
     """D's loss, its parts, and how often it is right.
 
@@ -191,7 +204,7 @@ def discriminator_terms(
         critic: From examples (real ones, generated ones, or both in a row) to logits.
         real: Real examples ``(N, …)``.
         fake: Generated ones, as many, without a gradient.
-        rng: Where randomness comes from.
+        between: Draws a number from 0 to 1 for each: how far on the way to a real example its gradient is punished (wasserstein).
         together: Both kinds go through D at once, which is sooner done; not through a batch norm, whose statistics would tell them apart.
     """
     slopes = None
@@ -206,7 +219,7 @@ def discriminator_terms(
     parts = discriminator_loss(own.loss, on_real, on_fake, own.smoothing)
     if own.penalty_weight:
         if slopes is None:
-            slopes = penalty(own.loss, critic, real, fake, torch.from_numpy(rng.random(len(real))).to(real))
+            slopes = penalty(own.loss, critic, real, fake, torch.from_numpy(between()).to(real))
         parts["penalty"] = own.penalty_weight * slopes
     total = torch.stack(list(parts.values())).sum()
     on_real, on_fake = on_real.detach(), on_fake.detach()

@@ -89,14 +89,21 @@ class Gan(Adversary):
             super().check_batches(count, count)
         batch = batch[:count]
         real, classes = self.as_seen(batch.values), self.one_hot(batch.labels, count)
-        noise = self.latents(count, rng)
+        noise = how.each(count, lambda whole: self.latents(whole, rng))
         if player == GENERATOR:
             verdict = self.logits(real, classes) if own.loss == "relativistic" else None
             return Terms(generator_loss(own.loss, self.logits(self.generate(noise, classes), classes), verdict))
         with torch.no_grad():
             fake = self.generate(noise, classes)
         together = not has_batch_norm(self.discriminator)
-        return discriminator_terms(own, lambda seen: self.logits(seen, as_often(classes, seen)), real, fake, rng, together=together)
+        return discriminator_terms(
+            own,
+            lambda seen: self.logits(seen, as_often(classes, seen)),
+            real,
+            fake,
+            lambda: how.each(count, rng.random),
+            together=together,
+        )
 
     def drawn(self, noise: Tensor, classes: Tensor | None, seed: int) -> NDArray[Any]:
         """Examples of the domain from z; nothing else is drawn."""

@@ -172,7 +172,7 @@ class LapGan(OfImages, Adversary):
         classes = self.one_hot(batch.labels, len(batch))
         real, coarse = self._pyramid(self.as_images(batch.values))[number]
         rng = how.generator()
-        noise = self.noise(scale.noise_shape(len(batch), self.settings.latent), rng)
+        noise = how.each(len(batch), lambda whole: self.noise(scale.noise_shape(whole, self.settings.latent), rng))
         if role == "generator":
             verdict = scale.logits(real, classes, coarse) if self.settings.loss == "relativistic" else None
             made = scale.logits(scale.generate(noise, classes, coarse), classes, coarse)
@@ -180,7 +180,14 @@ class LapGan(OfImages, Adversary):
         with torch.no_grad():
             fake = scale.generate(noise, classes, coarse)
         together = not has_batch_norm(scale.discriminator)
-        return discriminator_terms(self.settings, lambda seen: scale.logits(seen, classes, coarse), real, fake, rng, together=together)
+        return discriminator_terms(
+            self.settings,
+            lambda seen: scale.logits(seen, classes, coarse),
+            real,
+            fake,
+            lambda: how.each(len(batch), rng.random),
+            together=together,
+        )
 
     def drawn(self, noise: Tensor, classes: Tensor | None, seed: int) -> NDArray[np.uint8]:
         """Images from z; the noise planes of finer scales follow from the seed."""

@@ -17,7 +17,7 @@ from genlab.causal import LABELS, Graph, jacobi, native_walk, torch_walk
 from genlab.causal.drawing import BACKENDS, draw_images
 from genlab.causal.jacobi import Passes
 from genlab.causal.native_program import CausalNetwork
-from genlab.causal.operations import OPERATIONS
+from genlab.causal.operations import OPERATIONS, dropout
 from genlab.causal.torch_walk import Progress, Rows
 from genlab.domain import Batch
 from genlab.errors import BackendError, InputError, unknown_name
@@ -78,7 +78,14 @@ class CausalModel(nn.Module, CausalNetwork):
     def terms(self, player: str, batch: Batch, how: Compute) -> Terms:
         """−(1/N) Σ_n log p(x_n), as `loss`; of a class-conditional model given the batch's labels."""
         key = how.seed() if self.training and how.key else None
-        total = self.loss(batch, backend=how.backend, dtype=how.dtype, key=key)
+        if key is None or how.first == 0 or self.graph.certain is self.graph:
+            total = self.loss(batch, backend=how.backend, dtype=how.dtype, key=key)
+        else:
+            parts = [
+                len(batch[part]) / len(batch) * self.loss(batch[part], backend=how.backend, dtype=how.dtype, key=own)
+                for part, own in dropout.shares(key, how.first, len(batch))
+            ]
+            total = torch.stack(parts).sum()
         return Terms(total, {"nats": total.detach()})
 
     def validate(self, batch: Batch, how: Compute) -> dict[str, np.ndarray]:

@@ -16,10 +16,13 @@ _COUPLINGS = 4
 class Uniform(nn.Module):
     """U uniform: log q = 0 (Theis, van den Oord and Bethge 2016)."""
 
-    def forward(self, intensities: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Noise ``(N, C, H, W)`` for each image, and log q ``(N,)``."""
-        noise = torch.rand(intensities.shape, generator=generator, dtype=intensities.dtype)
-        return noise.to(intensities), intensities.new_zeros(len(intensities))
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """What u is made of: itself."""
+        return torch.rand(shape, generator=generator, dtype=dtype)
+
+    def forward(self, intensities: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise ``(N, C, H, W)`` for each image out of what was drawn, and log q ``(N,)``."""
+        return drawn, intensities.new_zeros(len(intensities))
 
 
 class Variational(nn.Module):
@@ -33,12 +36,15 @@ class Variational(nn.Module):
         self.context = nn.Conv2d(channels, hidden, kernel, padding=kernel // 2)
         self.couplings = nn.ModuleList(Coupling((channels, height, width), hidden, kind, bins, context=hidden) for _ in range(_COUPLINGS))
 
-    def forward(self, intensities: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Noise ``(N, C, H, W)`` for each image, and log q ``(N,)``."""
-        noise = torch.randn(intensities.shape, generator=generator, dtype=intensities.dtype).to(intensities)
-        log_q = log_normal(noise)
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """What u is made of: ε."""
+        return torch.randn(shape, generator=generator, dtype=dtype)
+
+    def forward(self, intensities: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise ``(N, C, H, W)`` for each image out of what was drawn, and log q ``(N,)``."""
+        log_q = log_normal(drawn)
         context = F.silu(self.context(squeeze(intensities) if self.squeezed else intensities))
-        values = squeeze(noise) if self.squeezed else noise
+        values = squeeze(drawn) if self.squeezed else drawn
         for coupling in self.couplings:
             values, log_det = coupling(values, context)
             log_q = log_q - log_det

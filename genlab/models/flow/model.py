@@ -270,7 +270,7 @@ class ImageFlow(Flow):
         """The mean of minus the bound, with one draw of the noise that follows from the key, and the bound's parts."""
         self._check(how)
         _at_least_one(batch)
-        parts = {name: part.mean() for name, part in self._bound(self._levels(batch), _generator(how)).items()}
+        parts = {name: part.mean() for name, part in self._bound(self._levels(batch), _generator(how), how).items()}
         return Terms(-parts["elbo"], {name: part.detach() for name, part in parts.items()})
 
     def validate(self, batch: Batch, how: Compute) -> dict[str, NDArray[np.float64]]:
@@ -286,7 +286,7 @@ class ImageFlow(Flow):
             ``{"elbo", "log_density", "dequantisation"}`` in nats, each float64 ``(N,)``: the first is the sum of log p(x + u) and
             −log q(u | x), which is 0 for uniform noise.
         """
-        return {name: part.double() for name, part in self._bound(self._levels(batch), _generator(how)).items()}
+        return {name: part.double() for name, part in self._bound(self._levels(batch), _generator(how), how).items()}
 
     @torch.no_grad()
     def importance_bound(self, batch: Batch, draws: int, how: Compute) -> Tensor:
@@ -294,7 +294,7 @@ class ImageFlow(Flow):
         generator, levels = _generator(how), self._levels(batch)
         total = torch.full((len(levels),), -math.inf, dtype=torch.float64)
         for _ in range(draws):
-            total = torch.logaddexp(total, self._bound(levels, generator)["elbo"].double())
+            total = torch.logaddexp(total, self._bound(levels, generator, how)["elbo"].double())
         return total - math.log(draws)
 
     @torch.no_grad()
@@ -307,8 +307,9 @@ class ImageFlow(Flow):
         """The image of each code: levels, uint8 ``(N, C, H, W)``."""
         return self._finished(self.inverse(codes))
 
-    def _bound(self, levels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        noise, log_q = self.noise((levels + 0.5) / self.levels - 0.5, generator)
+    def _bound(self, levels: Tensor, generator: torch.Generator, how: Compute) -> dict[str, Tensor]:
+        drawn = how.each(len(levels), lambda count: self.noise.draw((count, *levels.shape[1:]), generator, levels.dtype))
+        noise, log_q = self.noise((levels + 0.5) / self.levels - 0.5, drawn.to(levels))
         codes, log_det = self._forward(levels + noise)
         log_density = log_normal(codes) + log_det
         return {"elbo": log_density - log_q, "log_density": log_density, "dequantisation": -log_q}

@@ -50,7 +50,8 @@ class Autoencoder(LatentModel):
         seen = images
         if self.settings.denoising:
             generator = torch.Generator().manual_seed(how.seed())
-            seen = images * (torch.rand(images.shape, generator=generator) >= self.settings.denoising)
+            blots = how.each(len(images), lambda count: torch.rand((count, *images.shape[1:]), generator=generator))
+            seen = images * (blots >= self.settings.denoising).to(images.device)
         with precise(how.dtype):
             codes = self.encoder(seen)
             maps = self.decoder(codes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,11 @@ class Variational(LatentModel):
         self.encoder = encoder_of(settings, 2 * settings.latents)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
+    @property
+    def needs_whole_batch(self) -> str:
+        """Free bits count the mean over a batch."""
+        return "free_bits is not 0, and counts a batch's mean" if self.settings.free_bits else ""
+
     @abstractmethod
     def log_likelihood(self, images: Images, codes: Tensor, backend: str = "auto") -> Tensor:
         """Log p(x | z) in nats of each image with its code ``(N, latents)``, ``(N,)``."""
@@ -77,7 +83,8 @@ class Variational(LatentModel):
         levels = self.check_levels(batch, "batch")
         with precise(how.dtype):
             posterior = self.posterior(levels)
-            reconstruction = self._mean_log_likelihood(levels, _drawn(posterior, _generator(how)), how)
+            codes = posterior.mean + posterior.stddev * how.each(len(levels), partial(_noise, posterior, _generator(how)))
+            reconstruction = self._mean_log_likelihood(levels, codes, how)
         kl = kl_from_prior(posterior).mean(0)
         total = self._beta() * kl.clamp_min(self.settings.free_bits).sum() - reconstruction
         figures = {"reconstruction": reconstruction.detach(), "kl": kl.detach().sum()}
@@ -231,11 +238,11 @@ def kl_from_prior(posterior: Normal) -> Tensor:
 
 def _drawn(posterior: Normal, generator: torch.Generator) -> Tensor:
     """A code z = μ + σ ε, differentiable in μ and σ."""
-    return posterior.mean + posterior.stddev * _noise(posterior, generator)
+    return posterior.mean + posterior.stddev * _noise(posterior, generator, len(posterior.mean))
 
 
-def _noise(posterior: Normal, generator: torch.Generator) -> Tensor:
-    return torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean)
+def _noise(posterior: Normal, generator: torch.Generator, count: int) -> Tensor:
+    return torch.randn((count, *posterior.mean.shape[1:]), generator=generator).to(posterior.mean)
 
 
 def _generator(how: Compute) -> torch.Generator:
