@@ -292,7 +292,7 @@ class ImageFlow(Flow):
     def importance_bound(self, batch: Batch, draws: int, how: Compute) -> Tensor:
         """Log (1/K) Σ_k p(x + u_k) / q(u_k | x), float64 ``(N,)`` (Burda et al. 2016; for flows Ho et al. 2019)."""
         generator, levels = _generator(how), self._levels(batch)
-        total = torch.full((len(levels),), -math.inf, dtype=torch.float64)
+        total = torch.full((len(levels),), -math.inf, dtype=torch.float64, device=levels.device)
         for _ in range(draws):
             total = torch.logaddexp(total, self._bound(levels, generator, how)["elbo"].double())
         return total - math.log(draws)

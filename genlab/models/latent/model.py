@@ -54,7 +54,7 @@ class LatentModel(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def check_levels(self, images: Images, argument: str = "images") -> Tensor:
-        """Integer levels ``(N, C, H, W)`` as a tensor.
+        """Integer levels ``(N, C, H, W)`` as a tensor on the model's device.
 
         Raises:
             InputError: Another shape, anything but integers (booleans will do for two levels), or a level out of range.
@@ -77,7 +77,7 @@ class LatentModel(nn.Module):
             low, high = (int(value) for value in torch.aminmax(levels))
             if low < 0 or high >= count:
                 raise InputError(f"{argument} must hold levels from 0 to {count - 1}; got {low if low < 0 else high}")
-        return levels
+        return levels.to(next(self.parameters()).device)
 
     def check_codes(self, codes: ArrayLike | Tensor) -> Tensor:
         """Finite codes ``(N, latents)`` in the format of the weights.

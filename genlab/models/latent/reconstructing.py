@@ -69,7 +69,7 @@ class Autoencoder(LatentModel):
             (self.intensities(part) - self.reconstruct(part)).square().flatten(1).sum(1)
             for part in map(levels.__getitem__, self.slices(len(levels)))
         ]
-        return {"squared_error": torch.cat(found).double().numpy()}
+        return {"squared_error": torch.cat(found).double().numpy(force=True)}
 
     def encode(self, images: Images) -> Tensor:
         """The code f(x) of each image, ``(N, bottleneck)``; differentiable."""
@@ -99,10 +99,10 @@ class Autoencoder(LatentModel):
         mean, square = self.code_mean.double(), self.code_square.double()
         variances, axes = torch.linalg.eigh(square - torch.outer(mean, mean))
         spread = variances.clamp_min(0).sqrt() * axes
-        codes = mean + temperature * torch.from_numpy(normal_codes(n, self.latent_shape[0], seed)) @ spread.T
+        codes = mean + temperature * torch.from_numpy(normal_codes(n, self.latent_shape[0], seed)).to(spread) @ spread.T
         codes = refuse_unfinite(codes.to(self.code_mean), temperature)
         drawn = [self.decode(codes[part]) for part in self.slices(n)]
-        return (torch.cat(drawn) * (self.settings.levels - 1)).round().to(torch.uint8).numpy()
+        return (torch.cat(drawn) * (self.settings.levels - 1)).round().to(torch.uint8).numpy(force=True)
 
     def _note(self, codes: Tensor) -> None:
         """Draw the moments towards those of a batch's codes."""

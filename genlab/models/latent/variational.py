@@ -221,8 +221,8 @@ class VAE(Variational):
         drawn = []
         for part in self.slices(n):
             maps = drawing.refuse_unfinite(self._maps(codes[part].to(next(self.parameters()))), temperature)
-            drawn.append(self.observation.draw(maps, uniforms[part]))
-        return torch.cat(drawn).to(torch.uint8).numpy()
+            drawn.append(self.observation.draw(maps, uniforms[part].to(maps.device)))
+        return torch.cat(drawn).to(torch.uint8).numpy(force=True)
 
     def _maps(self, codes: Tensor) -> Tensor:
         """The decoder's maps; half a number's bits would not hold a sum over an image."""

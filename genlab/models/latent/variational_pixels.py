@@ -55,7 +55,7 @@ class PixelVAE(Variational):
         channels, height, width = self.settings.image_shape
         uniforms = np.broadcast_to(drawing.uniforms((height, width, channels), 0), (len(codes), height, width, channels))
         drawn = self.pixels.draw(np.ascontiguousarray(uniforms), given=self._given(codes))
-        return self.intensities(torch.from_numpy(drawn))
+        return self.intensities(torch.from_numpy(drawn).to(codes.device))
 
     @torch.no_grad()
     def sample(self, n: int, seed: int, options: Mapping[str, Any]) -> NDArray[np.uint8]:
