@@ -1,7 +1,7 @@
-"""What a second process gives: ``python -m benchmarks.scaling`` trains one process with as many threads, then several with one each.
+"""What a second process gives: ``python -m benchmarks.scaling`` trains one process with many threads, then several with one each.
 
-Their losses are compared first, step by step; where they differ by more than rounding nothing is timed. Then both train in turn, and the median
-of the images a second that their records tell is taken, without the first steps. Efficiency is the ratio.
+Their losses are compared first, step by step; where they differ by more than rounding nothing is told. Both train in turn, and of the
+images a second in their records the median is taken, without the first steps. Efficiency is the ratio.
 """
 
 from __future__ import annotations
@@ -50,7 +50,15 @@ def train(arguments: argparse.Namespace, processes: int) -> list[dict[str, Any]]
     """The records of a training, one a step."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "genlab", "train", arguments.model, "--data", arguments.data, "--out", f"{folder}/run"]
-        command += ["--processes", str(processes), "--set", f"steps={arguments.steps}", "log_seconds=0", "sample_seconds=1e6", *arguments.set]
+        command += [
+            "--processes",
+            str(processes),
+            "--set",
+            *arguments.set,
+            f"steps={arguments.steps}",
+            "log_seconds=0",
+            "sample_seconds=1e6",
+        ]
         # Several share what one has: each takes a part of these threads.
         surroundings = {**os.environ, "OMP_NUM_THREADS": str(arguments.processes)}
         subprocess.run(command, env=surroundings, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
