@@ -20,9 +20,12 @@ from tiny import digits, tiny_model
 
 import genlab
 from genlab import cli
+from genlab.ablation import plan_of, study
+from genlab.ablation.cluster import submit
 from genlab.causal.operations import dropout
 from genlab.domain import Batch
 from genlab.errors import BackendError, InputError, TrainingError
+from genlab.jobs import Study
 from genlab.models import entries, settings_class
 from genlab.models.causal.model import CausalModel
 from genlab.models.contract import Compute
@@ -286,3 +289,37 @@ def test_another_version_is_refused_by_name() -> None:
         refuse_other(told, model, data, {"batch_size": 8})
     with pytest.raises(InputError, match=r"model\.channels must be 4 as in process 0; got 6"):
         refuse_other(told, tiny_model(channels=6), data, {})
+
+
+# --- studies -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cluster_trains_what_a_study_then_gathers(tmp_path: Path) -> None:
+    submitit = pytest.importorskip("submitit")
+    budget, data = {"steps": 2, "sample_seconds": 1e6}, {"name": "digits", "binarize": "threshold"}
+    plan = plan_of(models=["pixelcnn"], seeds=2, data=data, model={"channels": 4, "blocks": 1}, training=budget)
+    executor, jobs = submitit.AutoExecutor(tmp_path / "logs", cluster="debug"), []
+
+    class Noted:
+        def submit(self, *what: Any) -> Any:
+            jobs.append(executor.submit(*what))
+            return jobs[-1]
+
+    assert len(submit(plan, tmp_path / "study", "any", executor=Noted())) == 2
+    assert [job.result() for job in jobs] == ["finished", "finished"]
+    assert submit(plan, tmp_path / "study", "any", executor=Noted()) == []
+    assert [record["steps"] for record in study(plan, tmp_path / "study")["runs"]] == [2, 2]
+
+
+def test_studies_are_handed_on_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("genlab.jobs.start_study", lambda *what, verb: asked.append((verb, *what)) or Study("a", tmp_path / "a", place=2))
+    assert cli.main(["ablate", "--models", "pixelcnn", "--steps", "3", "--set", "channels=4", "--queue"]) == 0
+    assert asked == [("ablate", "digits", ["--seeds", "3", "--models", "pixelcnn", "--set", "channels=4", "--steps", "3"])]
+    assert capsys.readouterr().out == f"queued; place 2 in the queue\n{tmp_path / 'a'}\n"
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert cli.main(["ablate", "--models", "pixelcnn", "--slurm", "cpu", "--out", str(tmp_path / "b")]) == 2
+    assert "--slurm must" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()

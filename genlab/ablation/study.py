@@ -91,6 +91,46 @@ def study(
     return document
 
 
+def begin(plan: Plan, folder: Path | str, *, kind: Kind | None = None) -> None:
+    """Write down what is asked for, so that `genlab ablate --out FOLDER` knows it; nothing is trained. As `study`.
+
+    Raises:
+        InputError: The folder holds another study, or something else.
+        RunError: The folder cannot be written, or another process works in it.
+    """
+    folder, kind = Path(folder), kind or ABLATION
+    _make(folder, kind)
+    with locked(folder):
+        _write(folder, _begun(plan, folder, kind), kind)
+
+
+def is_trained(folder: Path, variant: Variant, seed: int) -> bool:
+    """Whether that training has come to its end."""
+    path = folder / f"{variant.name}-{seed}"
+    return is_run(path) and Run(path).state() == "finished"
+
+
+def train_one(
+    plan: Plan, variant: Variant, seed: int, folder: Path, data: Any = None, on_progress: Callable[[Any], object] | None = None
+) -> Run:
+    """Train one variant with one seed to its end, from its checkpoint if it has one; a finished one is left alone.
+
+    Raises:
+        InputError: The network cannot be built for these images.
+        TrainingError: The training failed.
+    """
+    from genlab.models import create_for
+    from genlab.training import train
+
+    path = folder / f"{variant.name}-{seed}"
+    if not is_trained(folder, variant, seed):
+        data = _load(plan) if data is None else data
+        settings = {**plan.training, **variant.training, "seed": seed}
+        model = create_for(data, variant.model, seed, variant.settings)
+        train(model, data, out=path, resume=is_run(path), on_progress=on_progress, **settings)
+    return Run(path)
+
+
 def read(folder: Path | str, file: str = FILE) -> dict[str, Any]:
     """The document of a study, begun or finished.
 
@@ -153,17 +193,10 @@ def _trained(
     plan: Plan, variant: Variant, seed: int, folder: Path, data: Any, kind: Kind, on_progress: Callable[[Any], object] | None
 ) -> dict[str, Any] | None:
     """What came of one variant with one seed, trained to its end; None if somebody asked it to stop before."""
-    from genlab.models import create_for
-    from genlab.training import train
-
     path = folder / f"{variant.name}-{seed}"
-    run = Run(path)
     record = {"variant": variant.name, "seed": seed, "folder": path.name}
     try:
-        model = create_for(data, variant.model, seed, variant.settings)
-        if not (is_run(path) and run.state() == "finished"):
-            settings = {**plan.training, **variant.training, "seed": seed}
-            train(model, data, out=path, resume=is_run(path), on_progress=on_progress, **settings)
+        run = train_one(plan, variant, seed, folder, data, on_progress)
     except TrainingError as error:
         return {**record, "failed": str(error)}
     except InputError as error:

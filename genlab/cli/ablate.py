@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from genlab.cli.parser import INTERRUPTED, Commands
 from genlab.cli.progress import training_progress
 from genlab.cli.settings import DEFAULT_DATA
-from genlab.cli.studies import aligned, announced, asked_for, how_to_go_on, usual_place
+from genlab.cli.studies import add_places, aligned, announced, asked_for, handed_on, how_to_go_on, usual_place
 
 if TYPE_CHECKING:
     from genlab.ablation import Plan
@@ -22,6 +22,7 @@ Train variants of a network on equal budgets and seeds, and compare their test l
   genlab ablate --data digits --minutes 2 --seeds 3 --out runs/tricks
   genlab ablate --data digits --minutes 2 --variants plain gated dilated --out runs/three
   genlab ablate --data mnist5k --set binarize=dynamic --minutes 10 --models pixelcnn gated_pixelcnn --out runs/systems
+  genlab ablate --data digits --minutes 2 --slurm PARTITION --out runs/tricks
   genlab ablate --out runs/tricks
 
 The last goes on with a study that was interrupted: what is finished is not trained again, and a training that was cut
@@ -56,6 +57,7 @@ def add(commands: Commands) -> None:
     ablate.add_argument(
         "--out", type=Path, metavar="FOLDER", help="where runs and results go (default: ablation-<data> below $GENLAB_RUNS_DIR or ./runs)"
     )
+    add_places(ablate)
     ablate.set_defaults(run=run)
 
 
@@ -68,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or usual_place("ablation", arguments.data)
     for sentence in plan.left_out:
         print(f"genlab: {sentence}", file=sys.stderr)
+    if handed_on(arguments, "ablate", plan, out):
+        return 0
     try:
         with training_progress() as show:
             document = study(plan, out, watch=announced(plan, show))

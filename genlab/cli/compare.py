@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from genlab.cli.parser import INTERRUPTED, Commands
 from genlab.cli.progress import training_progress
 from genlab.cli.settings import DEFAULT_DATA, load_data
-from genlab.cli.studies import aligned, announced, asked_for, how_to_go_on, usual_place
+from genlab.cli.studies import add_places, aligned, announced, asked_for, handed_on, how_to_go_on, usual_place
 
 if TYPE_CHECKING:
     from genlab.ablation import Plan
@@ -50,17 +50,21 @@ def add(commands: Commands) -> None:
     compare.add_argument(
         "--out", type=Path, metavar="FOLDER", help="where runs and results go (default: comparison-<data> below $GENLAB_RUNS_DIR or ./runs)"
     )
+    add_places(compare)
     compare.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
     from genlab.comparison import FILE, REPORT, compare, rows, table
+    from genlab.comparison.carrying_out import COMPARISON
     from genlab.comparison.findings import balances
     from genlab.comparison.outcome import conditions, how_sure
 
     out = arguments.out or usual_place("comparison", arguments.data)
     plan, data = _plan(arguments, out)
+    if handed_on(arguments, "compare", plan, out, COMPARISON):
+        return 0
     try:
         with training_progress() as show:
             document = compare(plan, out, watch=announced(plan, show), data=data)

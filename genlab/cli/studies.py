@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genlab.cli.settings import DEFAULT_DATA, assigned
+from genlab.errors import InputError
 from genlab.runs import runs_folder
 
 if TYPE_CHECKING:
     from genlab.ablation import Plan, Variant
+    from genlab.ablation.study import Kind
 
 
 def asked_for(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -37,6 +39,49 @@ def asked_for(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
         if (value := getattr(arguments, name)) is not None:
             found["training"][name] = value
     return found
+
+
+def add_places(command: argparse.ArgumentParser) -> None:
+    """The options that have a study carried out elsewhere."""
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--queue", action="store_true", help="as one job of the dashboard's queue, in a new folder below the runs")
+    where.add_argument(
+        "--slurm", metavar="PARTITION", help="each training as a job of that partition, by submitit; the same --out then gathers them"
+    )
+
+
+def handed_on(arguments: argparse.Namespace, verb: str, plan: Plan, out: Path, kind: Kind | None = None) -> bool:
+    """Whether the study is carried out elsewhere, which is then told; what it was asked for was checked before.
+
+    Raises:
+        InputError: A queue makes its own folder, or there is no SLURM here.
+    """
+    if arguments.queue:
+        _queue(arguments, verb, len(plan.seeds))
+    elif arguments.slurm is not None:
+        from genlab.ablation.cluster import submit
+
+        jobs = submit(plan, out, arguments.slurm, kind=kind)
+        print(f"submitted {len(jobs)} of {len(plan.runs)} trainings to partition {arguments.slurm}{': ' if jobs else ''}{', '.join(jobs)}")
+        print(f"once they are done, gather them with: {how_to_go_on(verb, out)}")
+    return arguments.queue or arguments.slurm is not None
+
+
+def _queue(arguments: argparse.Namespace, verb: str, seeds: int) -> None:
+    from genlab.jobs import start_study
+
+    if arguments.out is not None:
+        raise InputError(f"--out must not be given with --queue, which makes a folder below the runs; got {arguments.out}")
+    options = ["--seeds", str(seeds)]
+    for name in ("variants", "models", "set"):
+        if values := getattr(arguments, name, None):
+            options += [f"--{name}", *values]
+    for name in ("minutes", "steps"):
+        if (value := getattr(arguments, name)) is not None:
+            options += [f"--{name}", value]
+    job = start_study(arguments.data or DEFAULT_DATA, options, verb=verb)
+    print(f"queued; place {job.place} in the queue" if job.place else "queued; its turn has come")
+    print(job.path)
 
 
 def announced(plan: Plan, show: Callable[[Any], object]) -> Callable[[int, Variant, int], Callable[[Any], object]]:
