@@ -182,7 +182,7 @@ class Forgetful(CausalModel):
 
 def test_packs_and_free_bits_need_a_batch_whole() -> None:
     with pytest.raises(InputError, match=r"processes must be 1 for model 'gan2d', whose loss asks more of a batch: packing must divide"):
-        check_shares(small("gan2d", packing=2), genlab.load_dataset("ring"), TrainSettings(), 4)
+        check_shares(small("gan2d", packing=2), genlab.load_dataset("ring"), TrainSettings(batch_size=4), 4)
     with pytest.raises(InputError, match="processes must be 1 for model 'vae': free_bits is not 0"):
         check_shares(small("vae", image_shape=(1, 8, 8), free_bits=0.1), digits(), TrainSettings(), 2)
 

@@ -218,7 +218,7 @@ class Ranks:
     def _who_ended(self, error: RuntimeError) -> str:
         if self.rank:
             return f"process {self.rank} of {self.size} lost process 0"
-        deadline = time.monotonic() + 2.0  # the connection ends before the kernel says that its process did
+        deadline = time.monotonic() + _LEAVE_SECONDS  # the connection ends before the kernel says that its process did
         while time.monotonic() < deadline:
             for rank in range(1, self.size):
                 with suppress(RuntimeError):
