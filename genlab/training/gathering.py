@@ -145,7 +145,7 @@ def gathered(size: int, place: Place | None, *, device: torch.device, seconds: f
     started_here = place is None
     with _fewer_threads(size if started_here else 1), _loopback(only=started_here):
         try:
-            place = place or Place(0, size, 0, size, _HERE, int(os.environ.get("MASTER_PORT", "0")), is_hosted=False)
+            place = place or Place(0, size, 0, size, _HERE, _port(), is_hosted=False)
             store = _store(place, seconds)
             if started_here:
                 children |= {rank: _start(rank, size, store.port, device, seconds) for rank in range(1, size)}
@@ -191,6 +191,14 @@ def _store(place: Place, seconds: float) -> Any:
             f"process 0 of {place.size} did not answer at {place.host}:{place.port} within {seconds:g} seconds; "
             "join_seconds sets how long they wait"
         ) from None
+
+
+def _port() -> int:
+    """Where children find this process: at any port that is free, unless MASTER_PORT names one."""
+    said = os.environ.get("MASTER_PORT", "0")
+    if not (said.isdecimal() and int(said) < 65536):
+        raise InputError(f"MASTER_PORT must be a port's number below 65536; got {said!r}")
+    return int(said)
 
 
 def _start(rank: int, size: int, port: int, device: torch.device, seconds: float) -> subprocess.Popen[bytes]:
