@@ -19,6 +19,7 @@ from genlab.models.continuous.solver import SOLVERS, solve
 from genlab.models.contract import MINIMISER, Compute, Player, Report, Terms
 from genlab.native import resolve_backend
 
+_ALONE = Compute()  # whoever asks for no share of a batch has it all
 _AT_ONCE = 256  # examples that go through the network together where nothing is learned
 _TIMES = 4  # of each validated example
 _STEPS_AT_MOST = 10_000
@@ -52,7 +53,7 @@ class FlowMatching(nn.Module):
         """V(x, t) of examples as the network sees them, times ``(N,)`` and classes ``(N,)``; differentiable."""
         raise NotImplementedError
 
-    def as_seen(self, values: NDArray[Any], rng: np.random.Generator) -> Tensor:
+    def as_seen(self, values: NDArray[Any], rng: np.random.Generator, how: Compute = _ALONE) -> Tensor:
         """Examples of the domain as the network sees them; `rng` draws where in its level a value lies."""
         raise NotImplementedError
 
@@ -76,7 +77,7 @@ class FlowMatching(nn.Module):
         _check(how)
         if len(batch) == 0:
             raise InputError("batch must hold at least one example; got none")
-        return Terms(self._errors(batch, how.generator()).mean())
+        return Terms(self._errors(batch, how.generator(), how).mean())
 
     def validate(self, batch: Batch, how: Compute) -> dict[str, NDArray[np.float64]]:
         """The same of each example, a mean over four times: ``{"velocity_error": float64 (N,)}``."""
@@ -85,7 +86,7 @@ class FlowMatching(nn.Module):
         with torch.no_grad():
             for start in range(0, len(batch), _AT_ONCE):
                 part = batch[start : start + _AT_ONCE]
-                found.append(torch.stack([self._errors(part, rng) for _ in range(_TIMES)]).double().mean(0).numpy(force=True))
+                found.append(torch.stack([self._errors(part, rng, how) for _ in range(_TIMES)]).double().mean(0).numpy(force=True))
         return {self.report.key: np.concatenate(found) if found else np.zeros(0)}
 
     @torch.no_grad()
@@ -127,12 +128,12 @@ class FlowMatching(nn.Module):
             lambda seen, time: self.velocity(seen, _times(time, seen), labels), noise, start=0.0, end=1.0, steps=steps, solver=solver
         )
 
-    def _errors(self, batch: Batch, rng: np.random.Generator) -> Tensor:
+    def _errors(self, batch: Batch, rng: np.random.Generator, how: Compute) -> Tensor:
         """|v(x_t, t) − (x₁ − x₀)|² of each example, a mean over its values, ``(N,)``."""
-        data, count = self.as_seen(batch.values, rng), len(batch)
-        noise = torch.from_numpy(rng.standard_normal(data.shape, np.float32)).to(data)
+        data, count = self.as_seen(batch.values, rng, how), len(batch)
+        noise = torch.from_numpy(how.each(count, lambda n: rng.standard_normal((n, *data.shape[1:]), np.float32))).to(data)
         # Times that are spread evenly say more of the whole than as many independent ones; each by itself is uniform.
-        spread = (rng.permutation(count) + rng.random(count)) / max(1, count)
+        spread = how.each(count, lambda n: (rng.permutation(n) + rng.random(n)) / max(1, n))
         time = torch.from_numpy(spread).to(data)
         share = time.reshape(-1, *[1] * (data.ndim - 1))
         velocity = self.velocity((1 - share) * noise + share * data, time, self._labels(batch.labels, count))
@@ -184,11 +185,11 @@ class ImageMatching(FlowMatching):
         velocity: Tensor = self.network(seen, time, labels)
         return velocity
 
-    def as_seen(self, values: NDArray[Any], rng: np.random.Generator) -> Tensor:
+    def as_seen(self, values: NDArray[Any], rng: np.random.Generator, how: Compute = _ALONE) -> Tensor:
         """2 (x + u) / levels − 1, u in [0, 1), or ½ without dequantisation."""
         levels = np.asarray(values)
-        inside = rng.random(levels.shape, np.float32) if self.dequantisation == "uniform" else 0.5
-        return torch.from_numpy(np.asarray(2 * (levels + inside) / self.levels - 1, np.float32)).to(self._like)
+        drawn = how.each(len(levels), lambda n: rng.random((n, *levels.shape[1:]), np.float32)) if self.dequantisation == "uniform" else 0.5
+        return torch.from_numpy(np.asarray(2 * (levels + drawn) / self.levels - 1, np.float32)).to(self._like)
 
     def as_drawn(self, seen: Tensor) -> NDArray[np.uint8]:
         """The level that each value lies in."""
@@ -213,7 +214,7 @@ class PointMatching(FlowMatching):
         velocity: Tensor = self.network(seen, time)
         return velocity
 
-    def as_seen(self, values: NDArray[Any], rng: np.random.Generator) -> Tensor:
+    def as_seen(self, values: NDArray[Any], rng: np.random.Generator, how: Compute = _ALONE) -> Tensor:
         """Points with mean 0 and standard deviation 1."""
         return self._scaled(torch.from_numpy(np.asarray(values, np.float32)))
 
