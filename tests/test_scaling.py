@@ -294,6 +294,7 @@ def test_another_version_is_refused_by_name() -> None:
 # --- studies -------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # submitit leaves its logs open
 def test_a_cluster_trains_what_a_study_then_gathers(tmp_path: Path) -> None:
     submitit = pytest.importorskip("submitit")
     budget, data = {"steps": 2, "sample_seconds": 1e6}, {"name": "digits", "binarize": "threshold"}
@@ -315,7 +316,9 @@ def test_studies_are_handed_on_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr("genlab.jobs.start_study", lambda *what, verb: asked.append((verb, *what)) or Study("a", tmp_path / "a", place=2))
+    monkeypatch.setattr(
+        "genlab.jobs.start_study", lambda *what, verb: asked.append((verb, *what)) or Study("a", tmp_path / "a", verb, place=2)
+    )
     assert cli.main(["ablate", "--models", "pixelcnn", "--steps", "3", "--set", "channels=4", "--queue"]) == 0
     assert asked == [("ablate", "digits", ["--seeds", "3", "--models", "pixelcnn", "--set", "channels=4", "--steps", "3"])]
     assert capsys.readouterr().out == f"queued; place 2 in the queue\n{tmp_path / 'a'}\n"
