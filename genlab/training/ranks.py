@@ -27,7 +27,7 @@ _LEAVE_SECONDS = 10.0
 _TOLD, _ALL_HERE = "told", "all here"
 
 
-class LostProcess(TrainingError):
+class LostProcessError(TrainingError):
     """A process of a training ended, or never came: nothing is wrong with the model."""
 
 
@@ -199,9 +199,9 @@ class Ranks:
         while missing := [rank for rank in missing if not self._store.check([f"{what}/{rank}"])]:
             for rank in missing:
                 if rank in self._children and self._children[rank].poll() is not None:
-                    raise LostProcess(f"{self._how_it_ended(rank)} before the first step")
+                    raise LostProcessError(f"{self._how_it_ended(rank)} before the first step")
             if time.monotonic() > deadline:
-                raise LostProcess(
+                raise LostProcessError(
                     f"process {missing[0]} of {self.size} {failing} within {limit:g} seconds; join_seconds sets how long they wait"
                 )
             time.sleep(_LOOK_SECONDS)
@@ -217,7 +217,7 @@ class Ranks:
             yield
         except RuntimeError as error:
             kept = "the last checkpoint is kept, and any number of processes can resume it"
-            raise LostProcess(f"{self._who_ended(error)}; {kept}") from None
+            raise LostProcessError(f"{self._who_ended(error)}; {kept}") from None
 
     def _who_ended(self, error: RuntimeError) -> str:
         if self.rank:

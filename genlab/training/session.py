@@ -22,7 +22,7 @@ from genlab.runs import Run, clear_leftovers, read_header, read_tensors, save_te
 from genlab.settings import TrainSettings, validate
 from genlab.training.config import versions
 from genlab.training.endings import advice, count_of, doubts
-from genlab.training.ranks import LostProcess, Ranks
+from genlab.training.ranks import LostProcessError, Ranks
 from genlab.training.records import Progress, Window
 from genlab.training.samples import save_sample
 from genlab.training.schedule import learning_rate_at
@@ -87,7 +87,7 @@ class Session:
                     self._train_step()
                 self._end(*end)
         except TrainingError as error:
-            broken = error if isinstance(error, LostProcess) else TrainingError(f"{error}{advice(self._model)}")
+            broken = error if isinstance(error, LostProcessError) else TrainingError(f"{error}{advice(self._model)}")
             with suppress(Exception):
                 self._event("failed", str(broken))
             raise broken from (None if broken is error else error)
