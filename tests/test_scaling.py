@@ -63,13 +63,13 @@ def losses(run: Run) -> list[float]:
     return [value for record in run.metrics("train") for name, value in record["values"].items() if name.endswith("loss")]
 
 
-def assert_same_training(shared: Run, alone: Run) -> None:
+def assert_same_training(shared: Run, alone: Run, *, near: float = 1e-5) -> None:
     """Curves and every tensor of the checkpoint agree to rounding."""
-    assert losses(shared) == pytest.approx(losses(alone), rel=1e-5)
+    assert losses(shared) == pytest.approx(losses(alone), rel=near)
     ours, theirs = load_file(shared.checkpoint_path), load_file(alone.checkpoint_path)
     assert ours.keys() == theirs.keys()
     for name, tensor in theirs.items():
-        torch.testing.assert_close(ours[name].double(), tensor.double(), rtol=1e-3, atol=2e-5, msg=name)
+        torch.testing.assert_close(ours[name].double(), tensor.double(), rtol=1e-3, atol=2 * near, msg=name)
 
 
 def at_step(step: int, do: Any) -> Any:
@@ -116,7 +116,8 @@ def test_two_play_a_game_of_two_players_of_whom_one_moves_twice(tmp_path: Path) 
     for name, processes in (("alone", 1), ("shared", 2)):
         model = small("gan2d", loss="wasserstein", discriminator_moves=2)
         runs.append(train(tmp_path / name, model, genlab.load_dataset("ring"), steps=3, processes=processes))
-    assert_same_training(runs[1], runs[0])
+    # Adam's first steps have the sign of each slope, whatever its size: where it is nearly 0, rounding decides.
+    assert_same_training(runs[1], runs[0], near=1e-3)
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in entries() if entry.name != "wave_pixelcnn"])

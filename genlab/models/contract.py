@@ -144,8 +144,9 @@ class Compute:
             count: Examples of the batch.
             draw: From a number of examples to their draws, along the first axis.
         """
-        drawn: Draws = draw(self.whole or count)[self.first : self.first + count]
-        return drawn
+        drawn: Any = draw(self.whole or count)
+        own: Draws = drawn[self.first : self.first + count]
+        return own
 
 
 @dataclass(frozen=True)
