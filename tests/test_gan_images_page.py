@@ -14,14 +14,12 @@ from genlab.dashboard.components.pad import Drawing
 from genlab.dashboard.stage import gans
 from genlab.dashboard.stage.sources import Source, held_out
 from genlab.domain import Batch
-from genlab.errors import InputError
 from genlab.games import equilibrium
 from genlab.runs import open_run
 from tests.pages import rerun
 from tests.test_pages import opened
 
 DIGITS = Source("digits-gan", 0, "digits", label=3)
-MNIST = Source("mnist-dcgan", 0, "MNIST", label=0)
 
 
 @pytest.fixture(autouse=True)
@@ -60,13 +58,6 @@ def test_what_is_shown_is_what_model_and_data_say() -> None:
     real, _ = held_out(DIGITS)
     np.testing.assert_array_equal(verdicts.images["real"], real[: gans.JUDGED])
     assert all(((values >= 0) & (values <= 1)).all() for values in verdicts.probabilities.values())
-    nearest = gans.nearest(DIGITS, 0)
-    training = genlab.load_dataset("digits").train.images.astype(float)
-    for drawn, seen in zip(nearest.drawn, nearest.seen, strict=True):
-        assert ((training - drawn) ** 2).sum((1, 2, 3)).min() == ((seen.astype(float) - drawn) ** 2).sum()
-    assert nearest.far.min() > 0.1  # none is a copy
-    with pytest.raises(InputError, match="a download away"):
-        gans.nearest(MNIST, 0)
 
 
 def test_the_shipped_gan_came_with_its_history() -> None:

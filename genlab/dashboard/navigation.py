@@ -205,7 +205,7 @@ SECTIONS: dict[str, list[Entry]] = {
             needs=frozenset({"judge"}),
             shares=("model",),
             loads=_CHARTS,
-            slides=(Slides(62, 62, "Samples, and the nearest images of the training set"),),
+            slides=(Slides(62, 62, "Samples, and what D thinks of them"),),
         ),
     ],
     "Your own models": [

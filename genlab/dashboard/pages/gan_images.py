@@ -18,7 +18,7 @@ from genlab.dashboard.components.pad import Drawing, from_text, pad
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import caught, frame
 from genlab.dashboard.navigation import PAGES
-from genlab.dashboard.stage.gans import DRAWN, can_be_asked, draws, history, judged, nearest, verdicts, way
+from genlab.dashboard.stage.gans import DRAWN, can_be_asked, draws, history, judged, verdicts, way
 from genlab.dashboard.stage.sources import Source, choose_source, model_of
 from genlab.dashboard.words import duration
 from genlab.runs import open_run
@@ -43,9 +43,10 @@ def page() -> None:
         if not source.path:
             st.info(f"No GAN of images is here yet. Train one on the page Training, or by `{TRAIN}`.")
         else:
-            for part in (fresh, over_training, between, opinions, remembers):
+            for part in (fresh, over_training, between, opinions):
                 with caught():
                     part(source)
+            st.page_link(PAGES["memorisation"].file, label="Does it only remember? The nearest training images →")
         with caught():
             switches()
 
@@ -152,30 +153,6 @@ def opinions(source: Source) -> None:
     )
 
 
-def remembers(source: Source) -> None:
-    """The nearest training image of some samples."""
-    st.header("Does it only remember?", anchor=False)
-    found = nearest(source, 0)
-    levels = model_of(source).domain.levels
-    for words, images in (("drawn by G", found.drawn), (f"the nearest of {found.training:,} training images, in pixels", found.seen)):
-        st.markdown(f"**{words}**")
-        is_seen = images is found.seen
-        wall(
-            images,
-            levels,
-            key=f"nearest {is_seen}",
-            identity=f"{source} {is_seen}",
-            alt=words,
-            words=[f"{value:.2f}" for value in found.far] if is_seen else [],
-            large=80,
-            narrowest=44,
-        )
-    st.caption(
-        "Distance in parts of what held-out images are from theirs: near 0 is a copy, near 1 is as new as an image that nobody trained on. "
-        "`genlab evaluate RUN --samples` gives the figure with its interval."
-    )
-
-
 def switches() -> None:
     """The switches of slide 65 on equal budgets."""
     st.header("What are the tricks worth?", anchor=False)
@@ -208,7 +185,8 @@ def switches() -> None:
                 )
     protocol = next(record["protocol"] for record in shipped()["runs"] if "protocol" in record)
     st.caption(
-        f"{how_sure(shipped())} {protocol}. Fréchet distances of digit features, not FID. Other budgets decide otherwise; to make it anew: "
+        f"{how_sure(shipped())} {protocol}. Fréchet distances of digit features, not FID; verdicts and "
+        "colours are by them in all three charts. Other budgets decide otherwise; to make it anew: "
         f"`genlab ablate --variants switches --data digits --steps {steps} --seeds {measured[0].seeds}`."
     )
 

@@ -1,4 +1,4 @@
-"""What a GAN of images shows: draws, the way between two z, D's verdicts, the nearest training images, and how G came there."""
+"""What a GAN of images shows: draws, the way between two z, D's verdicts, and how G came there."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from genlab.dashboard.sampling_slot import SAMPLING_SLOT
-from genlab.dashboard.stage.sources import Source, held_out, held_out_crowd, model_of
+from genlab.dashboard.stage.sources import Source, held_out, model_of
 from genlab.domain import Batch
-from genlab.errors import InputError
 from genlab.games.interpolation import spherical, straight
 from genlab.runs import open_run
 from genlab.sampling import sample
-from genlab.settings import DataSettings
 
-DRAWN, BETWEEN, JUDGED, NEIGHBOURS = 24, 9, 256, 8
+DRAWN, BETWEEN, JUDGED = 24, 8, 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,23 +49,6 @@ class Verdicts:
     images: dict[str, NDArray[np.uint8]]
     probabilities: dict[str, NDArray[np.float64]]
     words: str
-
-
-@dataclass(frozen=True, eq=False)
-class Nearest:
-    """Samples beside the training images nearest to them.
-
-    Attributes:
-        drawn: Levels ``(NEIGHBOURS, C, H, W)``.
-        seen: The nearest training image of each.
-        far: How far it is, in parts of the median distance of held-out images to theirs.
-        training: How many were searched.
-    """
-
-    drawn: NDArray[np.uint8]
-    seen: NDArray[np.uint8]
-    far: NDArray[np.float64]
-    training: int
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -114,32 +95,6 @@ def judged(source: Source, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     own = np.array(images)  # torch wants to be able to write, and an image out of an address is read alone
     probabilities: NDArray[np.float64] = model_of(source).judge(Batch(own, labels)).double().numpy()
     return probabilities
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def nearest(source: Source, seed: int) -> Nearest:
-    """The nearest training images of some samples, in pixels.
-
-    Raises:
-        InputError: The training images are not at hand: nobody is called for them.
-    """
-    from scipy.spatial.distance import cdist
-
-    from genlab.datasets import load_dataset
-
-    settings = {key: value for key, value in open_run(source.path).config["data"].items() if key != "record"}
-    if DataSettings(**settings).name == "mnist":
-        raise InputError(
-            "data must be at hand to look for the nearest training image, and all of MNIST is a download away: "
-            "`genlab evaluate RUN --samples` does it where it is there, and the model digits-gan here"
-        )
-    training = load_dataset(settings.pop("name"), **settings).train.images
-    others, _, _ = held_out_crowd(source)
-    drawn = sample(model_of(source), NEIGHBOURS, seed=seed, **source.told)
-    rows = [values.reshape(len(values), -1).astype(float) for values in (drawn, training, others[:JUDGED])]
-    distance = cdist(rows[0], rows[1])
-    usual = float(np.median(cdist(rows[2], rows[1]).min(1))) or 1.0
-    return Nearest(drawn, training[distance.argmin(1)], distance.min(1) / usual, len(training))
 
 
 def history(source: Source) -> list[Path]:
