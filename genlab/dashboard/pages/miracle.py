@@ -162,7 +162,8 @@ def seldom_fooled() -> None:
     st.caption("One z over the training of seed 0, with the share that D calls generated, and the distance.")
     st.markdown(
         f"Of the {len(first.steps) - 1} looks at each run, D was right about more than {learning.SELDOM:.0%} of the images at "
-        f"{min(sure)} to {max(sure)}. Over just those the rank correlation of distance and step is **{correlations.text(2)}** "
+        f"{' to '.join(map(str, sorted({min(sure), max(sure)})))} of them. "
+        f"Over just those the rank correlation of distance and step is **{correlations.text(2)}** "
         "(95% over runs): −1 would be better at each look than at the one before. What teaches G is not whether it fools D, but in "
         "which direction D would be a little less sure."
     )
