@@ -205,3 +205,7 @@ def test_a_model_without_a_hand_out_is_told_who_has_one(tmp_path: Path) -> None:
             hand_out(folder_of(model, tmp_path / str(number)))
         assert all(kind.words in str(refusal.value) for kind in KINDS)
     assert LIMIT_MB == 4
+    broken = small("vae")
+    broken.decoder[0].bias.data[0] = torch.nan
+    with pytest.raises(InputError, match=r"must be .*'vae'"):
+        hand_out(folder_of(broken, tmp_path / "broken"))

@@ -6,6 +6,7 @@ page computes them again when it opens, and says whether it agrees. `kinds.KINDS
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from genlab.errors import InputError
@@ -43,6 +44,8 @@ def hand_out(model: Run | Path | str, *, limit_mb: float = LIMIT_MB) -> bytes:
     network = load_model(run)
     kind = kind_of(network)
     described = kind.describe(network)
+    if not FORMATS[0].holds(described.tensors):
+        raise InputError(f"weights must be finite numbers to be handed out; those of model {network.name!r} are not")
     smallest = None
     for most in sorted({min(PREFERRED_MB, limit_mb), limit_mb}):
         for number_format in FORMATS:
@@ -53,4 +56,6 @@ def hand_out(model: Run | Path | str, *, limit_mb: float = LIMIT_MB) -> bytes:
             if smallest <= most * MB:
                 return made
     size = smallest or min(number_format.least_bytes(described.tensors) for number_format in FORMATS)
-    raise InputError(f"limit must be at least {size / MB:.1f} MB for the hand-out of model {network.name!r}; got {limit_mb:g}")
+    raise InputError(
+        f"limit must be at least {math.ceil(10 * size / MB) / 10} MB for the hand-out of model {network.name!r}; got {limit_mb:g}"
+    )
