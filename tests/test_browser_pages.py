@@ -394,7 +394,7 @@ def test_the_map_remembers_where_this_browser_has_been_and_finds_slides(browser:
     settle(tab)
     expect(tab.locator(".way .done")).to_have_text(re.compile(r"been to 3 of \d+ pages"))
     expect(tab.locator(".way li", has_text=PAGES["gallery"].title).locator(".mark")).to_have_text("✓")
-    slide = tab.get_by_label("slide")
+    slide = tab.locator(".way input")
     slide.fill("57")
     expect(tab.locator(".way .asked")).to_have_count(1)
     slide.press("Enter")

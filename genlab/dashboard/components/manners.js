@@ -38,7 +38,9 @@ export default mounts(function createManners() {
 
   function remember(page) {
     const visited = new Set(JSON.parse(localStorage.getItem("genlab visited") ?? "[]")); // way.js reads it
-    if (!visited.has(page)) localStorage.setItem("genlab visited", JSON.stringify([...visited.add(page)]));
+    if (visited.has(page)) return;
+    localStorage.setItem("genlab visited", JSON.stringify([...visited.add(page)]));
+    window.dispatchEvent(new Event("genlab visited"));
   }
 
   const manners = {

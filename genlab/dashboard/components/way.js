@@ -1,4 +1,4 @@
-// The way from slide to slide. Where this browser has been is in its own store, written by manners.js.
+// The way from slide to slide. Where this browser has been is in its own store, written by manners.js, which says so by an event.
 
 const VISITED = "genlab visited";
 
@@ -9,9 +9,13 @@ export default mounts(function createWay(root) {
 
   function show(data) {
     shown = data;
+    paint();
+  }
+
+  function paint() {
     const visited = new Set(JSON.parse(localStorage.getItem(VISITED) ?? "[]"));
-    list.replaceChildren(...data.stops.map((stop, n) => itemOf(stop, n, visited.has(stop.page))));
-    root.querySelector(".done").textContent = progress(data, visited);
+    list.replaceChildren(...shown.stops.map((stop, n) => itemOf(stop, n, visited.has(stop.page))));
+    root.querySelector(".done").textContent = progress(shown, visited);
     point();
   }
 
@@ -65,6 +69,8 @@ export default mounts(function createWay(root) {
     return element;
   }
 
-  const way = { show };
+  window.addEventListener(VISITED, paint);
+
+  const way = { show, close: () => window.removeEventListener(VISITED, paint) };
   return way;
 });
