@@ -102,6 +102,12 @@ def test_a_run_of_ones_own_hangs_there_and_a_broken_one_does_not(trained, tmp_pa
 def test_a_planted_memoriser_is_told_beside_an_honest_model() -> None:
     app = opened("memorisation")
     assert len([each for each in components(app) if each.proto.component_name == "genlab_wall"]) == 2
+    assert [each.value for each in app.subheader] == ["Model A", "Model B"]
+    assert not app.success  # guess first
+    assert not app.warning
+    app.segmented_control(key="linked guess").set_value("A")
+    rerun(app)
+    assert any(each.value.startswith("**Right.** Model A is planted") for each in app.markdown)
     assert "no sign of memorising" in app.success[0].value
     assert "it memorises" in app.warning[0].value
     assert "(95%: " in app.success[0].value

@@ -10,6 +10,7 @@ import streamlit as st
 from genlab.dashboard import address, charts
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import frame, say
+from genlab.dashboard.guess import guess
 from genlab.dashboard.stage.memory import SAMPLES, pairs_of, with_data
 from genlab.dashboard.stage.sources import Source
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SPACES = {"pixels": "in pixels", "digit features": "in digit features"}
 PLANTED = "a planted memoriser"
+SIDES = ("A", "B")
 
 
 def page() -> None:
@@ -37,20 +39,24 @@ def page() -> None:
             space = address.choice("space", spaces_of(source))
             options = {"format_func": SPACES.get, "required": True}
             address.linked(st.segmented_control, "neighbours", "space", space, spaces_of(source), **options)
-        seed = address.again("Draw others", "seed")
+        seed = address.again("Draw others", "seed", forget=("guess",))
         with st.spinner("Drawing, and looking for who is nearest …"):
             found = {words: pairs_of(source, space, seed, planted=words == PLANTED) for words in (name, PLANTED)}
         number = address.whole("pair", 1, least=1, most=SAMPLES)
         words = "sample, from the one nearest to a training image to the one farthest from any"
         number = address.linked(st.slider, words, "pair", number, 1, SAMPLES)
-        for each, column in zip(found, st.columns(2, gap="large"), strict=True):
+        guessed = address.text("guess") in SIDES
+        planted = SIDES[seed % 2]
+        order = list(found) if planted == SIDES[1] else list(found)[::-1]
+        for side, each, column in zip(SIDES, order, st.columns(2, gap="large"), strict=True):
             with column:
-                show(each, found[each], number)
-        lengths(found)
+                show(each, found[each], number, heading=each if guessed else f"Model {side}", guessed=guessed)
+        words = f"Model {planted} is planted: it draws images of its training data, some of their pixels a level off."
+        if guess("One of the two remembers. Which?", "guess", SIDES, planted, words):
+            lengths(found)
         st.caption(
             f"{SAMPLES} samples each; {SPACES[space]} as Euclidean distances. By chance alone the nearest image is a training one the more "
-            "often the more of them there are; the excess is what lies above that, with its 95% interval over samples drawn anew. The "
-            "memoriser draws training images of the same data, some of their pixels a level off."
+            "often the more of them there are; the excess is what lies above that, with its 95% interval over samples drawn anew."
         )
 
 
@@ -62,13 +68,13 @@ def spaces_of(source: Source) -> list[str]:
     return list(dict.fromkeys(("pixels", usual_space(open_run(source.path).domain))))
 
 
-def show(name: str, pairs: Pairs, number: int) -> None:
-    """One sample with its neighbours, and what all samples say."""
+def show(name: str, pairs: Pairs, number: int, *, heading: str, guessed: bool) -> None:
+    """One sample with its neighbours, and once the visitor has guessed what all samples say."""
     from genlab.measures.memorisation import Memorisation
 
     found: Memorisation = pairs.found
     at = np.argsort(found.distances, kind="stable")[number - 1]
-    say(st.subheader, "{}", name[:1].upper() + name[1:] if name == PLANTED else name, anchor=False)
+    say(st.subheader, "{}", f"{heading[0].upper()}{heading[1:]}", anchor=False)
     images = np.stack([pairs.drawn[at], pairs.training[at], pairs.held_out[at]])
     words = ["the sample", f"nearest training image, {found.distances[at]:.2f} away"]
     words.append(f"nearest held-out image, {found.distances_held_out[at]:.2f} away")
@@ -77,11 +83,12 @@ def show(name: str, pairs: Pairs, number: int) -> None:
         pairs.levels or 2,
         key=f"pair {name == PLANTED}",
         identity=f"{name} {number}",
-        alt=f"{name}, pair {number}",
+        alt=f"{heading}, pair {number}",
         words=words,
         large=160,
     )
-    (st.warning if found.memorises else st.success)(found.sentence)
+    if guessed:
+        (st.warning if found.memorises else st.success)(found.sentence)
 
 
 def lengths(found: dict[str, Pairs]) -> None:
