@@ -118,7 +118,8 @@ def drawn(exhibit: Exhibit, seed: int) -> Set:
 
 def draw(model: Any, source: Source, seed: int) -> NDArray[np.uint8]:
     """`shipped.IMAGES` images: of each class in turn, or of as many held-out images, where the model is told such."""
-    n, told = shipped.IMAGES, {}
+    n = shipped.IMAGES
+    told: dict[str, Any] = {}
     if classes := getattr(model, "classes", 0):
         told["labels"] = np.arange(n) % classes
     if condition := getattr(model, "condition", None):

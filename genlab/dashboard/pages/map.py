@@ -22,7 +22,7 @@ from genlab.dashboard.words import duration
 
 SHOWN_SECONDS = 1.6
 READ = "mnist-autoencoder-8"
-USES = (
+USES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("Draw a digit to order", "uses", {"use": "class"}),
     ("Super-resolution", "uses", {"use": "small"}),
     ("Colourisation", "uses", {"use": "grey"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -37,7 +37,7 @@ def page() -> None:
         source = models[name]
         with right:
             space = address.choice("space", spaces_of(source))
-            options = {"format_func": SPACES.get, "required": True}
+            options: dict[str, Any] = {"format_func": SPACES.get, "required": True}
             address.linked(st.segmented_control, "neighbours", "space", space, spaces_of(source), **options)
         seed = address.again("Draw others", "seed", forget=("guess",))
         with st.spinner("Drawing, and looking for who is nearest …"):
