@@ -25,6 +25,7 @@ from genlab.models.contract import Report
 from genlab.runs import Run, open_run
 
 OWN_AT_MOST = 6
+_ELSEWHERE = {"flow_matching": "noise_to_data"}  # a family that shares another's branch of the map
 KINDS = {"exact": "exact", "bound": "a bound on log p", "distance": "a distance, no likelihood"}
 
 
@@ -66,7 +67,9 @@ class Exhibit:
             return "uses"
         pages = pages_of_family(self.entry.family)
         fitting = [name for name in pages if PAGES[name].needs and PAGES[name].needs <= self.entry.abilities]
-        return max(fitting, key=lambda name: len(PAGES[name].needs), default=pages[0] if pages else "runs")
+        return max(
+            fitting, key=lambda name: len(PAGES[name].needs), default=pages[0] if pages else _ELSEWHERE.get(self.entry.family, "runs")
+        )
 
     @property
     def at(self) -> dict[str, str]:
