@@ -42,7 +42,7 @@ def door() -> None:
     areas = "; ".join(f"{each} {separation(waiting.real, scores):.2f}" for each, scores in waiting.generated.items())
     say(
         st.markdown,
-        "The guard’s goal is the upper left corner, the generator’s is the dashed line, where nobody can tell. How often a real picture "
+        "The guard’s goal is the upper left corner, the generator’s is the dotted line, where nobody can tell. How often a real picture "
         "scores above a generated one, ½ on that line: {}.",
         areas,
     )

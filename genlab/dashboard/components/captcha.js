@@ -119,6 +119,7 @@ function createCaptcha(root) {
     part("start").hidden = true;
     part("real").hidden = part("generated").hidden = false;
     part("clock").hidden = !shown.limit;
+    part("card").scrollIntoView({ block: "nearest" }); // all of it, on a telephone too
     next();
   }
 
