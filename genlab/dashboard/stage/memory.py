@@ -46,7 +46,7 @@ def pairs_of(source: Source, space: str, seed: int, *, planted: bool) -> Pairs:
     memory = data.train.images[looked_at(data, _TRAINING, seed)]
     levels = data.domain.levels or 2
     # Of two levels one in eighty pixels is then another, of seventeen every third.
-    model = Memoriser(memory, levels, noise=min(0.5, 0.1 + levels / 20)) if planted else model_of(source)
+    model: Any = Memoriser(memory, levels, noise=min(0.5, 0.1 + levels / 20)) if planted else model_of(source)
     with SAMPLING_SLOT:
         return pairs(model, data, samples=SAMPLES, space=space, training=_TRAINING, seed=seed)
 
