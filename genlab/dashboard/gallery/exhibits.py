@@ -199,5 +199,6 @@ def _figure(run: Run, source: Source) -> str:
 
 
 def _in_words(report: Report, mean: float, standard_error: float | None) -> str:
-    spread = f" ± {standard_error:.2g}" if standard_error else ""
+    error = float(f"{standard_error or 0:.2g}")
+    spread = f" ± {error:g}" if error else ""
     return f"{mean:.4g}{spread} {report.words} ({KINDS[report.kind]})"
