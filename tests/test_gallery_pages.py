@@ -118,8 +118,10 @@ def test_a_planted_memoriser_is_told_beside_an_honest_model() -> None:
 
 
 def test_pairs_are_sought_only_where_the_training_data_are_at_hand() -> None:
-    assert set(memory.with_data()) == {"digits-pixelcnn", "photos-coloured"}
+    found = set(memory.with_data())
+    assert found >= {"digits-pixelcnn", "photos-coloured"}
+    assert not [name for name in found if name.startswith("mnist")]
     source = memory.with_data()["digits-pixelcnn"]
-    found = memory.pairs_of(source, "digit features", 0, planted=True).found
-    assert found.memorises
-    assert found.space == "digit features"
+    verdict = memory.pairs_of(source, "digit features", 0, planted=True).found
+    assert verdict.memorises
+    assert verdict.space == "digit features"

@@ -558,11 +558,14 @@ def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_database_of_a_newer_genlab_is_refused_and_left_alone(folder: Path) -> None:
     (folder / ".jobs").mkdir(parents=True)
+    newer = jobs.records.VERSION + 1
     with closing(sqlite3.connect(folder / ".jobs" / "jobs.sqlite")) as database:
-        database.execute(f"PRAGMA user_version = {jobs.records.VERSION + 1}")
+        database.execute(f"PRAGMA user_version = {newer}")
         before = (folder / ".jobs" / "jobs.sqlite").read_bytes()
         for ask in (jobs.list_jobs, lambda: jobs.start("pixelcnn", "digits")):
-            with pytest.raises(JobError, match=r"jobs\.sqlite, is of version 15, this genlab knows 14: use the newer genlab here"):
+            with pytest.raises(
+                JobError, match=rf"jobs\.sqlite, is of version {newer}, this genlab knows {newer - 1}: use the newer genlab here"
+            ):
                 ask()
     assert (folder / ".jobs" / "jobs.sqlite").read_bytes() == before
     (folder / ".jobs" / "jobs.sqlite").unlink()

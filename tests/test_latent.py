@@ -36,6 +36,8 @@ def steep(name: str = "vae", *, seed: int = 0, **settings: Any) -> Any:
     with torch.no_grad():
         for parameter, tensor in model.named_parameters():
             tensor.mul_(1.5 if parameter.startswith("encoder") else 2.5)
+            if parameter.endswith(".second.weight"):  # of a residual block, which begins as nothing
+                torch.nn.init.normal_(tensor, std=0.1, generator=torch.Generator().manual_seed(seed))
     return model
 
 
@@ -138,7 +140,7 @@ def test_kl_and_gradient_by_another_way(monkeypatch: pytest.MonkeyPatch) -> None
         broken.setattr(variational, "kl_from_prior", lambda posterior: posterior.mean.square() / 2)
         assert proofs.kl_fits_draws(model).holds is False
     with monkeypatch.context() as broken:
-        broken.setattr(variational, "_drawn", lambda posterior, generator: (posterior.mean + posterior.stddev).detach())
+        broken.setattr(variational, "_drawn", lambda posterior, noise: (posterior.mean + posterior.stddev).detach())
         assert proofs.gradient_is_slope(model).holds is False
 
 

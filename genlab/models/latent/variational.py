@@ -83,8 +83,8 @@ class Variational(LatentModel):
         levels = self.check_levels(batch, "batch")
         with precise(how.dtype):
             posterior = self.posterior(levels)
-            codes = posterior.mean + posterior.stddev * how.each(len(levels), partial(_noise, posterior, _generator(how)))
-            reconstruction = self._mean_log_likelihood(levels, codes, how)
+            noise = how.each(len(levels), partial(_noise, posterior, _generator(how)))
+            reconstruction = self._mean_log_likelihood(levels, _drawn(posterior, noise), how)
         kl = kl_from_prior(posterior).mean(0)
         total = self._beta() * kl.clamp_min(self.settings.free_bits).sum() - reconstruction
         figures = {"reconstruction": reconstruction.detach(), "kl": kl.detach().sum()}
@@ -106,7 +106,8 @@ class Variational(LatentModel):
         found = []
         for part in map(levels.__getitem__, self.slices(len(levels))):
             posterior = self.posterior(part)
-            nats = self.log_likelihood(part, _drawn(posterior, generator), how.backend)
+            noise = _noise(posterior, generator, len(part))
+            nats = self.log_likelihood(part, _drawn(posterior, noise), how.backend)
             found.append(torch.stack([nats.double(), kl_from_prior(posterior).double().sum(1)]))
         reconstruction, kl = torch.cat(found, 1)
         return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
@@ -236,9 +237,9 @@ def kl_from_prior(posterior: Normal) -> Tensor:
     return (mean.square() + scale.square() - 1) / 2 - scale.log()
 
 
-def _drawn(posterior: Normal, generator: torch.Generator) -> Tensor:
+def _drawn(posterior: Normal, noise: Tensor) -> Tensor:
     """A code z = μ + σ ε, differentiable in μ and σ."""
-    return posterior.mean + posterior.stddev * _noise(posterior, generator, len(posterior.mean))
+    return posterior.mean + posterior.stddev * noise
 
 
 def _noise(posterior: Normal, generator: torch.Generator, count: int) -> Tensor:
