@@ -159,18 +159,19 @@ def test_three_visitors_for_a_moment(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     port = free_port()
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "genlab", "serve", "--classroom", "--address", "127.0.0.1", "--port", str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=tmp_path,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdout is not None
-    while "Uvicorn server started" not in (line := process.stdout.readline()):
-        assert line, "it ended before it began"
-    process.send_signal(signal.SIGINT)
-    rest = process.stdout.read()
-    assert process.wait(timeout=60) == 0
+    ) as process:
+        assert process.stdout is not None
+        while "Uvicorn server started" not in (line := process.stdout.readline()):
+            assert line, "it ended before it began"
+        time.sleep(2)  # Streamlit says so just before it listens for signals
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(timeout=60) == 0
     assert "Traceback" not in rest
