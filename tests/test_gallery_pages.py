@@ -102,7 +102,7 @@ def test_a_run_of_ones_own_hangs_there_and_a_broken_one_does_not(trained, tmp_pa
 def test_a_planted_memoriser_is_told_beside_an_honest_model() -> None:
     app = opened("memorisation")
     assert len([each for each in components(app) if each.proto.component_name == "genlab_wall"]) == 2
-    assert [each.value for each in app.subheader] == ["Model A", "Model B"]
+    assert [each.value for each in app.header] == ["Model A", "Model B"]
     assert not app.success  # guess first
     assert not app.warning
     app.segmented_control(key="linked guess").set_value("A")

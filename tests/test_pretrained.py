@@ -71,7 +71,7 @@ def test_the_packaged_conditional_models_predict_held_out_images():
 def test_the_packaged_vaes_bound_held_out_digits():
     """As their runs said, on digits drawn black or white; more codes an image close some of the gap."""
     images = mnist_test_digits(DataSettings(name="mnist", binarize="dynamic"))
-    for name, latents, least in (("mnist-vae", 40, -100), ("mnist-vae-2d", 2, -150)):
+    for name, latents, least in (("mnist-vae", 40, -92), ("mnist-vae-2d", 2, -150)):
         model = genlab.load_model(name)
         assert model.latent_shape == (latents,)
         assert least < genlab.bound(model, images).mean() < genlab.bound(model, images, draws=50).mean() < -75

@@ -22,12 +22,12 @@ def page() -> None:
             door(classroom.address())
         else:
             st.info("This server is for the person at this computer. This command opens one for a class, with a code to scan:")
-            st.code("genlab serve --classroom", language="sh")
+            st.code("genlab serve --classroom", language=None)
         left, right = st.columns(2, gap="large")
         with left:
             bounds()
         with right:
-            st.subheader("Who trains, who waits", anchor=False)
+            st.header("Who trains, who waits", anchor=False)
             st.fragment(queue, run_every=POLL_SECONDS)()
 
 
@@ -60,9 +60,9 @@ def bounds() -> None:
         "parameters of a model": (f"{limits.parameters:,}", ""),
         "runs on the disk, MB": (f"{limits.disk / 2**20:,.0f}", f"{limits.disk_in_all / 2**20:,.0f}"),
     }
-    st.subheader("What a visitor may use", anchor=False)
+    st.header("What a visitor may use", anchor=False)
     table = "\n".join(f"| {what} | {each} | {together} |" for what, (each, together) in rows.items())
-    st.markdown(f"| | each | together |\n| --- | ---: | ---: |\n{table}")
+    st.markdown(f"| what | each | together |\n| --- | ---: | ---: |\n{table}")
 
 
 def queue() -> None:

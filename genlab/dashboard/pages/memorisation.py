@@ -74,7 +74,7 @@ def show(name: str, pairs: Pairs, number: int, *, heading: str, guessed: bool) -
 
     found: Memorisation = pairs.found
     at = np.argsort(found.distances, kind="stable")[number - 1]
-    say(st.subheader, "{}", f"{heading[0].upper()}{heading[1:]}", anchor=False)
+    say(st.header, "{}", f"{heading[0].upper()}{heading[1:]}", anchor=False)
     images = np.stack([pairs.drawn[at], pairs.training[at], pairs.held_out[at]])
     words = ["the sample", f"nearest training image, {found.distances[at]:.2f} away"]
     words.append(f"nearest held-out image, {found.distances_held_out[at]:.2f} away")
