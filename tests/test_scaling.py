@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,8 +16,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from systems import small
-from tiny import digits, tiny_model
 
 import genlab
 from genlab import cli
@@ -35,6 +34,8 @@ from genlab.training import Progress, gathering
 from genlab.training.config import refuse_other, versions
 from genlab.training.gathering import check_device
 from genlab.training.shares import check_shares
+from tests.systems import small
+from tests.tiny import digits, tiny_model
 
 BATCH = 19  # uneven for two, and no power of two
 
@@ -329,3 +330,9 @@ def test_studies_are_handed_on_from_the_command_line(
     assert cli.main(["ablate", "--models", "pixelcnn", "--slurm", "cpu", "--out", str(tmp_path / "b")]) == 2
     assert "--slurm must" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
+
+
+def test_the_document_says_what_was_measured() -> None:
+    folder = Path(__file__).parents[1] / "docs"
+    measured = json.loads((folder / "scaling.json").read_text(encoding="utf-8"))
+    assert f"it said {measured['efficiency']:.2f} (" in (folder / "scaling.md").read_text(encoding="utf-8")
