@@ -5,17 +5,14 @@ Kept under names as `kept` has them. A round counts once, since it then shows wh
 
 from __future__ import annotations
 
-import csv
-import io
 import sqlite3
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from genlab.errors import GenlabError
-from genlab.kept import clean_name, connected, differing_in_capitals, harmless
+from genlab.kept import as_csv, clean_name, connected, differing_in_capitals, harmless
 from genlab.measures.fooling import Tally
 from genlab.runs import runs_folder
 
@@ -161,19 +158,15 @@ def export_csv(name: str | None = None) -> str:
         InputError: A name that is none.
         ChallengeStoreError: The database cannot be used.
     """
-    table = io.StringIO()
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-    writer.writerow(COLUMNS)
     with _connection() as database:
         rows = database.execute(
             "SELECT time, name, model, kind, seed, number, size, generated, fooled, size - generated, passed, seconds FROM rounds "
             "WHERE ?1 IS NULL OR name = ?1 ORDER BY id",
             (None if name is None else clean_name(name),),
         )
-        for when, whose, model, *rest, seconds in rows:
-            moment = datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
-            writer.writerow([moment, harmless(whose), harmless(model), *rest, f"{seconds:.3f}"])
-    return table.getvalue()
+        return as_csv(
+            COLUMNS, ((when, harmless(whose), harmless(model), *rest, f"{seconds:.3f}") for when, whose, model, *rest, seconds in rows)
+        )
 
 
 def _file() -> Path:

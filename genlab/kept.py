@@ -5,11 +5,15 @@ A name is a label and not an account: who types it sees what was kept under it. 
 
 from __future__ import annotations
 
+import csv
+import io
 import sqlite3
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from genlab.errors import GenlabError, InputError
 
@@ -38,6 +42,17 @@ def differing_in_capitals(name: str, names: Iterable[str]) -> list[str]:
 def harmless(cell: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> str:
+    """A table as CSV: each row begins with a time, in seconds since 1970, which is written as a moment in UTC."""
+    table = io.StringIO()
+    # In quotes, a name cannot end its cell either, whichever separator a spreadsheet expects.
+    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
+    writer.writerow(columns)
+    for when, *rest in rows:
+        writer.writerow([datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds"), *rest])
+    return table.getvalue()
 
 
 @contextmanager

@@ -5,16 +5,13 @@ Kept under names as `kept` has them. Knows no user interface.
 
 from __future__ import annotations
 
-import csv
-import io
 import sqlite3
 import time
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from genlab.errors import GenlabError
-from genlab.kept import clean_name, connected, differing_in_capitals, harmless
+from genlab.kept import as_csv, clean_name, connected, differing_in_capitals, harmless
 from genlab.lecture.quiz import Mark, Quiz
 from genlab.runs import runs_folder
 
@@ -93,20 +90,13 @@ def export_csv(name: str | None = None) -> str:
         InputError: A name that is none.
         QuizStoreError: The database cannot be used.
     """
-    table = io.StringIO()
-    # In quotes, a name cannot end its cell either, whichever separator a spreadsheet expects.
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-    writer.writerow(COLUMNS)
     with _connection() as database:
         rows = database.execute(
             "SELECT time, name, quiz, position + 1, ROW_NUMBER() OVER (PARTITION BY name, quiz, position ORDER BY id), "
             "ticked, exact, partial FROM answers WHERE ?1 IS NULL OR name = ?1 ORDER BY id",
             (None if name is None else clean_name(name),),
         )
-        for when, name, *rest, partial in rows:
-            moment = datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
-            writer.writerow([moment, harmless(name), *rest, f"{partial:.3f}"])
-    return table.getvalue()
+        return as_csv(COLUMNS, ((when, harmless(whose), *rest, f"{partial:.3f}") for when, whose, *rest, partial in rows))
 
 
 def _file() -> Path:
