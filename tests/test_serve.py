@@ -20,6 +20,7 @@ from genlab.cli import main, serve
 from genlab.dashboard.sampling_slot import SamplingSlot
 from genlab.jobs import limits
 from tests.browser import free_port
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 
@@ -157,6 +158,12 @@ def test_three_visitors_for_a_moment(tmp_path: Path) -> None:
     assert "| from the click to the last message |" in done.stdout
 
 
+def listens_for(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for that signal."""
+    caught = re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
+
+
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     port = free_port()
     with subprocess.Popen(
@@ -170,7 +177,7 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
         assert process.stdout is not None
         while "Uvicorn server started" not in (line := process.stdout.readline()):
             assert line, "it ended before it began"
-        time.sleep(2)  # Streamlit says so just before it listens for signals
+        wait_until(lambda: listens_for(process.pid, signal.SIGQUIT))  # the last signal that Streamlit takes, after it says so
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
         assert process.wait(timeout=60) == 0
