@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genlab.cli.parser import INTERRUPTED, Commands
 from genlab.cli.progress import training_progress
 from genlab.cli.settings import DEFAULT_DATA
-from genlab.cli.studies import add_places, aligned, announced, asked_for, handed_on, how_to_go_on, usual_place
+from genlab.cli.studies import add_shared, aligned, announced, asked_for, handed_on, how_to_go_on, usual_place
 
 if TYPE_CHECKING:
     from genlab.ablation import Plan
@@ -51,13 +50,7 @@ def add(commands: Commands) -> None:
     )
     ablate.add_argument("--steps", metavar="N", help="steps of each; equal on any machine")
     ablate.add_argument("--seeds", type=int, metavar="S", help=f"how many seeds each variant is trained with (default: {_SEEDS})")
-    ablate.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="K=V", help="settings of data, training, and every model that has them"
-    )
-    ablate.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="where runs and results go (default: ablation-<data> below $GENLAB_RUNS_DIR or ./runs)"
-    )
-    add_places(ablate)
+    add_shared(ablate, "ablation")
     ablate.set_defaults(run=run)
 
 

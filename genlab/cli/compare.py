@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from genlab.cli.parser import INTERRUPTED, Commands
 from genlab.cli.progress import training_progress
 from genlab.cli.settings import DEFAULT_DATA, load_data
-from genlab.cli.studies import add_places, aligned, announced, asked_for, handed_on, how_to_go_on, usual_place
+from genlab.cli.studies import add_shared, aligned, announced, asked_for, handed_on, how_to_go_on, usual_place
 
 if TYPE_CHECKING:
     from genlab.ablation import Plan
@@ -44,13 +44,7 @@ def add(commands: Commands) -> None:
     compare.add_argument("--minutes", metavar="M", help=f"training time of each, with each seed (default: {_MINUTES}, or steps)")
     compare.add_argument("--steps", metavar="N", help="steps of each; equal on any machine")
     compare.add_argument("--seeds", type=int, metavar="S", help=f"how many seeds each is trained with (default: {_SEEDS})")
-    compare.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="K=V", help="settings of data, training, and every model that has them"
-    )
-    compare.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="where runs and results go (default: comparison-<data> below $GENLAB_RUNS_DIR or ./runs)"
-    )
-    add_places(compare)
+    add_shared(compare, "comparison")
     compare.set_defaults(run=run)
 
 

@@ -41,8 +41,14 @@ def asked_for(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return found
 
 
-def add_places(command: argparse.ArgumentParser) -> None:
-    """The options that have a study carried out elsewhere."""
+def add_shared(command: argparse.ArgumentParser, kind: str) -> None:
+    """Settings, the place of a study of that kind, and the options that have it carried out elsewhere."""
+    command.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="K=V", help="settings of data, training, and every model that has them"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FOLDER", help=f"where runs and results go (default: {kind}-<data> below $GENLAB_RUNS_DIR or ./runs)"
+    )
     where = command.add_mutually_exclusive_group()
     where.add_argument("--queue", action="store_true", help="as one job of the dashboard's queue, in a new folder below the runs")
     where.add_argument(
