@@ -3,7 +3,7 @@
     genlab evaluate runs/mnist-dcgan --samples --json runs/mnist-dcgan/samples.json
     python benchmarks/gan_images.py runs/mnist-dcgan runs/mnist-lapgan
 
-A row is written for each run that has both; without runs the switches alone are written. Nothing is typed in.
+A row is written for each run that is named and has both; rows of others stay. Nothing is typed in.
 """
 
 from __future__ import annotations
@@ -29,18 +29,28 @@ def main() -> None:
         "runs", nargs="*", metavar="RUN", help="of `genlab train`, with a samples.json of `genlab evaluate --samples --json`"
     )
     runs = [open_run(folder) for folder in parser.parse_args().runs]
-    if runs:
-        write("gan images", [list(HEAD), ["---", "---", *["---:"] * (len(HEAD) - 2)], *(row(run) for run in runs)])
+    rows = {line[0]: line for line in (*written("gan images"), *(row(run) for run in runs))}
+    write("gan images", [list(HEAD), ["---", "---", *["---:"] * (len(HEAD) - 2)], *rows.values()])
     head, *body = table(read(SWITCHES))
     write("gan switches", [head, ["---", *["---:"] * (len(head) - 1)], *body])
 
 
+def marks(mark: str) -> re.Pattern[str]:
+    """What finds a table between its marks."""
+    return re.compile(rf"(<!-- {mark} -->\n)(.*?)(<!-- /gan -->)", re.DOTALL)
+
+
+def written(mark: str) -> list[list[str]]:
+    """The rows that a table has now."""
+    found = marks(mark).search(DOCUMENT.read_text(encoding="utf-8"))
+    return [[cell.strip() for cell in line.strip("| ").split("|")] for line in found[2].splitlines()[2:]] if found else []
+
+
 def write(mark: str, cells: list[list[str]]) -> None:
     """A table between its marks, anew."""
-    lines = [f"| {' | '.join(line)} |" for line in cells]
+    lines = "\n".join(f"| {' | '.join(line)} |" for line in cells)
     text = DOCUMENT.read_text(encoding="utf-8")
-    marks = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /gan -->)", re.DOTALL)
-    DOCUMENT.write_text(marks.sub(lambda match: match[1] + "\n".join(lines) + "\n" + match[2], text), encoding="utf-8")
+    DOCUMENT.write_text(marks(mark).sub(lambda match: f"{match[1]}{lines}\n{match[3]}", text), encoding="utf-8")
 
 
 def row(run: Run) -> list[str]:

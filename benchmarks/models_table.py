@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         text = between(text, "runs", runs_table([open_run(folder) for folder in given.runs]))
     for part in ("latent", "pixelvae"):
         if folders := getattr(given, part):
-            text = between(text, part, latent_table([open_run(folder) for folder in folders]))
+            text = between(text, part, latent_tables([open_run(folder) for folder in folders]))
     if given.flow:
         text = between(text, "flow", flow_table([open_run(folder) for folder in given.flow]))
     if given.matching:
@@ -116,6 +116,14 @@ def _run_row(run: Run) -> list[str]:
         f"{steps[-1]['epoch']} of {config['training']['epochs'] or '–'}" if steps else "–",
         *over_minutes([run]),
     ]
+
+
+def latent_tables(runs: Sequence[Run]) -> str:
+    """A table for each set of images, for bounds on different data do not compare."""
+    data: dict[str, list[Run]] = {}
+    for run in runs:
+        data.setdefault(run.config["data"]["record"]["name"], []).append(run)
+    return "\n\n".join(latent_table(group) for group in data.values())
 
 
 def latent_table(runs: Sequence[Run]) -> str:

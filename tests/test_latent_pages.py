@@ -208,7 +208,7 @@ def test_more_latents_have_no_integral_and_the_page_says_so():
     app = opened("vae_lab", model="mine")
     assert not app.error
     assert any("nobody can compute log p(x)" in each.value for each in app.caption)
-    assert any("10^5 nodes" in each.value for each in app.markdown)
+    assert any("10⁵ nodes" in each.value for each in app.markdown)
 
 
 def test_the_expectation_s_nodes_are_those_of_a_normal_distribution():

@@ -30,7 +30,7 @@ from genlab.dashboard.stage.latent import (
     usual_cost,
 )
 from genlab.dashboard.stage.sources import Source, choose_source, model_of
-from genlab.dashboard.words import duration
+from genlab.dashboard.words import duration, raised
 
 YEAR = 365.25 * 24 * 3600
 MORE = (2, 3, 4, 8, 16, 32)  # latents that the integral is thought of for
@@ -163,7 +163,7 @@ def three_terms(source: Source, number: int) -> None:
     )
     if found is None:
         st.markdown(
-            f"A grid of no more than ten codes a side has 10^{latents} nodes over {latents} latents. Choose the model with a plane of "
+            f"A grid of no more than ten codes a side has 10{raised(latents)} nodes over {latents} latents. Choose the model with a plane of "
             "codes to see what the integral is where it can still be had."
         )
         return
@@ -180,7 +180,7 @@ def three_terms(source: Source, number: int) -> None:
 
 def scientific(value: float) -> str:
     """A large number as people write it."""
-    return f"{value:,.0f}" if value < 1e9 else f"10^{math.log10(value):.0f}"
+    return f"{value:,.0f}" if value < 1e9 else f"10{raised(round(math.log10(value)))}"
 
 
 def age(seconds: float) -> str:
