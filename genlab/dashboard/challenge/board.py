@@ -7,17 +7,13 @@ from typing import Any
 import streamlit as st
 
 from genlab import challenge_store
-from genlab.dashboard import charts, instructor
+from genlab.dashboard import charts, instructor, keeping
 from genlab.dashboard.challenge.charts import fooling_rates
 from genlab.dashboard.challenge.game import Game
 from genlab.dashboard.frame import say
-from genlab.dashboard.plain import plain
 from genlab.dashboard.words import duration
 from genlab.errors import GenlabError
-from genlab.kept import LONGEST_NAME
 from genlab.measures.fooling import FOOLING_WORDS, Tally
-
-NAME = "challenge name"
 
 
 def so_far(game: Game) -> None:
@@ -50,37 +46,11 @@ def _rates(by_model: dict[str, Tally], *, key: str) -> None:
 
 def keep(game: Game) -> None:
     """Rounds outlive this browser session under a name, if one is given."""
-    with st.expander(f"Rounds are kept as {plain(game.name)}" if game.name else "Keep your rounds under a name"):
-        st.caption(
-            "Without a name they are gone when this page is reloaded. With one they are kept on this computer and stand on the class’s "
-            "board; whoever types the same name sees them. A round counts once, since it then shows which pictures were generated."
-        )
-        # Streamlit forgets a field while another page is shown; the game does not.
-        st.session_state.setdefault(NAME, game.name)
-        st.text_input("name", max_chars=LONGEST_NAME, key=NAME, on_change=_take_name, args=(game,))
-        if game.name:
-            _kept_so_far(game.name)
-    if game.trouble:
-        say(st.warning, "Not kept, only remembered by this page: {}", game.trouble)
-
-
-def _take_name(game: Game) -> None:
-    try:
-        game.keep_as(st.session_state[NAME])
-    except GenlabError as error:
-        game.trouble = str(error)
-
-
-def _kept_so_far(name: str) -> None:
-    try:
-        others, table = challenge_store.alike(name), challenge_store.export_csv(name)
-    except GenlabError as error:
-        say(st.warning, "{}", error)
-        return
-    if others:
-        say(st.info, "Capitals count: rounds are kept under {} too, and those are not yours of {}.", ", ".join(others), name)
-    if (count := table.count("\n") - 1) > 0:
-        st.download_button(f"My rounds, as CSV ({count})", table, "my-challenge.csv", "text/csv", on_click="ignore")
+    words = (
+        "Without a name they are gone when this page is reloaded. With one they are kept on this computer and stand on the class’s "
+        "board; whoever types the same name sees them. A round counts once, since it then shows which pictures were generated."
+    )
+    keeping.keep(game, challenge_store, what="rounds", words=words, key="challenge name", file="my-challenge.csv")
 
 
 def for_the_instructor() -> None:
@@ -107,7 +77,7 @@ def _board() -> None:
     _rates(dict(challenge_store.models()), key="class")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         table = challenge_store.export_csv()
-        st.download_button(f"All rounds, as CSV ({table.count(chr(10)) - 1})", table, "challenge.csv", "text/csv", on_click="ignore")
+        st.download_button(f"All rounds, as CSV ({keeping.rows(table)})", table, "challenge.csv", "text/csv", on_click="ignore")
         sure = st.checkbox("I have the file, or do not need it", key="sure")
         st.button("Empty the board", disabled=not sure, on_click=_empty)
 

@@ -16,7 +16,6 @@ from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import caught, frame, say
 from genlab.dashboard.plain import plain
 from genlab.dashboard.words import duration
-from genlab.errors import InputError
 
 DATA: dict[str, list[str]] = {
     "digits 8×8, 17 levels": ["digits"],
@@ -26,7 +25,6 @@ DATA: dict[str, list[str]] = {
 SHOWN = 8
 OF_LIKELIHOOD = ("bits_per_dim", "bits/dim", "test bits/dim: fewer are better")
 OF_SAMPLES = ("frechet", "digit Fréchet", "Fréchet distance of digit features: less is better")
-_SEEDS_AT_MOST, _MINUTES_AT_MOST = 5, 10.0
 
 
 def page() -> None:
@@ -120,40 +118,15 @@ def _protocol(document: Mapping[str, Any]) -> str:
 
 
 def form() -> None:
-    """A study of one's own: small enough for a coffee."""
-    able = {variant.name: variant for variant in VARIANTS if not variant.obstacle()}
-    with st.form("study"):
-        chosen = st.pills(
-            "variants", list(able), default=list(able)[:3], selection_mode="multi", help="The first is what the others are held against."
-        )
-        images, seeds, minutes = st.columns([3, 1, 1], vertical_alignment="bottom")
-        with images:
-            data = st.selectbox("images", list(DATA))
-        with seeds:
-            count = st.number_input("seeds", min_value=1, max_value=_SEEDS_AT_MOST, value=2, step=1)
-        with minutes:
-            budget = st.number_input("minutes for each", min_value=0.05, max_value=_MINUTES_AT_MOST, value=0.2, step=0.1, format="%.2f")
-        pressed = st.form_submit_button("Train them", type="primary")
-    if pressed:
-        start(data, [name for name in able if name in chosen], int(count), float(budget))
+    """Variants of the visitor's choice."""
+    able = [variant.name for variant in VARIANTS if not variant.obstacle()]
+    hint = "The first is what the others are held against."
+    offer = study_panel.Offer("ablate", "variants", able, able[:3], DATA, seeds=2, seeds_at_most=5, button="Train them", hint=hint)
 
+    def plan(name: str, settings: dict[str, Any], chosen: list[str], seeds: int, minutes: float) -> None:
+        plan_of(variants=chosen, seeds=seeds, data={"name": name, **settings}, training={"minutes": minutes})
 
-def start(data: str, chosen: list[str], seeds: int, minutes: float) -> None:
-    """Queue the study; two hurried clicks are one.
-
-    Raises:
-        GenlabError: A value breaks a rule or a limit.
-    """
-    if data not in DATA:
-        raise InputError(f"images must be one of the list; got {data!r}")
-    if not chosen:
-        raise InputError("variants must name at least one; got none")
-    if not (1 <= seeds <= _SEEDS_AT_MOST and 0 < minutes <= _MINUTES_AT_MOST):
-        raise InputError(f"seeds must be at most {_SEEDS_AT_MOST} and minutes at most {_MINUTES_AT_MOST:g}; got {seeds} and {minutes:g}")
-    plan_of(variants=chosen, seeds=seeds, data={"name": DATA[data][0]}, training={"minutes": minutes})
-    name, *settings = DATA[data]
-    options = ["--variants", *chosen, "--seeds", str(seeds), "--minutes", f"{minutes:g}", *(["--set", *settings] if settings else [])]
-    study_panel.ask_for("ablate", name, options, minutes * seeds * len(chosen))
+    study_panel.form(offer, plan)
 
 
 @cache

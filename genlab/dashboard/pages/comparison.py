@@ -18,7 +18,6 @@ from genlab.dashboard import charts, study_panel
 from genlab.dashboard.components.wall import wall
 from genlab.dashboard.frame import caught, frame, say
 from genlab.dashboard.plain import plain
-from genlab.errors import InputError
 from genlab.models import list_models
 
 DATA: dict[str, list[str]] = {
@@ -27,7 +26,6 @@ DATA: dict[str, list[str]] = {
     "eight heaps of points on a ring": ["ring"],
 }
 SHOWN = 16
-_SEEDS_AT_MOST, _MINUTES_AT_MOST = 3, 10.0
 _USUAL = ("pixelcnn", "vae", "realnvp", "dcgan")
 _ACROSS = 4
 
@@ -162,41 +160,17 @@ def said(found: Sequence[Row]) -> None:
 
 
 def form() -> None:
-    """A comparison of one's own: small enough for a lecture's break."""
+    """Models of the visitor's choice."""
     able = [name for name in MEMBERS if name in list_models()]
-    with st.form("comparison"):
-        chosen = st.pills("models", able, default=[name for name in _USUAL if name in able], selection_mode="multi")
-        images, seeds, minutes = st.columns([3, 1, 1], vertical_alignment="bottom")
-        with images:
-            data = st.selectbox("data", list(DATA))
-        with seeds:
-            count = st.number_input("seeds", min_value=1, max_value=_SEEDS_AT_MOST, value=1, step=1)
-        with minutes:
-            budget = st.number_input("minutes for each", min_value=0.05, max_value=_MINUTES_AT_MOST, value=0.2, step=0.1, format="%.2f")
-        pressed = st.form_submit_button("Train and measure them", type="primary")
-    if pressed:
-        start(data, [name for name in able if name in chosen], int(count), float(budget))
+    usual = [name for name in _USUAL if name in able]
+    offer = study_panel.Offer("compare", "models", able, usual, DATA, seeds=1, seeds_at_most=3, button="Train and measure them")
 
+    def plan(name: str, settings: dict[str, Any], chosen: list[str], seeds: int, minutes: float) -> None:
+        from genlab.datasets import load_dataset
 
-def start(data: str, chosen: list[str], seeds: int, minutes: float) -> None:
-    """Queue the comparison.
+        comparison_of(load_dataset(name, **settings), models=chosen, seeds=seeds, training={"minutes": minutes})
 
-    Raises:
-        GenlabError: A value breaks a rule or a limit, or a model does not suit the data.
-    """
-    from genlab.datasets import load_dataset
-
-    if data not in DATA:
-        raise InputError(f"data must be one of the list; got {data!r}")
-    if not chosen:
-        raise InputError("models must name at least one; got none")
-    if not (1 <= seeds <= _SEEDS_AT_MOST and 0 < minutes <= _MINUTES_AT_MOST):
-        raise InputError(f"seeds must be at most {_SEEDS_AT_MOST} and minutes at most {_MINUTES_AT_MOST:g}; got {seeds} and {minutes:g}")
-    name, *settings = DATA[data]
-    asked: dict[str, Any] = dict(setting.split("=") for setting in settings)
-    comparison_of(load_dataset(name, **asked), models=chosen, seeds=seeds, training={"minutes": minutes})
-    options = ["--models", *chosen, "--seeds", str(seeds), "--minutes", f"{minutes:g}", *(["--set", *settings] if settings else [])]
-    study_panel.ask_for("compare", name, options, minutes * seeds * len(chosen))
+    study_panel.form(offer, plan)
 
 
 @cache

@@ -8,16 +8,14 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from genlab import quiz_store
-from genlab.dashboard import instructor
+from genlab.dashboard import instructor, keeping
 from genlab.dashboard.components.letters import letters
 from genlab.dashboard.frame import frame, say
 from genlab.dashboard.plain import plain
 from genlab.dashboard.quiz_game import Game
 from genlab.errors import GenlabError
-from genlab.kept import LONGEST_NAME
 from genlab.lecture.quiz import OWN_FILE, VARIABLE, VERDICTS, Link, Mark, Question, Quiz, load
 
-NAME = "quiz name"
 WIDTH = 820
 
 
@@ -156,44 +154,11 @@ def review(game: Game) -> None:
 
 def keep(game: Game) -> None:
     """Answers outlive this browser session under a name, if one is given."""
-    with st.expander(f"Answers are kept as {plain(game.name)}" if game.name else "Keep your answers under a name"):
-        st.caption(
-            "Without a name they are gone when this page is reloaded. With one they are kept on this computer: whoever types the same name "
-            "goes on from there, and whoever runs this dashboard can read them."
-        )
-        # Streamlit forgets a field while another page is shown; the game does not.
-        st.session_state.setdefault(NAME, game.name)
-        st.text_input("name", max_chars=LONGEST_NAME, key=NAME, on_change=take_name, args=(game,))
-        if game.name:
-            kept_so_far(game.name)
-    if game.trouble:
-        st.warning(f"Not kept, only remembered by this page: {plain(game.trouble)}")
-
-
-def kept_so_far(name: str) -> None:
-    """One's own answers, to take along, and names that one might have meant."""
-    try:
-        others, answers = quiz_store.alike(name), quiz_store.export_csv(name)
-    except GenlabError as error:
-        say(st.warning, "{}", error)
-        return
-    if others:
-        say(st.info, "Capitals count: answers are kept under {} too, and those are not yours of {}.", ", ".join(others), name)
-    if count := rows(answers):
-        st.download_button(f"My answers, as CSV ({count})", answers, "my-quiz-answers.csv", "text/csv", on_click="ignore")
-
-
-def rows(table: str) -> int:
-    """Of a CSV file, without its header."""
-    return table.count("\n") - 1
-
-
-def take_name(game: Game) -> None:
-    """Keep answers under the name in the field from now on."""
-    try:
-        game.keep_as(st.session_state[NAME])
-    except GenlabError as error:
-        game.trouble = str(error)
+    words = (
+        "Without a name they are gone when this page is reloaded. With one they are kept on this computer: whoever types the same name "
+        "goes on from there, and whoever runs this dashboard can read them."
+    )
+    keeping.keep(game, quiz_store, what="answers", words=words, key="quiz name", file="my-quiz-answers.csv")
 
 
 def for_the_instructor(quiz: Quiz) -> None:
@@ -214,7 +179,7 @@ def for_the_instructor(quiz: Quiz) -> None:
 def everybodys_answers() -> None:
     """All that was kept, as a file."""
     table = quiz_store.export_csv()
-    if answers := rows(table):
+    if answers := keeping.rows(table):
         st.download_button(f"All answers that were kept, as CSV ({answers})", table, "quiz-answers.csv", "text/csv", on_click="ignore")
     else:
         st.caption("No answer has been kept under a name yet; once there are some, they can be downloaded here as CSV.")

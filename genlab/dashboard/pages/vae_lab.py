@@ -163,8 +163,8 @@ def three_terms(source: Source, number: int) -> None:
     )
     if found is None:
         st.markdown(
-            f"A grid of no more than ten codes a side has 10{raised(latents)} nodes over {latents} latents. Choose the model with a plane of "
-            "codes to see what the integral is where it can still be had."
+            f"A grid of no more than ten codes a side has 10{raised(latents)} nodes over {latents} latents. Choose the model with a "
+            "plane of codes to see what the integral is where it can still be had."
         )
         return
     st.markdown(
