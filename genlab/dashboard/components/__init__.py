@@ -25,20 +25,19 @@ _HERE = Path(__file__).parent
 _MOUNTING_LOADS = ("pandas",)  # Streamlit does, at the first component
 
 
-def component(stem: str, *, family: str = "", scripts: Sequence[str] = ()) -> Callable[..., ComponentResult]:
+def component(stem: str, *, family: str = "", scripts: Sequence[str] = (), styles: Sequence[str] = ()) -> Callable[..., ComponentResult]:
     """The component made of the files of that stem.
 
-    What all scripts share, `ink.js`, goes before its own, and so do other `scripts` that it asks for; a `family` of components shares a
-    style and a script of that stem besides.
+    What all scripts share, `ink.js`, goes before its own, and so do other `scripts` and `styles` that it asks for; a `family` of
+    components shares a style and a script of that stem besides.
     """
 
     def read(*names: str) -> str:
         return "\n".join(_file(name).read_text(encoding="utf-8") for name in names)
 
     css, script = ([f"{family}.{kind}"] if family else [] for kind in ("css", "js"))
-    mount = st.components.v2.component(
-        f"genlab_{stem}", html=read(f"{stem}.html"), css=read(*css, f"{stem}.css"), js=read("ink.js", *scripts, *script, f"{stem}.js")
-    )
+    style, code = read(*css, *styles, f"{stem}.css"), read("ink.js", *scripts, *script, f"{stem}.js")
+    mount = st.components.v2.component(f"genlab_{stem}", html=read(f"{stem}.html"), css=style, js=code)
 
     def mount_once_loaded(**arguments: Any) -> ComponentResult:
         load_once(_MOUNTING_LOADS)

@@ -6,7 +6,7 @@ from genlab.dashboard.components import base64, component
 from genlab.dashboard.stage.matching import COUNTS, PASSES_AT_MOST, Field
 from genlab.models.continuous.solver import SOLVERS
 
-_mount = component("stream", family="slanted", scripts=["player.js", "velocity.js"])
+_mount = component("stream", family="slanted", styles=["plane.css"], scripts=["player.js", "velocity.js"])
 
 
 def stream(field: Field, *, identity: str, key: str) -> None:

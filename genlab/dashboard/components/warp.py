@@ -7,7 +7,7 @@ import numpy as np
 from genlab.dashboard.components import base64, component
 from genlab.dashboard.stage.flows import Plane
 
-_mount = component("warp", family="slanted", scripts=["player.js"])
+_mount = component("warp", family="slanted", styles=["plane.css"], scripts=["player.js"])
 
 
 def warp(plane: Plane, *, identity: str, key: str) -> None:
