@@ -3,11 +3,12 @@
 With I_0 the image, d halving (the mean of 2×2 pixels) and u doubling (each pixel four times):
 
     I_{k+1} = d(I_k)        h_k = I_k − u(I_{k+1})              the Laplacian pyramid of slide 5
-    coarsest: Ĩ_K = G_K(z)       then  Ĩ_k = u(Ĩ_{k+1}) + G_k(noise plane, u(Ĩ_{k+1}))
+    coarsest: Ĩ_K = G_K(z)       then  Ĩ_k = u(Ĩ_{k+1}) + G_k(noise plane, u(Ĩ_{k+1})), cut off at black and white
 
 so 7 → 14 → 28, or 8 → 16 → 32. Each scale is a game of its own, played on real coarser images: D_k tells u + h from u + G_k(·, u).
 
 NOTE: D_k sees u beside u + h, where the paper shows it the sum alone: a residual that contradicts its coarse image is then found out.
+NOTE: sums beyond black and white are cut off, as levels are, before D sees them: an empty ground is as even as a real one.
 NOTE: fewer and narrower layers than the paper's, and Adam; means and doublings where the paper blurs; spectral norm in D by default.
 """
 
@@ -106,7 +107,7 @@ class Finer(nn.Module):
     def generate(self, noise: Tensor, classes: Tensor | None, coarse: Tensor) -> Tensor:
         """A noise plane ``(N, 1, h, w)`` and an enlarged image → the image with its residual added."""
         known = [coarse, noise] + ([] if classes is None else [as_maps(classes, noise)])
-        made: Tensor = coarse + self.generator(torch.cat(known, 1))
+        made: Tensor = (coarse + self.generator(torch.cat(known, 1))).clamp(-1, 1)
         return made
 
     def logits(self, seen: Tensor, classes: Tensor | None, coarse: Tensor) -> Tensor:
