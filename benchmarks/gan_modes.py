@@ -77,6 +77,8 @@ def once(setting: str, name: str, packing: int, seed: int, settings: dict[str, A
         begun = time.perf_counter()
         run = genlab.train(model, data, out=Path(folder) / "run", seed=seed, valid_images=DRAWN, **training, **QUIET)
         seconds = time.perf_counter() - begun
+        if run.state() != "finished":
+            raise SystemExit(f"{key} was stopped, and is not kept")
         drawn = genlab.sample(load_model(run), DRAWN, seed=seed)
         steps = run.metrics("event")[-1]["step"]
     found = modes(drawn, data.centres, data.sigma)
