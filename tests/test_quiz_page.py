@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from genlab import quiz_store
 from genlab.dashboard import instructor
+from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.plain import plain
 from genlab.dashboard.quiz_game import Game
 from genlab.errors import InputError
@@ -21,7 +22,6 @@ from genlab.lecture.quiz import OWN_FILE, load
 from tests.pages import components, press, rerun
 
 ROOT = Path(__file__).parent.parent
-PAGE = "genlab/dashboard/pages/quiz.py"
 QUIZ = load(OWN_FILE)
 PIN = "gänse 42"
 KEYS = [question.answers for question in QUIZ.questions]
@@ -36,8 +36,10 @@ def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened() -> AppTest:
-    """The page alone, which is quicker than the whole dashboard; links to other pages are a matter of the browser's test."""
-    return rerun(AppTest.from_file(str(ROOT / PAGE), default_timeout=60))
+    # The door of an installed package, so that its links are looked for from there.
+    app = AppTest.from_file(str(ROOT / "genlab" / "app.py"), default_timeout=60)
+    app.switch_page(PAGES["quiz"].file)
+    return rerun(app)
 
 
 def answer(app: AppTest, letters: set[str]) -> AppTest:
@@ -286,7 +288,11 @@ SEEN = {
 
 
 def test_the_pages_that_questions_lead_to_exist() -> None:
-    assert [link.page for link in LINKS if not (ROOT / PAGE).with_name(f"{link.page}.py").exists()] == []
+    assert [link.page for link in LINKS if link.page not in PAGES] == []
+    links = QUIZ.questions[0].links
+    labels = [link.proto.label for link in answer(opened(), KEYS[0]).get("page_link")]
+    assert links
+    assert all(any(link.words in label for label in labels) for link in links)
     assert {link.address for link in LINKS if link.page == "slanted_land"} == set(SEEN)
 
 

@@ -66,7 +66,8 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(page: str, run: str | None = None) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    # The door of an installed package: from the repository's, a link to a file relative to the door would be found as well.
+    app = AppTest.from_file(str(ROOT / "genlab" / "app.py"), default_timeout=120)
     app.switch_page(PAGES[page].file)
     if run is not None:
         app.query_params["run"] = run

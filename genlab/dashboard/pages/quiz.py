@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from genlab import quiz_store
 from genlab.dashboard import instructor, keeping
 from genlab.dashboard.components.letters import letters
 from genlab.dashboard.frame import frame, say
+from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.plain import plain
 from genlab.dashboard.quiz_game import Game
 from genlab.errors import GenlabError
@@ -114,9 +114,9 @@ def judge(asked: Question, mark: Mark) -> None:
 
 def see(link: Link) -> None:
     """A way to the page where it happens; words alone if a replaced file names a page that is not here."""
-    try:
-        st.page_link(f"genlab/dashboard/pages/{link.page}.py", label=f"See it happen: {plain(link.words)} →", query_params=link.at or None)
-    except StreamlitAPIException:
+    if link.page in PAGES:
+        st.page_link(PAGES[link.page].file, label=f"See it happen: {plain(link.words)} →", query_params=link.at or None)
+    else:
         st.caption(f"{plain(link.words)} (on the page {plain(link.page)}, which this dashboard does not have)")
 
 

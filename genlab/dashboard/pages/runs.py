@@ -16,6 +16,7 @@ from genlab.dashboard.charts import Axis, overlaid_curves
 from genlab.dashboard.downloads import downloads
 from genlab.dashboard.forms import as_text
 from genlab.dashboard.frame import caught, frame, say
+from genlab.dashboard.navigation import PAGES
 from genlab.dashboard.plain import plain
 from genlab.dashboard.run_in_address import choose_run, own_first, run_in_address
 from genlab.dashboard.run_panel import state_and_buttons
@@ -229,7 +230,7 @@ def one_run() -> None:
     choose_run(job)
     state_and_buttons(job)
     has_config, is_open = (job.run.path / "config.json").exists(), job.is_open_to(visitor())
-    st.page_link("genlab/dashboard/pages/training.py", label="Watch it on the Training page →", query_params={"run": job.name})
+    st.page_link(PAGES["training"].file, label="Watch it on the Training page →", query_params={"run": job.name})
     if is_open:
         rename(job)
     if has_config:
