@@ -96,7 +96,7 @@ def measure(visitors: int, seconds: float, think: float, patience: float, traini
     return {
         "taken": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        "command": f"python benchmarks/sixty_visitors.py --visitors {visitors} --minutes {seconds / 60:g}",
+        "command": f"python benchmarks/sixty_visitors.py --visitors {visitors} --minutes {seconds / 60:g} --think {think:g}",
         "visitors": visitors,
         "minutes": round(lasted / 60, 2),
         "think_seconds": think,
