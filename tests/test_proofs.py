@@ -180,6 +180,19 @@ def test_another_walk_is_told_apart(monkeypatch):
     assert not proofs.native_is_torch(model).holds
 
 
+def test_walks_may_differ_by_what_single_precision_does_to_a_deep_untrained_list(monkeypatch):
+    monkeypatch.setattr(exact, "_GRADIENT_TOLERANCE", 1e-7)  # on some machines it is not passed by itself
+    torch.manual_seed(0)
+    model = genlab.create_model("pixelcnn_pp").eval()
+    proof = proofs.native_is_torch(model)
+    assert proof.holds
+    assert "torch itself is off by" in proof.sentence
+    honest = exact._gradients
+    scale = {"native": 2.0, "torch": 1.0}
+    monkeypatch.setattr(exact, "_gradients", lambda *given: [scale[given[-1]] * each for each in honest(*given)])
+    assert not proofs.native_is_torch(model).holds
+
+
 def test_tiny_images_are_as_large_as_can_be_listed():
     assert proofs.on_tiny_images(pixelcnn((1, 28, 28), 2)).image_shape == (1, 3, 4)
     assert proofs.on_tiny_images(pixelcnn((1, 28, 28), 17)).image_shape == (1, 2, 2)

@@ -12,6 +12,7 @@ corner of the maps.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -41,6 +42,7 @@ _CERTAIN = 0.99
 _NATS_TOLERANCE = 1e-3
 _NATS_ROUNDING = 1e-6
 _GRADIENT_TOLERANCE = 1e-3
+_MORE_ROUNDING = 10  # times what torch itself is off by in single precision
 _P_VALUE = 0.001
 _EXPECTED_IN_A_CELL = 5  # below it a χ² statistic is not distributed like χ²
 _CELLS_AT_LEAST = 8  # a model that is certain of a tiny image draws only that one, and nothing could fail
@@ -243,6 +245,9 @@ def native_is_torch(
 ) -> Proof:
     """The native walks against the torch walks: likelihoods, gradients of the loss, and images from the same uniform numbers.
 
+    They may differ by rounding: by 1e-3 nats and 1e-3 of a gradient, or, where single precision itself is worse, by ten times what the
+    torch walk differs from one in double precision.
+
     `labels` and `condition` as in `no_leak`.
 
     Raises:
@@ -258,12 +263,24 @@ def native_is_torch(
     alike = int((native == torch_drawn).all(axis=(1, 2, 3)).sum())
     nats = [model.log_prob(native, backend=backend, **given.to_score(images)).numpy(force=True) for backend in ("native", "torch")]
     nats_apart = float(np.abs(nats[0] - nats[1]).max())
-    gradients_apart = _gradients_apart(model, Batch(native, **given.to_score(images)))
+    batch = Batch(native, **given.to_score(images))
+    gradients = _gradients(model, batch, "native"), _gradients(model, batch, "torch")
+    gradients_apart = _apart(*gradients)
     nats_allowed = _NATS_TOLERANCE + _NATS_ROUNDING * float(np.abs(nats[1]).max())
-    holds = nats_apart < nats_allowed and gradients_apart < _GRADIENT_TOLERANCE and alike > images // 2
+    gradients_allowed, why = _GRADIENT_TOLERANCE, ""
+    if nats_apart >= nats_allowed or gradients_apart >= gradients_allowed:
+        # Random weights of a deep list can make so large numbers that float32 itself is off by more: how far, double precision tells.
+        exact: Any = copy.deepcopy(model)
+        exact.double()
+        off = float(np.abs(nats[1] - exact.log_prob(native, backend="torch", **given.to_score(images)).numpy(force=True)).max())
+        gradients_off = _apart(gradients[1], _gradients(exact, batch, "torch"))
+        nats_allowed, gradients_allowed = nats_allowed + _MORE_ROUNDING * off, gradients_allowed + _MORE_ROUNDING * gradients_off
+        why = f" In single precision torch itself is off by {off:.1e} nats, its gradients by {gradients_off:.1e}."
+    holds = nats_apart < nats_allowed and gradients_apart < gradients_allowed and alike > images // 2
     sentence = (
         f"{given.words}{alike} of {images} images drawn from the same random numbers are the same, pixel for pixel. Their log-likelihoods, "
         f"{nats[0].mean():.3f} nats on average, differ by {nats_apart:.1e} nats at most, gradients by {gradients_apart:.1e} of the largest."
+        f"{why}"
     )
     figures = {
         "images drawn": float(images),
@@ -343,14 +360,16 @@ def _codes(images: NDArray[np.uint8], levels: int) -> NDArray[np.int64]:
     return codes
 
 
-def _gradients_apart(model: Autoregressive, batch: Batch) -> float:
-    """The largest difference between the two walks' gradients of the loss, over the largest gradient of the same parameter."""
+def _gradients(model: Autoregressive, batch: Batch, backend: str) -> list[torch.Tensor]:
+    """A walk's gradients of the loss, one for each parameter."""
     parameters = [parameter for _, parameter in model.named_parameters() if parameter.requires_grad]
-    totals = [model.terms(model.players[0].name, batch, Compute(backend=backend)).total for backend in ("native", "torch")]
-    native, reference = (torch.autograd.grad(total, parameters) for total in totals)
-    return max(
-        float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-12)) for ours, theirs in zip(native, reference, strict=True)
-    )
+    return list(torch.autograd.grad(model.terms(model.players[0].name, batch, Compute(backend=backend)).total, parameters))
+
+
+def _apart(found: list[torch.Tensor], reference: list[torch.Tensor]) -> float:
+    """The largest difference between two walks' gradients, over the largest gradient of the same parameter."""
+    pairs = zip(found, reference, strict=True)
+    return max(float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-12)) for ours, theirs in pairs)
 
 
 def _heated(
